@@ -1,0 +1,1 @@
+"""What a movie is, how its text becomes a vector, and where both are kept."""

@@ -1,0 +1,260 @@
+"""Every setting, read once: config.yaml, then PLOTSEEK_SECTION_KEY variables, into frozen dataclasses.
+
+The defaults here and the ones written in config.yaml are the same; a test compares them.
+"""
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from catalog.errors import ConfigError
+from catalog.movie import check_template
+
+PREFIX = "PLOTSEEK"
+DEFAULT_FILE = Path("config.yaml")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    check: Callable[[Any], object] | None = None
+
+    def refusal(self, value: Any) -> str | None:
+        """What is allowed, if `value` is not."""
+        if self.choices and value not in self.choices:
+            return "allowed are " + ", ".join(self.choices)
+        if self.minimum is not None and value < self.minimum:
+            return f"allowed is {self.minimum:g} or more"
+        if self.maximum is not None and value > self.maximum:
+            return f"allowed is {self.maximum:g} or less"
+        if self.check is not None:
+            try:
+                self.check(value)
+            except (ConfigError, ValueError) as error:
+                return str(error)
+        return None
+
+
+def _setting(default: T, **limits: Any) -> T:
+    return field(default=default, metadata={"limits": _Limits(**limits)})
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """Where the catalog lies."""
+
+    path: Path = Path("data")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingConfig:
+    """Which model turns texts into vectors, and how."""
+
+    model: str = _setting("jinaai/jina-embeddings-v2-base-de")
+    revision: str = _setting("main")
+    fallback: str = _setting("bundled", choices=("bundled", "none"))
+    template: str = _setting("{title} {plot}", check=check_template)
+    max_tokens: int = _setting(2048, minimum=16, maximum=8192)
+    precision: str = _setting("auto", choices=("auto", "float32", "bfloat16"))
+    device: str = _setting("auto", choices=("auto", "cpu", "cuda"))
+
+
+@dataclass(frozen=True, slots=True)
+class SyncConfig:
+    """How a run changes the catalog."""
+
+    batch: int = _setting(1024, minimum=1, maximum=5000)
+    max_delete: float = _setting(0.1, minimum=0, maximum=1)
+    rebuild_after: float = _setting(0.5, minimum=0, maximum=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchConfig:
+    """How results are found."""
+
+    limit: int = _setting(10, minimum=1, maximum=1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings, one dataclass a section."""
+
+    store: StoreConfig = field(default_factory=StoreConfig)
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    sync: SyncConfig = field(default_factory=SyncConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+
+
+def load_config(path: Path | None, environment: Mapping[str, str]) -> Config:
+    """Read the settings.
+
+    `path` is the file to read; None reads `config.yaml` in the working directory if there is one.
+    Relative paths in the file start at the file's folder, those in variables at the working directory.
+    Raises ConfigError, one line that names file, key, value and what is allowed.
+    """
+    if path is None and not DEFAULT_FILE.exists():
+        values: dict[str, Any] = {}
+    else:
+        values = _read_yaml(path or DEFAULT_FILE)
+    source = str(path or DEFAULT_FILE)
+    folder = (path or DEFAULT_FILE).parent
+    config = _build(Config, values, source, "", folder)
+    overrides = _from_environment(environment)
+    return cast(Config, _override(config, overrides))
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: is not YAML: {reason}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: must hold sections such as 'store:', not a {type(values).__name__}")
+    return values
+
+
+def _build(kind: type[T], values: Any, source: str, prefix: str, folder: Path) -> T:
+    """A section from plain YAML values."""
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source}: {prefix.rstrip('.')} must hold settings, not {values!r}")
+    hints = get_type_hints(kind)
+    _refuse_unknown(values, hints, source, prefix)
+    built: dict[str, Any] = {}
+    for item in fields(cast(Any, kind)):
+        if item.name not in values:
+            continue
+        key, value, hint = f"{prefix}{item.name}", values[item.name], hints[item.name]
+        if is_dataclass(hint):
+            built[item.name] = _build(cast(type[Any], hint), {} if value is None else value, source, f"{key}.", folder)
+        else:
+            built[item.name] = _checked(value, hint, item.metadata, f"{source}: {key}")
+            if isinstance(built[item.name], Path):
+                built[item.name] = folder / built[item.name]
+    return kind(**built)
+
+
+def _refuse_unknown(values: Mapping[Any, Any], known: Mapping[str, Any], source: str, prefix: str) -> None:
+    for name in values:
+        if name not in known:
+            raise ConfigError(f"{source}: unknown key {prefix}{name}; allowed are {', '.join(known)}")
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(f"{PREFIX}_")}
+
+
+#: Variables that are read elsewhere: the file's own place, and secrets, which no file may hold.
+OTHER_VARIABLES = (f"{PREFIX}_CONFIG", f"{PREFIX}_EMBEDDING_TOKEN", f"{PREFIX}_STORE_TOKEN", f"{PREFIX}_API_KEY")
+
+
+def _override(config: Config, variables: Mapping[str, str]) -> Any:
+    known = {variable_name(key) for key in setting_names(Config)}
+    for name in variables:
+        if name not in known and name not in OTHER_VARIABLES:
+            raise ConfigError(f"environment: unknown variable {name}; {PREFIX}_STORE_PATH stands for store.path")
+    return _replace(config, variables, "")
+
+
+def _replace(section: Any, variables: Mapping[str, str], prefix: str) -> Any:
+    hints = get_type_hints(type(section))
+    changed: dict[str, Any] = {}
+    for item in fields(section):
+        key, hint = f"{prefix}{item.name}", hints[item.name]
+        name = variable_name(key)
+        if is_dataclass(hint):
+            changed[item.name] = _replace(getattr(section, item.name), variables, f"{key}.")
+        elif name in variables:
+            value = _from_text(variables[name], hint)
+            changed[item.name] = _checked(value, hint, item.metadata, f"environment: {name}")
+        else:
+            changed[item.name] = getattr(section, item.name)
+    return type(section)(**changed)
+
+
+def setting_names(kind: type[Any], prefix: str = "") -> list[str]:
+    """Every setting as `section.key`, in order."""
+    names: list[str] = []
+    for name, hint in get_type_hints(kind).items():
+        key = f"{prefix}{name}"
+        names += setting_names(cast(type[Any], hint), f"{key}.") if is_dataclass(hint) else [key]
+    return names
+
+
+def variable_name(key: str) -> str:
+    """`store.path` -> `PLOTSEEK_STORE_PATH`."""
+    return f"{PREFIX}_{key.replace('.', '_').upper()}"
+
+
+def _from_text(text: str, hint: Any) -> Any:
+    """The YAML value that the text of a variable stands for; text stays text where text is wanted."""
+    if _plain(hint) in (str, Path):
+        return text if text or not _optional(hint) else None
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _checked(value: Any, hint: Any, metadata: Mapping[str, Any], where: str) -> Any:
+    converted = _convert(value, hint)
+    if converted is _WRONG:
+        raise ConfigError(f"{where}: {value!r} is not {_described(hint)}")
+    limits = metadata.get("limits")
+    if converted is not None and limits is not None and (refusal := limits.refusal(converted)):
+        raise ConfigError(f"{where}: {value!r} is impossible: {refusal}")
+    return converted
+
+
+_WRONG = object()
+
+
+def _optional(hint: Any) -> bool:
+    return get_origin(hint) in (Union, types.UnionType)
+
+
+def _plain(hint: Any) -> Any:
+    """`int | None` -> `int`; other hints as they are."""
+    return next(arm for arm in get_args(hint) if arm is not type(None)) if _optional(hint) else hint
+
+
+def _convert(value: Any, hint: Any) -> Any:
+    """The value in the hinted type, or _WRONG. Nothing is guessed: 1 is no text, "yes" is no bool."""
+    kind = _plain(hint)
+    if value is None:
+        return None if _optional(hint) else _WRONG
+    if kind is Path:
+        return Path(value) if isinstance(value, str) and value else _WRONG
+    if kind is float:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else _WRONG
+    if kind is int:
+        return value if isinstance(value, int) and not isinstance(value, bool) else _WRONG
+    if get_origin(kind) is tuple:
+        whole = isinstance(value, list) and all(isinstance(part, str) for part in value)
+        return tuple(value) if whole else _WRONG
+    if get_origin(kind) is Mapping:
+        return dict(value) if isinstance(value, dict) and all(isinstance(name, str) for name in value) else _WRONG
+    return value if isinstance(value, kind) else _WRONG
+
+
+def _described(hint: Any) -> str:
+    kind = _plain(hint)
+    names = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}
+    wanted = names.get(kind) or ("a list of texts" if get_origin(kind) is tuple else "a table of settings")
+    return f"{wanted} or nothing" if _optional(hint) else wanted

@@ -1,0 +1,83 @@
+"""Everything that can go wrong, as one small tree.
+
+Each message is one line: what is wrong, where (file, row, field, key), what to do.
+The edges translate once: a command exits with `exit_code`, the service answers `http_status`.
+"""
+
+
+class PlotseekError(Exception):
+    """The root: whatever a user should read as one line instead of a traceback."""
+
+    exit_code = 1
+    http_status = 500
+
+
+class UsageError(PlotseekError):
+    """The command or request itself is wrong."""
+
+    exit_code = 2
+    http_status = 400
+
+
+class ConfigError(PlotseekError):
+    """A setting is unknown, of the wrong type or impossible."""
+
+    exit_code = 2
+
+
+class SourceError(PlotseekError):
+    """A file cannot be read as a catalogue; nothing has been changed."""
+
+
+class RowRefused(PlotseekError):
+    """One row cannot become a movie; the others go in."""
+
+
+class DeletionsRefused(PlotseekError):
+    """A run would delete more films than the guard allows."""
+
+    exit_code = 3
+
+
+class StoreError(PlotseekError):
+    """The catalog's folder or database does not do what it must (disk full, read-only ...)."""
+
+    http_status = 503
+
+
+class CatalogMissing(StoreError):
+    """There is no published catalog yet."""
+
+
+class CatalogDamaged(StoreError):
+    """A file of the catalog is broken."""
+
+
+class CatalogLocked(StoreError):
+    """Another process is writing."""
+
+
+class ModelError(PlotseekError):
+    """The embedding model cannot be used."""
+
+    http_status = 503
+
+
+class ModelUnavailable(ModelError):
+    """The model is not on disk and cannot be fetched."""
+
+
+class ModelMismatch(ModelError):
+    """The model at hand is not the one that built the catalog."""
+
+
+class MovieNotFound(PlotseekError):
+    """No film has this id or title."""
+
+    http_status = 404
+
+
+class AmbiguousTitle(PlotseekError):
+    """Several films have this title."""
+
+    http_status = 409

@@ -1,0 +1,38 @@
+"""The edge of every command: errors become one line and an exit code."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from catalog.config import PREFIX, Config, load_config
+from catalog.errors import PlotseekError
+
+
+@contextmanager
+def one_line_errors(command: str) -> Iterator[None]:
+    """Print a PlotseekError as one line on stderr and leave with its exit code."""
+    try:
+        yield
+    except PlotseekError as error:
+        print(f"{command}: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print(f"{command}: stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough: `query ... | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def settings(path: Path | None) -> Config:
+    """The configuration of this process: --config, or PLOTSEEK_CONFIG, or config.yaml here."""
+    named = os.environ.get(f"{PREFIX}_CONFIG")
+    return load_config(path or (Path(named) if named else None), os.environ)
+
+
+def say(message: str) -> None:
+    """A line for people: on stderr, because stdout is for results."""
+    print(message, file=sys.stderr)
