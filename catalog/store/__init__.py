@@ -1,0 +1,1 @@
+"""The two stores, SQLite and Chroma, and what keeps them consistent."""

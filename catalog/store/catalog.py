@@ -1,0 +1,428 @@
+"""The catalog: open for readers, which follow what is published, or for the one writer."""
+
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import time
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import CatalogDamaged, StoreError
+from catalog.identity import ModelIdentity
+from catalog.movie import Fingerprints, fingerprints, model_text
+from catalog.store.cache import VectorCache
+from catalog.store.generations import (
+    Generation,
+    GenerationInfo,
+    Generations,
+    collection_name,
+    index_digests,
+    writer_lock,
+)
+from catalog.store.records import Entry, Records
+from catalog.store.sqlite import check_file
+from catalog.store.vectors import Neighbour, VectorIndex
+
+#: A published generation is compared with the truth at so many films.
+_SAMPLE = 100
+
+#: Cosine similarity of a stored vector with itself; float32 keeps it above this.
+_SAME = 0.9999
+
+
+class Snapshot:
+    """One published generation: everything a reader sees belongs together and never changes."""
+
+    def __init__(self, generation: Generation) -> None:
+        self.info = generation.info()
+        self.records = Records.open(generation.records)
+        self._generation = generation
+        self._index: VectorIndex | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def number(self) -> int:
+        return self.info.number
+
+    @property
+    def index(self) -> VectorIndex:
+        """The vector index, opened when it is first needed, after a look at its files.
+
+        Raises CatalogDamaged if they are not the ones that were published: a broken index can take
+        the whole process down.
+        """
+        with self._lock:
+            if self._index is None:
+                if index_digests(self._generation) != self.info.index_files:
+                    raise CatalogDamaged(
+                        f"{self._generation.chroma}: the vector index is damaged; run 'ingest verify --repair'"
+                    )
+                self._index = VectorIndex.open(self._generation.chroma, self.info.collection)
+            return self._index
+
+    def matrix(self) -> NDArray[np.float32]:
+        """All vectors, shape (films, d), in the order of the films' numbers; mapped, not read."""
+        return open_matrix(self._generation, self.info)
+
+    def vector(self, identity: str) -> NDArray[np.float32]:
+        """The vector, shape (d,), of a film of the catalog."""
+        row = self.records.row_of(identity)
+        if row is None:
+            raise KeyError(identity)
+        return np.array(self.matrix()[row])
+
+    def nearest(self, vector: NDArray[np.float32], count: int, among: Sequence[str] | None = None) -> list[Neighbour]:
+        """The films nearest to a vector, shape (d,), most similar first."""
+        return self.index.nearest(vector, min(count, self.info.films), among)
+
+    def close(self) -> None:
+        self.records.close()
+        if self._index is not None:
+            self._index.close()
+
+
+class Catalog:
+    """A reader's way in: always the generation in force, without being restarted."""
+
+    def __init__(self, root: Path) -> None:
+        self._generations = Generations(root)
+        self._lock = threading.Lock()
+        self._stamp = self._generations.stamp()
+        self._snapshot = Snapshot(self._generations.in_force())
+        self._previous: Snapshot | None = None
+
+    @classmethod
+    def open(cls, root: Path) -> Self:
+        """Raises CatalogMissing if nothing has been published yet."""
+        return cls(root)
+
+    def snapshot(self) -> Snapshot:
+        """The generation in force now.
+
+        The one before stays open until the next switch, for the threads that still use it.
+        """
+        with self._lock:
+            stamp = self._generations.stamp()
+            if stamp != self._stamp:
+                fresh = Snapshot(self._generations.in_force())
+                if self._previous is not None:
+                    self._previous.close()
+                self._previous, self._snapshot, self._stamp = self._snapshot, fresh, stamp
+            return self._snapshot
+
+    def close(self) -> None:
+        for snapshot in (self._snapshot, self._previous):
+            if snapshot is not None:
+                snapshot.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a run changes, by id; the films themselves are in the draft's records."""
+
+    embed: frozenset[str] = frozenset()
+    """New films, and films whose text changed."""
+    metadata: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+
+    def __len__(self) -> int:
+        return len(self.embed) + len(self.metadata) + len(self.gone)
+
+
+class CatalogWriter:
+    """The one process that may change the catalog, while it holds the lock."""
+
+    def __init__(self, root: Path) -> None:
+        self.generations = Generations(root)
+        self.generations.drop_unfinished()
+        self.current = self.generations.current()
+        self.info = self.current.info() if self.current else None
+        self.cache = VectorCache(root / "vectors.sqlite3")
+
+    def fingerprints(self) -> dict[str, Fingerprints]:
+        """What the last run saw, by id; empty before the first."""
+        if self.current is None:
+            return {}
+        records = Records.open(self.current.records)
+        try:
+            return records.fingerprints()
+        finally:
+            records.close()
+
+    def needs_build(self, model: ModelIdentity, template: str) -> bool:
+        """Whether the published index cannot be patched: another model or template, or it is damaged."""
+        return self.info is not None and not (self._same(model, template) and self._index_intact())
+
+    def begin(
+        self,
+        model: ModelIdentity,
+        template: str,
+        fallback_for: str | None,
+        *,
+        fresh: bool = False,
+        rebuild_after: float = 0.5,
+    ) -> "Draft":
+        """A private generation that starts as the current one is.
+
+        Its index is built anew, from our own vectors, if `fresh`, if the published one cannot be
+        patched, or once the share `rebuild_after` of it was changed in place: deleted rows never
+        leave an HNSW index, and overwritten ones slow it down.
+        """
+        same = self._same(model, template)
+        generation = self.generations.begin()
+        if self.current is not None:
+            shutil.copyfile(self.current.records, generation.records)
+        records = Records.create(generation.records)
+        if self.current is not None and not same:
+            for entries in records.entries():
+                records.put(Entry(entry.movie, fingerprints(entry.movie, template)) for entry in entries)
+        fresh = fresh or self.info is None or self.needs_build(model, template)
+        return Draft(self, generation, records, model, template, fallback_for, fresh, rebuild_after)
+
+    def _same(self, model: ModelIdentity, template: str) -> bool:
+        return self.info is not None and (self.info.model, self.info.template) == (model, template)
+
+    def _index_intact(self) -> bool:
+        if self.current is None or self.info is None or index_digests(self.current) != self.info.index_files:
+            return False
+        try:
+            check_file(self.current.chroma_sqlite)
+        except (CatalogDamaged, StoreError):
+            return False
+        return True
+
+    def close(self) -> None:
+        self.cache.close()
+
+
+@contextmanager
+def open_writer(root: Path) -> Iterator[CatalogWriter]:
+    """Take the lock and open the catalog for writing; raises CatalogLocked, StoreError."""
+    with writer_lock(root):
+        writer = CatalogWriter(root)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+
+class Draft:
+    """A generation in the making: records first, then vectors, then the index, then publish."""
+
+    def __init__(
+        self,
+        writer: CatalogWriter,
+        generation: Generation,
+        records: Records,
+        model: ModelIdentity,
+        template: str,
+        fallback_for: str | None,
+        fresh: bool,
+        rebuild_after: float,
+    ) -> None:
+        self._writer = writer
+        self._generation = generation
+        self.records = records
+        self._model = model
+        self._template = template
+        self._fallback_for = fallback_for
+        self._fresh = fresh
+        self._rebuild_after = rebuild_after
+
+    def count_without_vector(self) -> int:
+        """How many distinct texts still have to be embedded."""
+        digests = list(set(self.records.digests()))
+        return len(digests) - len(self._writer.cache.known(self._model, digests))
+
+    def texts_without_vector(self, batch: int) -> Iterator[dict[bytes, str]]:
+        """The distinct texts that no vector is known for, by digest, in batches."""
+        waiting: dict[bytes, str] = {}
+        for entries in self.records.entries():
+            known = self._writer.cache.known(self._model, [entry.fingerprints.text for entry in entries])
+            for entry in entries:
+                if entry.fingerprints.text not in known:
+                    waiting[entry.fingerprints.text] = model_text(entry.movie, self._template)
+            while len(waiting) >= batch:
+                part = dict(list(waiting.items())[:batch])
+                yield part
+                waiting = {digest: text for digest, text in waiting.items() if digest not in part}
+        if waiting:
+            yield waiting
+
+    def remember(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
+        """Acknowledge vectors: from now on no kill can lose them."""
+        self._writer.cache.put(self._model, vectors)
+
+    def publish(self, difference: Difference) -> GenerationInfo:
+        """Build matrix and index, compare them with the truth, and put the generation in force."""
+        self.records.close_gaps()
+        self.records.check()
+        films = self.records.count()
+        self._write_matrix(films)
+        info = GenerationInfo(
+            number=self._generation.number,
+            model=self._model,
+            template=self._template,
+            fallback_for=self._fallback_for,
+            films=films,
+            churn=0,
+            published=time(),
+        )
+        info = self._patched(info, difference) or self._built(info)
+        self.records.close()
+        self._writer.generations.publish(self._generation, info)
+        return info
+
+    def _patched(self, info: GenerationInfo, difference: Difference) -> GenerationInfo | None:
+        """The copied and changed index, verified; None if it has to be built instead."""
+        before = self._writer.info
+        if self._fresh or before is None:
+            return None
+        churn = before.churn + len(difference.embed) + len(difference.gone)
+        if churn > self._rebuild_after * info.films:
+            return None
+        try:
+            self._patch_index(difference)
+            return _verified(self._generation, replace(info, churn=churn))
+        except CatalogDamaged:
+            # The copy carried a fault that its files' digests do not show; our own vectors do not.
+            shutil.rmtree(self._generation.chroma)
+            return None
+
+    def _built(self, info: GenerationInfo) -> GenerationInfo:
+        self._build_index(info.films)
+        return _verified(self._generation, info)
+
+    def discard(self) -> None:
+        """Throw the draft away; vectors that were remembered stay."""
+        self.records.close()
+        shutil.rmtree(self._generation.folder, ignore_errors=True)
+
+    def _write_matrix(self, films: int) -> None:
+        """Row i of the matrix is the vector of the film with number i."""
+        matrix = np.lib.format.open_memmap(
+            self._generation.matrix, mode="w+", dtype=np.float32, shape=(films, self._model.dimension)
+        )
+        digests = self.records.digests()
+        for start in range(0, films, 5000):
+            part = digests[start : start + 5000]
+            vectors = self._writer.cache.get(self._model, part)
+            missing = [digest for digest in part if digest not in vectors]
+            if missing:
+                raise CatalogDamaged(f"{self._writer.cache.path}: {len(missing)} vectors are missing; run ingest again")
+            matrix[start : start + len(part)] = np.stack([vectors[digest] for digest in part])
+        matrix.flush()
+
+    def _patch_index(self, difference: Difference) -> None:
+        current, info = self._writer.current, self._writer.info
+        if current is None or info is None:
+            raise CatalogDamaged("there is no index to patch")
+        shutil.copytree(current.chroma, self._generation.chroma)
+        index = VectorIndex.open(self._generation.chroma, info.collection)
+        try:
+            index.rename(collection_name(self._generation.number), self._about())
+            self._patch(index, difference)
+            index.flush_on_open()
+        finally:
+            index.close()
+
+    def _build_index(self, films: int) -> None:
+        name = collection_name(self._generation.number)
+        index = VectorIndex.create(self._generation.chroma, name, self._about(), films)
+        matrix = np.load(self._generation.matrix, mmap_mode="r")
+        start = 0
+        for entries in self.records.entries(1000):
+            self._put(index, entries, np.asarray(matrix[start : start + len(entries)]))
+            start += len(entries)
+        index.close()
+
+    def _patch(self, index: VectorIndex, difference: Difference) -> None:
+        index.remove(sorted(difference.gone))
+        matrix = np.load(self._generation.matrix, mmap_mode="r")
+        start = 0
+        for entries in self.records.entries(1000):
+            chosen = [row for row, entry in enumerate(entries) if entry.movie.id in difference.embed]
+            if chosen:
+                self._put(index, [entries[row] for row in chosen], matrix[[start + row for row in chosen]])
+            described = [entry.movie for entry in entries if entry.movie.id in difference.metadata]
+            if described:
+                index.put_metadata(described)
+            start += len(entries)
+
+    def _put(self, index: VectorIndex, entries: Sequence[Entry], vectors: NDArray[np.float32]) -> None:
+        movies = [entry.movie for entry in entries]
+        index.put(movies, [model_text(movie, self._template) for movie in movies], vectors)
+
+    def _about(self) -> dict[str, str | int | bool]:
+        """The collection's own description, for whoever opens it with Chroma alone."""
+        return {
+            "made_by": "plotseek",
+            "model": self._model.name,
+            "revision": self._model.revision,
+            "dimension": self._model.dimension,
+            "max_tokens": self._model.max_tokens,
+            "normalized": self._model.normalized,
+            "template": self._template,
+        }
+
+
+def open_matrix(generation: Generation, info: GenerationInfo) -> NDArray[np.float32]:
+    """The vectors of a generation, shape (films, d), mapped; raises CatalogDamaged."""
+    try:
+        matrix: NDArray[np.float32] = np.load(generation.matrix, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise CatalogDamaged(f"{generation.matrix}: is damaged ({error}); run 'ingest verify --repair'") from error
+    if matrix.shape != (info.films, info.model.dimension) or matrix.dtype != np.float32:
+        raise CatalogDamaged(f"{generation.matrix}: holds {matrix.shape} instead of the catalog's vectors")
+    return matrix
+
+
+def check_generation(generation: Generation, info: GenerationInfo, sample: int = _SAMPLE) -> None:
+    """Compare records, matrix and index: ids, counts, and vectors of a sample, read back and found again.
+
+    Raises CatalogDamaged with the first difference.
+    """
+    records = Records.open(generation.records)
+    index = VectorIndex.open(generation.chroma, info.collection)
+    try:
+        ids = records.ids()
+        if len(ids) != info.films:
+            raise CatalogDamaged(f"{generation.records}: holds {len(ids)} films instead of {info.films}")
+        if difference := index.ids().symmetric_difference(ids):
+            raise CatalogDamaged(f"{generation.chroma}: {len(difference)} ids differ, {min(difference)!r} for one")
+        matrix = open_matrix(generation, info)
+        rows = np.linspace(0, len(ids) - 1, min(sample, len(ids)), dtype=int) if ids else np.zeros(0, dtype=int)
+        _compare_vectors(index, [ids[row] for row in rows], np.asarray(matrix[rows]), generation)
+    finally:
+        index.close()
+        records.close()
+
+
+def _compare_vectors(index: VectorIndex, ids: list[str], vectors: NDArray[np.float32], generation: Generation) -> None:
+    stored = index.vectors(ids)
+    for identity, vector in zip(ids, vectors, strict=True):
+        if identity not in stored or float(stored[identity] @ vector) < _SAME:
+            raise CatalogDamaged(f"{generation.chroma}: the vector of film {identity!r} is lost or another one")
+        found = index.nearest(vector, 1)
+        if not found or found[0].similarity < _SAME:
+            raise CatalogDamaged(f"{generation.chroma}: film {identity!r} is not found by its own vector")
+
+
+def _verified(generation: Generation, info: GenerationInfo) -> GenerationInfo:
+    """Check a generation as a reader would find it; the check's open is what flushes Chroma's log."""
+    check_generation(generation, info)
+    files = index_digests(generation)
+    if not files and info.films:
+        raise StoreError(f"{generation.chroma}: Chroma wrote no index files")
+    return replace(info, index_files=files)

@@ -1,0 +1,166 @@
+"""The films of a generation, in our own SQLite.
+
+SQLite is the truth. The Chroma collection beside it is an index that can be rebuilt from this file
+and the vector cache without embedding anything.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from catalog.errors import CatalogDamaged
+from catalog.movie import Fingerprints, Movie
+from catalog.store.sqlite import BATCH, Connection, check, connect, connect_read_only, translated
+
+_SCHEMA = """
+CREATE TABLE movies (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    year INTEGER,
+    movie TEXT NOT NULL,
+    text_digest BLOB NOT NULL,
+    metadata_digest BLOB NOT NULL
+);
+CREATE INDEX movies_title ON movies (title COLLATE NOCASE);
+"""
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A film as it is stored: itself, and what it looked like to the last run."""
+
+    movie: Movie
+    fingerprints: Fingerprints
+
+
+class Records:
+    """The films of one generation. A published file is opened read-only and never changes."""
+
+    def __init__(self, connection: Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """A new file; it is private until its generation is published, so it is synced once, at the end."""
+        connection = connect(path)
+        with translated(path):
+            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.execute("PRAGMA synchronous = OFF")
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                connection.executescript(_SCHEMA)
+        return cls(connection, path)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """A published file, for reading by any thread."""
+        if not path.exists():
+            raise CatalogDamaged(f"{path}: is missing; run 'ingest rollback', or 'ingest --rebuild'")
+        return cls(connect_read_only(path), path)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def count(self) -> int:
+        return int(self._rows("SELECT count(*) FROM movies")[0][0])
+
+    def fingerprints(self) -> dict[str, Fingerprints]:
+        """What every film looked like, by id."""
+        rows = self._rows("SELECT id, text_digest, metadata_digest FROM movies")
+        return {identity: Fingerprints(text, metadata) for identity, text, metadata in rows}
+
+    def ids(self) -> list[str]:
+        """All ids, in order of arrival."""
+        return [row[0] for row in self._rows("SELECT id FROM movies ORDER BY number")]
+
+    def digests(self) -> list[bytes]:
+        """The digest of every film's text, in order of arrival."""
+        return [row[0] for row in self._rows("SELECT text_digest FROM movies ORDER BY number")]
+
+    def row_of(self, identity: str) -> int | None:
+        """The row of a film's vector in the generation's matrix."""
+        rows = self._rows("SELECT number FROM movies WHERE id = ?", (identity,))
+        return int(rows[0][0]) if rows else None
+
+    def entries(self, batch: int = BATCH) -> Iterator[list[Entry]]:
+        """All films, in order of arrival, in batches."""
+        last = -1
+        while True:
+            rows = self._rows(
+                "SELECT number, movie, text_digest, metadata_digest FROM movies"
+                " WHERE number > ? ORDER BY number LIMIT ?",
+                (last, batch),
+            )
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield [Entry(_movie(text), Fingerprints(digest, metadata)) for _, text, digest, metadata in rows]
+
+    def get(self, ids: Sequence[str]) -> dict[str, Movie]:
+        """The films with these ids; unknown ids are left out."""
+        found: dict[str, Movie] = {}
+        for start in range(0, len(ids), BATCH):
+            part = ids[start : start + BATCH]
+            marks = ",".join("?" * len(part))
+            rows = self._rows(f"SELECT id, movie FROM movies WHERE id IN ({marks})", part)  # noqa: S608
+            found.update({identity: _movie(text) for identity, text in rows})
+        return found
+
+    def titled(self, title: str) -> list[Movie]:
+        """The films with exactly this title or original title, but for case, oldest first."""
+        rows = self._rows(
+            "SELECT movie FROM movies WHERE title = ?1 COLLATE NOCASE"
+            " OR lower(json_extract(movie, '$.original_title')) = lower(?1) ORDER BY year, number",
+            (title,),
+        )
+        return [_movie(row[0]) for row in rows]
+
+    def titles(self) -> list[str]:
+        """All titles, in order of arrival."""
+        return [row[0] for row in self._rows("SELECT title FROM movies ORDER BY number")]
+
+    def put(self, entries: Iterable[Entry]) -> None:
+        """Insert films, or replace those with the same ids."""
+        rows = [
+            (
+                entry.movie.id,
+                entry.movie.title,
+                entry.movie.year,
+                json.dumps(entry.movie.to_dict(), ensure_ascii=False),
+                entry.fingerprints.text,
+                entry.fingerprints.metadata,
+            )
+            for entry in entries
+        ]
+        with translated(self.path), self._connection:
+            self._connection.executemany(
+                "INSERT INTO movies (id, title, year, movie, text_digest, metadata_digest) VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET title = excluded.title, year = excluded.year, movie = excluded.movie,"
+                " text_digest = excluded.text_digest, metadata_digest = excluded.metadata_digest",
+                rows,
+            )
+
+    def remove(self, ids: Iterable[str]) -> None:
+        with translated(self.path), self._connection:
+            self._connection.executemany("DELETE FROM movies WHERE id = ?", [(identity,) for identity in ids])
+
+    def close_gaps(self) -> None:
+        """Number the films 0, 1, 2 ... again, so that a film's number is the row of its vector."""
+        numbers = [row[0] for row in self._rows("SELECT number FROM movies ORDER BY number")]
+        moved = [(row, number) for row, number in enumerate(numbers) if row != number]
+        with translated(self.path), self._connection:
+            self._connection.executemany("UPDATE movies SET number = ? WHERE number = ?", moved)
+
+    def check(self) -> None:
+        """Raise CatalogDamaged if SQLite finds the file damaged."""
+        check(self._connection, self.path)
+
+    def _rows(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        with translated(self.path):
+            return self._connection.execute(statement, values).fetchall()
+
+
+def _movie(text: str) -> Movie:
+    return Movie.from_dict(json.loads(text))
