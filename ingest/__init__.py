@@ -1,0 +1,1 @@
+"""Reads a file, plans, embeds, writes, repeats."""

@@ -1,0 +1,239 @@
+"""Bring the catalog to what a file says: plan (pure), then apply, and report.
+
+The order of work is what makes a kill harmless: films into a private generation, vectors into the
+cache batch by batch, then index, check, publish. Whatever was acknowledged is found by the next run.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from catalog.embedding.embedder import Embedder
+from catalog.errors import DeletionsRefused
+from catalog.identity import ModelIdentity
+from catalog.movie import Fingerprints, Movie, fingerprints
+from catalog.store.catalog import CatalogWriter, Difference, Draft
+from catalog.store.records import Entry
+
+_EXAMPLES = 3
+_PUT = 500
+
+
+class Kind(StrEnum):
+    """What a run does with a film."""
+
+    ADDED = "added"
+    TEXT_CHANGED = "text_changed"
+    METADATA_CHANGED = "metadata_changed"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One film of the file beside what is stored of it."""
+
+    kind: Kind
+    entry: Entry
+
+
+def plan(movies: Iterable[Movie], stored: Mapping[str, Fingerprints], template: str) -> Iterator[Change]:
+    """Compare each film, by its id, with what the last run stored. Pure, lazy, in the file's order."""
+    for movie in movies:
+        now = fingerprints(movie, template)
+        yield Change(_kind(now, stored.get(movie.id)), Entry(movie, now))
+
+
+def _kind(now: Fingerprints, before: Fingerprints | None) -> Kind:
+    if before is None:
+        return Kind.ADDED
+    if now.text != before.text:
+        return Kind.TEXT_CHANGED
+    return Kind.UNCHANGED if now.metadata == before.metadata else Kind.METADATA_CHANGED
+
+
+def deletions(stored: Set[str], seen: Set[str], limit: float, at_least: int, *, allowed: bool) -> frozenset[str]:
+    """The ids that are gone from the file; raises DeletionsRefused if they are too many.
+
+    Too many is more than the share `limit` of the stored films and more than `at_least` films.
+    """
+    gone = frozenset(stored - seen)
+    if len(gone) > max(at_least, limit * len(stored)) and not allowed:
+        raise DeletionsRefused(
+            f"{len(gone)} of {len(stored)} films are missing from the file, more than sync.max_delete allows;"
+            " nothing was deleted; check the file, or repeat with --allow-deletes"
+        )
+    return gone
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOptions:
+    """How a run treats the catalog."""
+
+    template: str
+    batch: int = 1024
+    """Texts between two acknowledgements."""
+    prune: bool = True
+    """Delete films that are no longer in the file."""
+    max_delete: float = 0.1
+    min_delete: int = 20
+    allow_deletes: bool = False
+    rebuild: bool = False
+    rebuild_after: float = 0.5
+    """Build the index afresh once this share of it has been changed in place."""
+    fallback_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is: shown, never stored."""
+
+    stage: str
+    done: int
+    total: int | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the plan found, counted while the films stream by."""
+
+    counts: Counter[Kind] = field(default_factory=Counter)
+    embed: set[str] = field(default_factory=set)
+    metadata: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+    examples: dict[Kind, list[str]] = field(default_factory=dict)
+
+    def add(self, change: Change) -> None:
+        movie = change.entry.movie
+        self.counts[change.kind] += 1
+        self.seen.add(movie.id)
+        if change.kind in (Kind.ADDED, Kind.TEXT_CHANGED):
+            self.embed.add(movie.id)
+        elif change.kind is Kind.METADATA_CHANGED:
+            self.metadata.add(movie.id)
+        if change.kind is not Kind.UNCHANGED:
+            examples = self.examples.setdefault(change.kind, [])
+            if len(examples) < _EXAMPLES:
+                examples.append(f"{movie.title} ({movie.year or '?'})")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did."""
+
+    counts: Mapping[Kind, int]
+    embedded: int
+    """Texts the model read."""
+    truncated: int
+    generation: int | None
+    """The generation in force afterwards; None if there is none yet."""
+    published: bool
+    films: int
+    examples: Mapping[Kind, list[str]]
+
+
+def sync(
+    movies: Iterable[Movie],
+    writer: CatalogWriter,
+    embedder: Embedder,
+    options: SyncOptions,
+    show: Callable[[Progress], None] = lambda _: None,
+) -> Outcome:
+    """Make the catalog hold exactly these films; publish only if something changed.
+
+    Raises DeletionsRefused, ModelError, StoreError, and whatever reading the films raises; in each
+    case the generation in force stays what it was.
+    """
+    stored = writer.fingerprints()
+    draft = _LazyDraft(writer, embedder.identity, options)
+    tally = Tally()
+    try:
+        for change in plan(movies, stored, options.template):
+            tally.add(change)
+            if change.kind is not Kind.UNCHANGED:
+                draft.put(change.entry)
+            show(Progress("reading", len(tally.seen)))
+        gone = _gone(stored.keys(), tally, options)
+        tally.counts[Kind.DELETED] = len(gone)
+        draft.remove(gone)
+        if draft.empty:
+            return _nothing_published(writer, tally)
+        embedded, truncated = _embed(draft.open(), embedder, options.batch, show)
+        show(Progress("indexing", 0))
+        info = draft.open().publish(Difference(frozenset(tally.embed), frozenset(tally.metadata), gone))
+    except BaseException:
+        draft.discard()
+        raise
+    return Outcome(tally.counts, embedded, truncated, info.number, True, info.films, tally.examples)
+
+
+def _gone(stored: Set[str], tally: Tally, options: SyncOptions) -> frozenset[str]:
+    if not options.prune:
+        return frozenset()
+    return deletions(stored, tally.seen, options.max_delete, options.min_delete, allowed=options.allow_deletes)
+
+
+def _nothing_published(writer: CatalogWriter, tally: Tally) -> Outcome:
+    info = writer.info
+    number, films = (info.number, info.films) if info else (None, 0)
+    return Outcome(tally.counts, 0, 0, number, False, films, tally.examples)
+
+
+def _embed(draft: Draft, embedder: Embedder, batch: int, show: Callable[[Progress], None]) -> tuple[int, int]:
+    """Embed every text of the draft that no vector is known for; returns how many, and how many were cut."""
+    embedded = truncated = 0
+    total = draft.count_without_vector()
+    for texts in draft.texts_without_vector(batch):
+        answer = embedder.embed_documents(list(texts.values()))
+        draft.remember(dict(zip(texts, answer.vectors, strict=True)))
+        embedded += len(texts)
+        truncated += answer.truncated
+        show(Progress("embedding", embedded, total))
+    return embedded, truncated
+
+
+class _LazyDraft:
+    """A draft that is begun with the first change, because a run without changes must cost nothing."""
+
+    def __init__(self, writer: CatalogWriter, model: ModelIdentity, options: SyncOptions) -> None:
+        self._writer = writer
+        self._model = model
+        self._options = options
+        self._waiting: list[Entry] = []
+        self._draft: Draft | None = None
+        if options.rebuild or writer.needs_build(model, options.template):
+            self.open()
+
+    @property
+    def empty(self) -> bool:
+        return self._draft is None and not self._waiting
+
+    def open(self) -> Draft:
+        """The draft, with everything put so far in its records."""
+        if self._draft is None:
+            options = self._options
+            self._draft = self._writer.begin(
+                self._model,
+                options.template,
+                options.fallback_for,
+                fresh=options.rebuild,
+                rebuild_after=options.rebuild_after,
+            )
+        if self._waiting:
+            self._draft.records.put(self._waiting)
+            self._waiting = []
+        return self._draft
+
+    def put(self, entry: Entry) -> None:
+        self._waiting.append(entry)
+        if len(self._waiting) >= _PUT:
+            self.open()
+
+    def remove(self, ids: Set[str]) -> None:
+        if ids:
+            self.open().records.remove(ids)
+
+    def discard(self) -> None:
+        if self._draft is not None:
+            self._draft.discard()
