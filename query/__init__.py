@@ -1,0 +1,1 @@
+"""Free text, "more like this", HTTP, the web page, evaluation."""

@@ -1,0 +1,39 @@
+"""Which film of the catalog someone means by an id or a title."""
+
+from catalog.errors import AmbiguousTitle, MovieNotFound
+from catalog.movie import Movie
+from catalog.store.records import Records
+
+_CANDIDATES = 10
+_SUGGESTIONS = 3
+
+
+def find_movie(records: Records, wanted: str) -> Movie:
+    """The film with this id, or else with this title.
+
+    Raises AmbiguousTitle with the candidates, MovieNotFound with the nearest titles.
+    """
+    if movie := records.get([wanted]).get(wanted):
+        return movie
+    found = records.titled(wanted)
+    if len(found) > 1:
+        names = "; ".join(f"{movie.title} ({movie.year or '?'}): id {movie.id}" for movie in found[:_CANDIDATES])
+        raise AmbiguousTitle(f"{len(found)} films are called {wanted!r}, choose one by its id: {names}")
+    if not found:
+        raise MovieNotFound(f"no film has the id or title {wanted!r}{_suggestion(records, wanted)}")
+    return found[0]
+
+
+def _suggestion(records: Records, wanted: str) -> str:
+    from rapidfuzz import fuzz, process, utils
+
+    near = process.extract(
+        wanted,
+        set(records.titles()),
+        scorer=fuzz.WRatio,
+        processor=utils.default_process,
+        limit=_SUGGESTIONS,
+        score_cutoff=75,
+    )
+    names = sorted(near, key=lambda match: (-match[1], match[0]))
+    return "; did you mean " + " or ".join(repr(name) for name, *_ in names) + "?" if names else ""

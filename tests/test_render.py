@@ -1,0 +1,51 @@
+"""The table for people and the object for programs."""
+
+import json
+
+from catalog.movie import Movie
+from query.render import as_json, as_table, columns, fitted
+from query.search import Hit
+
+HITS = [
+    Hit(Movie("1", "Alien", "A crew meets a deadly creature.", year=1979), 0.75),
+    Hit(Movie("2", "千と千尋の神隠し", "A girl\nworks in a bathhouse."), -0.02),
+]
+
+
+def test_a_table_fits_its_width() -> None:
+    table = as_table(HITS, 60)
+    assert table.split("\n") == [
+        " #   score  title           year  plot",
+        " 1   0.750  Alien           1979  A crew meets a deadly cre…",
+        " 2  -0.020  千と千尋の神…         A girl works in a bathhou…",
+    ]
+    assert max(columns(line) for line in table.split("\n")) <= 60
+
+
+def test_a_narrow_terminal_still_shows_something() -> None:
+    assert as_table(HITS, 10).split("\n")[1] == " 1   0.750  Alien    1979  A crew meets…"
+
+
+def test_nothing_found_is_said() -> None:
+    assert as_table([], 80) == "no films"
+
+
+def test_control_characters_never_reach_the_terminal() -> None:
+    assert fitted("a\x1b[31mred", 10) == "a [31mred "
+
+
+def test_json_has_the_promised_shape() -> None:
+    answer = json.loads(as_json("creature", "bundled", HITS[:1]))
+    assert answer == {
+        "query": "creature",
+        "model": "bundled",
+        "results": [
+            {
+                "id": "1",
+                "title": "Alien",
+                "year": 1979,
+                "score": 0.75,
+                "plot": "A crew meets a deadly creature.",
+            }
+        ],
+    }
