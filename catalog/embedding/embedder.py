@@ -1,0 +1,38 @@
+"""The one interface between texts and vectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.identity import ModelIdentity
+
+Vector = NDArray[np.float32]
+"""Shape (d,), length 1."""
+Vectors = NDArray[np.float32]
+"""Shape (n, d), rows of length 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What a batch of documents became."""
+
+    vectors: Vectors
+    truncated: int
+    """How many of the texts were longer than the model reads, and were cut."""
+
+
+class Embedder(Protocol):
+    """Turns texts into float32 unit vectors. Two real things meet it: local models and endpoints."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What the catalog remembers of this model."""
+
+    def embed_documents(self, texts: Sequence[str]) -> Embedded:
+        """Embed n texts; row i belongs to text i, whatever else is in the batch."""
+
+    def embed_query(self, text: str) -> Vector:
+        """Embed one short query."""
