@@ -1,0 +1,113 @@
+"""The first rows of a file -> where its fields are."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from catalog.errors import ConfigError, SourceError
+from ingest import values
+from ingest.columns import CLEAN, Clean, FieldMap, Step, film, look
+from ingest.row import AnyRow, Row
+from ingest.titles import RANK
+from ingest.usual import USUAL
+
+_WIDE: Mapping[str, Clean] = {"rating": partial(values.rating, scale=100.0)}
+"""What a column may hold before the scale of its numbers is known."""
+_OFFERED = 12
+_NEVER_GIVEN_UP = ("title", "plot", "poster", "imdb", "tmdb", "ids")
+
+
+def detect(rows: Sequence[AnyRow], given: Mapping[str, str | Sequence[str]] | None = None) -> FieldMap:
+    """Judge by the first rows (some hundred) where the fields are; `given` (`catalog.fields`) overrides it by field.
+
+    Raises ConfigError for a field that no movie has, and SourceError, naming the columns there are, when no row has
+    a title or none has a plot.
+    """
+    field_map = FieldMap(given=_checked(given or {}))
+    sample = [row for row in rows if isinstance(row, Row)]
+    if not sample:
+        return field_map
+    if not _has(field_map, sample, "title") or not _has(field_map, sample, "plot"):
+        field_map = _unwrapped(field_map, sample)
+    fields = [film(row, field_map) for row in sample]
+    field_map = replace(field_map, ignored=frozenset(_misfits(field_map, fields)), _shapes={})
+    return replace(field_map, rating_scale=_scale(field_map, fields), ranked=_ranked(field_map, fields), _shapes={})
+
+
+def _checked(given: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    for target in given:
+        if target not in USUAL:
+            raise ConfigError(f"catalog.fields: unknown field {target!r}; allowed are {', '.join(USUAL)}")
+    return {target: (names,) if isinstance(names, str) else tuple(names) for target, names in given.items()}
+
+
+def _has(field_map: FieldMap, rows: Iterable[Row], target: str) -> bool:
+    return any(step.target == target for row in rows for step in field_map.columns(film(row, field_map)).steps)
+
+
+def _unwrapped(field_map: FieldMap, sample: Sequence[Row]) -> FieldMap:
+    """The map for rows that hold the film in one of their columns."""
+    for name, value in sample[0].fields.items():
+        candidate = replace(field_map, inside=name, _shapes={})
+        if isinstance(value, dict) and _has(candidate, sample, "title") and _has(candidate, sample, "plot"):
+            return candidate
+    missing = "plot" if _has(field_map, sample, "title") else "title"
+    names = list(dict.fromkeys(name for row in sample for name in row.fields))
+    more = f" and {len(names) - _OFFERED} more" if len(names) > _OFFERED else ""
+    raise SourceError(
+        f"no column looks like a {missing}; there are {', '.join(names[:_OFFERED])}{more};"
+        f" name it in config.yaml, catalog.fields.{missing}"
+    )
+
+
+def _misfits(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> Iterator[str]:
+    """Columns whose values, more often than not, cannot be what their name says.
+
+    Never that of a title or plot, whose rows are refused by name, nor one that was configured.
+    """
+    seen: dict[str, list[bool]] = {}
+    for fields in sample:
+        for step in field_map.columns(fields).steps:
+            value = fields[step.column]
+            if not _judged(step, field_map) or value in (None, "", "\\N", [], {}):
+                continue
+            seen.setdefault(step.column, []).append(_fits(_WIDE.get(step.target, step.clean), value))
+    yield from (name for name, fits in seen.items() if sum(fits) * 2 < len(fits))
+
+
+def _judged(step: Step, field_map: FieldMap) -> bool:
+    known = step.target in CLEAN and step.target not in _NEVER_GIVEN_UP
+    return known and step.option is None and step.target not in field_map.given
+
+
+def _fits(clean: Clean, value: object) -> bool:
+    try:
+        return clean(value) is not None
+    except values.WrongTypeError:
+        return False
+
+
+def _scale(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> float:
+    """10, or 100 when most ratings of the sample are higher than 10."""
+    seen = [number for value in _firsts(field_map, sample, "rating") if (number := _plain_number(value))]
+    return 100.0 if sum(10 < number <= 100 for number in seen) * 2 > len(seen) else 10.0
+
+
+def _plain_number(value: object) -> int | None:
+    try:
+        return values.votes(value)  # which takes neither "84%" nor "8.4/10": these name their own scale
+    except values.WrongTypeError:
+        return None
+
+
+def _ranked(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> bool:
+    seen = [value for value in _firsts(field_map, sample, "title") if value]
+    return len(seen) > 2 and all(isinstance(value, str) and RANK.match(value) for value in seen)
+
+
+def _firsts(field_map: FieldMap, sample: Sequence[Mapping[str, object]], target: str) -> Iterator[object]:
+    """The values in the first column for the field."""
+    for fields in sample:
+        step = next((step for step in field_map.columns(fields).steps if step.target == target), None)
+        if step is not None:
+            yield look(fields, step)

@@ -1,0 +1,135 @@
+"""When the next run is, and the loop that waits for it. Time comes in as arguments."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from cronsim import CronSim, CronSimError
+
+from catalog.errors import UsageError
+
+_LENGTH = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
+_LONGEST = timedelta(days=366)
+
+#: Seconds until the clock is looked at again: a machine that slept, or whose clock was set, is noticed so late.
+_LOOK = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Runs at fixed distances from a first one, which is at once."""
+
+    interval: timedelta
+    first: datetime
+
+    def __str__(self) -> str:
+        return f"every {_spelt(self.interval)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """Runs at the times of a cron expression, read in a time zone."""
+
+    expression: str
+    zone: tzinfo
+
+    def __str__(self) -> str:
+        return f"cron {self.expression} ({self.zone})"
+
+
+Schedule = Every | Cron
+
+
+def parse_length(text: str, option: str) -> timedelta:
+    """A length of time such as 90s, 15m, 6h, 1d or 1h30m: from a second to 366 days.
+
+    Raises UsageError that names the option.
+    """
+    found = _LENGTH.fullmatch(text.strip().lower())
+    if found is None or not found[0]:
+        raise UsageError(f"{option} {text}: is no length of time; write 90s, 15m, 6h, 1d or 1h30m")
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    if not 1 <= total <= _LONGEST.total_seconds():
+        raise UsageError(f"{option} {text}: allowed is 1s to {_LONGEST.days}d")
+    return timedelta(seconds=total)
+
+
+def parse_cron(expression: str, zone: tzinfo, now: datetime) -> Cron:
+    """A cron expression of five fields; raises UsageError if it is none or its time never comes."""
+    cron = Cron(" ".join(expression.split()), zone)
+    if len(expression.split()) != 5:
+        raise UsageError(f"--cron {expression!r}: write minute, hour, day, month and weekday, as in '0 3 * * *'")
+    try:
+        next_run(now, cron)
+    except (CronSimError, AssertionError) as error:
+        # Odd mixtures of its extensions end in an assertion of the library.
+        reason = str(error) or "the fields do not go together"
+        raise UsageError(f"--cron {expression!r}: {reason}; write it as in '0 3 * * *'") from None
+    return cron
+
+
+def next_run(now: datetime, schedule: Schedule) -> datetime:
+    """The first slot after `now`, both aware; the answer is in UTC.
+
+    Cron keeps Debian's rules where clocks change: a job at a fixed hour runs exactly once, at the end
+    of the hour that is left out or in the first of two equal hours; one with a wildcard for minute or
+    hour follows the clock. Raises UsageError if no slot comes within 50 years.
+    """
+    if isinstance(schedule, Every):
+        passed = (now - schedule.first) // schedule.interval
+        return (schedule.first + (passed + 1) * schedule.interval).astimezone(UTC)
+    for slot in CronSim(schedule.expression, now.astimezone(schedule.zone)):
+        # In the second of two equal hours the library gives slots of the first, which are over.
+        if slot.astimezone(UTC) > now:
+            return slot.astimezone(UTC)
+    raise UsageError(f"--cron {schedule.expression!r}: this time never comes")
+
+
+def first_run(now: datetime, schedule: Schedule) -> datetime:
+    """The first slot not before `now`: its beginning for an interval, for cron its next time."""
+    if isinstance(schedule, Every):
+        return max(now, schedule.first)
+    return next_run(now, schedule)
+
+
+def repeat(
+    schedule: Schedule,
+    run: Callable[[], object],
+    *,
+    now: Callable[[], datetime],
+    wait: Callable[[float], bool],
+    announce: Callable[[datetime], None] = lambda _: None,
+    delay: Callable[[], float] = lambda: 0.0,
+) -> None:
+    """Run at every slot until told to stop; a slot that passes while a run is going on is left out.
+
+    `wait` waits so many seconds, or less if it is to stop, and says whether it is; `announce` is told
+    the next beginning; `delay` gives the seconds by which to be late (jitter).
+    """
+    slot = first_run(now(), schedule)
+    while not wait(0):
+        begin = slot + timedelta(seconds=delay()) if slot > now() else slot
+        announce(begin)
+        if not wait_until(begin, now, wait):
+            return
+        run()
+        # A clock that was set back a little must not bring the same slot again.
+        slot = next_run(max(now(), slot), schedule)
+
+
+def wait_until(moment: datetime, now: Callable[[], datetime], wait: Callable[[float], bool]) -> bool:
+    """Wait for a moment; False if told to stop before."""
+    while (left := (moment - now()).total_seconds()) > 0:
+        if wait(min(left, _LOOK)):
+            return False
+    return not wait(0)
+
+
+def _spelt(length: timedelta) -> str:
+    minutes, seconds = divmod(round(length.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = ((days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count)

@@ -1,0 +1,167 @@
+"""gzip, zip, zstd, bzip2 and xz -> the bytes inside, known by their first bytes and read as a stream."""
+
+import io
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import ModuleType
+from typing import IO, BinaryIO, cast
+
+from catalog.errors import SourceError
+
+HEAD = 1 << 18
+"""Bytes that are looked at to tell what a file is."""
+_LAYERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file holds, unpacked."""
+
+    stream: BinaryIO
+    """From its beginning."""
+    head: bytes
+    """Its first bytes, at most `HEAD`."""
+    packed: bool
+    """Whether it was compressed: going back in such a stream is slow."""
+
+
+def unpack(stream: BinaryIO, name: str, stack: ExitStack) -> Content:
+    """Open what is compressed, layer by layer; what this opens is closed by `stack`.
+
+    Raises SourceError for an archive that holds not exactly one file; what is cut off shows when it is read, as
+    EOFError or the format's own error (`damage` lists them).
+    """
+    for layer in range(_LAYERS + 1):
+        head, stream = _look(stream)
+        opener = next((opener for magic, opener in _PACKED if head.startswith(magic)), None)
+        if opener is None:
+            if head[257:262] == b"ustar":
+                raise SourceError(f"{name}: a tar archive; unpack it and name the file inside")
+            return Content(stream, head, packed=layer > 0)
+        stream = opener(stream, name, stack)
+    raise SourceError(f"{name}: packed more than {_LAYERS} times; unpack it first")
+
+
+def damage() -> tuple[type[Exception], ...]:
+    """What reading a damaged or cut off compressed stream raises."""
+    import lzma
+    import zlib
+
+    return (EOFError, zlib.error, zipfile.BadZipFile, lzma.LZMAError, _zstd().ZstdError)
+
+
+def seekable(content: Content, stack: ExitStack) -> BinaryIO:
+    """The content as a file in which one can go back and forth: itself, or a temporary copy on disk."""
+    if content.stream.seekable() and not content.packed:
+        return content.stream
+    return _spooled(content.stream, stack)
+
+
+def _look(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
+    """The first bytes, and the stream at its beginning again."""
+    start = stream.tell() if stream.seekable() else None
+    head = b""
+    while len(head) < HEAD and (piece := stream.read(HEAD - len(head))):
+        head += piece
+    if start is None:
+        return head, cast(BinaryIO, io.BufferedReader(_Again(head, stream), 1 << 18))
+    stream.seek(start)
+    return head, stream
+
+
+class _Again(io.RawIOBase):
+    """A stream that cannot go back, with the bytes that were taken from it put in front again."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head = memoryview(head)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        piece = self._head[: len(buffer)] or memoryview(self._rest.read(len(buffer)))
+        self._head = self._head[len(piece) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+def _spooled(stream: BinaryIO, stack: ExitStack) -> BinaryIO:
+    copy = stack.enter_context(tempfile.TemporaryFile(prefix="plotseek-"))  # noqa: SIM115 - closed by the stack
+    shutil.copyfileobj(stream, copy, 1 << 20)
+    copy.seek(0)
+    return cast(BinaryIO, copy)
+
+
+def _buffered(opened: io.BufferedIOBase | IO[bytes], stack: ExitStack) -> BinaryIO:
+    stack.callback(opened.close)
+    return cast(BinaryIO, opened)
+
+
+def _gzip(stream: BinaryIO, _name: str, stack: ExitStack) -> BinaryIO:
+    import gzip
+
+    return _buffered(gzip.GzipFile(fileobj=stream), stack)
+
+
+def _bz2(stream: BinaryIO, _name: str, stack: ExitStack) -> BinaryIO:
+    import bz2
+
+    return _buffered(bz2.BZ2File(stream), stack)
+
+
+def _xz(stream: BinaryIO, _name: str, stack: ExitStack) -> BinaryIO:
+    import lzma
+
+    return _buffered(lzma.LZMAFile(stream), stack)
+
+
+def _zst(stream: BinaryIO, _name: str, stack: ExitStack) -> BinaryIO:
+    return _buffered(_zstd().ZstdFile(stream), stack)
+
+
+def _zip(stream: BinaryIO, name: str, stack: ExitStack) -> BinaryIO:
+    """The one file of a zip; folders and what macOS adds do not count."""
+    file = stream if stream.seekable() else _spooled(stream, stack)
+    try:
+        archive = stack.enter_context(zipfile.ZipFile(file))
+    except zipfile.BadZipFile as error:
+        raise SourceError(f"{name} is cut off or damaged: {error}; get the whole file again") from None
+    inside = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_clutter(entry.filename)]
+    names = ", ".join(entry.filename for entry in inside[:5])
+    if "[Content_Types].xml" in archive.namelist():
+        raise SourceError(f"{name}: an office document, not data; save the table as CSV")
+    if len(inside) != 1:
+        raise SourceError(f"{name}: a zip with {len(inside)} files ({names or 'none'}); one is expected, so unpack it")
+    try:
+        return _buffered(archive.open(inside[0]), stack)
+    except (RuntimeError, NotImplementedError) as error:  # encrypted, or an unusual compression
+        raise SourceError(f"{name}: {inside[0].filename} inside cannot be read: {error}") from None
+
+
+def _is_clutter(filename: str) -> bool:
+    return filename.startswith("__MACOSX/") or filename.rsplit("/", 1)[-1] in {".DS_Store", "Thumbs.db"}
+
+
+def _zstd() -> ModuleType:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd
+
+
+_Opener = Callable[[BinaryIO, str, ExitStack], BinaryIO]
+_PACKED: tuple[tuple[bytes, _Opener], ...] = (
+    (b"\x1f\x8b", _gzip),
+    (b"PK\x03\x04", _zip),
+    (b"PK\x05\x06", _zip),
+    (b"\x28\xb5\x2f\xfd", _zst),
+    (b"BZh", _bz2),
+    (b"\xfd7zXZ\x00", _xz),
+)

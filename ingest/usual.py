@@ -1,0 +1,76 @@
+"""The names that the fields of a movie have in the catalogues people keep."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+USUAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "id": ("id", "movie id", "film id", "show id", "_id", "uid", "guid"),
+        "title": (
+            "title", "movie title", "film title", "primary title", "series title", "show title", "name", "movie name",
+            "film name", "movie", "film", "titel", "english title", "title en", "names", "orig title", "original title",
+            "original name",
+        ),
+        "plot": (
+            "plot", "overview", "fullplot", "full plot", "plot summary", "synopsis", "plot synopsis", "movie overview",
+            "description", "movie description", "summary", "story", "storyline", "movie info", "long description",
+            "plot outline", "outline", "short plot", "text", "content", "abstract", "handlung", "inhalt",
+            "beschreibung",
+        ),
+        "plot_de": ("plot de", "overview de", "plot german", "german plot", "description de", "synopsis de"),
+        "original_title": ("original title", "original name", "orig title", "originaltitel", "title original"),
+        "year": (
+            "year", "release year", "released year", "production year", "title year", "start year", "movie year",
+            "jahr", "release date", "released", "premiere date", "date published", "in cinemas",
+            "theatrical release date", "first air date", "original release date", "date", "date x",
+        ),
+        "genres": ("genres", "genre", "listed in", "genre names", "movie genre", "categories", "genero"),
+        "keywords": ("keywords", "plot keywords", "tags", "interests", "keyword", "themes", "schlagworte"),
+        "directors": (
+            "directors", "director", "directed by", "director name", "movie director", "crew", "credits.crew", "people",
+            "regie", "regisseur",
+        ),
+        "actors": (
+            "actors", "cast", "credits.cast", "starring", "stars", "top cast", "main actors", "actor",
+            *(f"{word} {number}{end}" for word, end in (("star", ""), ("actor", ""), ("actor", " name"))
+              for number in range(1, 6)), "people",
+        ),
+        "languages": ("original language", "language", "languages", "spoken languages", "lang", "orig lang", "sprache"),
+        "countries": (
+            "countries", "country", "production countries", "origin country", "origin ethnicity",
+            "production locations", "country of origin", "land",
+        ),
+        "runtime": (
+            "runtime", "runtime minutes", "duration", "length", "run time ticks", "running time", "movie duration",
+            "runtime in minutes", "laufzeit",
+        ),
+        "rating": (
+            "rating", "vote average", "average rating", "imdb rating", "imdb score", "community rating", "avg vote",
+            "score", "ratings.imdb.value", "ratings.tmdb.value", "imdb.rating", "movie rating", "avg rating",
+        ),
+        "votes": (
+            "votes", "vote count", "num votes", "no of votes", "imdb votes", "num voted users", "rating count",
+            "ratings.imdb.votes", "ratings.tmdb.votes", "imdb.votes", "total votes", "community rating count",
+        ),
+        "poster": (
+            "poster", "poster url", "poster link", "poster path", "image", "image url", "img", "cover", "remote poster",
+            "images", "thumbnail",
+        ),
+        "imdb": (
+            "imdb id", "imdb", "imdb title id", "tconst", "imdb.id", "imdb url", "imdb link", "movie imdb link",
+            "movie link", "imdb page", "link", "url",
+        ),
+        "tmdb": ("tmdb id", "tmdb"),
+        "ids": ("external ids", "provider ids"),
+        "extra": (),
+    }
+)  # fmt: skip
+"""Field -> the names it usually goes by, the likeliest first; case, spaces and punctuation do not count.
+
+TMDB, IMDb's data sets, Meilisearch's movies.json, Wikipedia movie data, MovieLens, Netflix, Jellyfin, Radarr,
+MongoDB's sample and our own file are read with these. A dot leads inside an object, spelled as it is there.
+"""
+
+OTHER_IDS = {"mlid": "ml", "movielensid": "ml", "tvdbid": "tvdb", "wikidataid": "wikidata", "traktid": "trakt"}
+OTHER_IDS |= {"wikidata": "wikidata", "letterboxdid": "letterboxd", "netflixid": "netflix"}
+"""Column, in small letters without spaces -> the site whose id it holds."""

@@ -1,0 +1,298 @@
+"""One cell of a catalogue file -> a clean value: the same way for every source.
+
+Each function answers None (or nothing) for what carries no value, and for text in which there is none; `WrongTypeError`
+says that a value is of a kind that the field can never be.
+"""
+
+import html
+import math
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+
+YEARS = range(1870, 2101)
+_LONG = 10**400
+"""Python refuses to spell integers of more than 4,300 digits; nobody means one."""
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_TAG = re.compile(
+    r"</?(?:a|b|i|u|p|em|br|ul|ol|li|div|span|font|strong|small|sup|sub|h[1-6]|hr|img)\b[^<>]*>", re.IGNORECASE
+)
+# Control characters, zero-width spaces, soft hyphens, marks of direction, lone surrogates. The joiners U+200C and
+# U+200D stay: Persian, the scripts of India and emoji need them.
+_INVISIBLE = re.compile(
+    "[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+# What begins a character in UTF-8 and what goes on with it, both read as cp1252: "Ã©", "â€™".
+_SUSPICIOUS = re.compile(
+    "[\xc2-\xf4][\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]"
+)
+_STRAY_BYTES = re.compile("[\udc80-\udcff]+")
+MISSING = {"", "\\n", "n/a", "#n/a", "nan", "none", "null", "nil", "<na>", "-", "--", "unknown", "undefined"}
+_MISSING_TITLES = {"", "\\N", "N/A", "#N/A", "NaN", "nan", "null", "None", "<NA>"}
+_NO_PLOT = MISSING | {
+    "no overview found", "no overview available", "no overview", "no plot", "no plot available", "no plot found",
+    "no plot yet", "no description", "no description available", "no synopsis", "no synopsis available", "no summary",
+    "no summary available", "plot unknown", "plot unavailable", "plot undisclosed", "the plot is unknown", "add a plot",
+    "plot kept under wraps", "plot under wraps", "under wraps", "kept under wraps", "plot is being kept under wraps",
+    "the plot is being kept under wraps", "details are being kept under wraps", "plot details are under wraps",
+    "plot details kept under wraps", "plot details are kept under wraps", "plot details unknown", "tba", "tbd",
+    "to be announced", "coming soon", "not available", "overview", "plot", "description", "synopsis", "keine angabe",
+    "keine beschreibung", "keine beschreibung vorhanden", "keine inhaltsangabe", "synopsis not available",
+    "it looks like we don't have a plot summary for this title yet", "see full summary", "be the first to contribute",
+}  # fmt: skip
+
+
+class WrongTypeError(TypeError):
+    """A value of a kind that the field can never be: "a list, a number is expected"."""
+
+    def __init__(self, value: object, expected: str) -> None:
+        super().__init__(f"{kind(value)}, {expected} is expected")
+
+
+def kind(value: object) -> str:
+    """What a JSON value is, in words."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    return _KINDS.get(type(value), "an object")
+
+
+_KINDS: dict[type, str] = {str: "a text", list: "a list", tuple: "a list"}
+
+
+def clean_text(text: str) -> str:
+    """Entities resolved, invisible characters dropped, spaces and line breaks collapsed, NFC."""
+    if text.isprintable() and "&" not in text and "  " not in text:  # nearly all, quickly
+        text = text.strip()
+        return text if text.isascii() else unicodedata.normalize("NFC", text)
+    if "&" in text and _ENTITY.search(text):
+        text = html.unescape(text)
+        if "&" in text and _ENTITY.search(text):  # escaped twice: "&amp;quot;"
+            text = html.unescape(text)
+    text = " ".join(_INVISIBLE.sub("", text).split())
+    return unicodedata.normalize("NFC", text)
+
+
+def repair(text: str) -> str:
+    """Mojibake undone where that is reversible: UTF-8 read as cp1252, and single cp1252 bytes in UTF-8.
+
+    Returns the very same object when there was nothing to mend.
+    """
+    if text.isascii():
+        return text
+    if _STRAY_BYTES.search(text):
+        text = _STRAY_BYTES.sub(_as_cp1252, text)
+    if not _SUSPICIOUS.search(text):
+        return text
+    import ftfy
+
+    # What has lost a byte is not guessed: neither U+FFFD nor a space is taken for one.
+    config = ftfy.TextFixerConfig(explain=False, replace_lossy_sequences=False, restore_byte_a0=False)
+    fixed = ftfy.fix_encoding(text, config)
+    return text if fixed == text else fixed
+
+
+def _as_cp1252(strays: re.Match[str]) -> str:
+    raw = strays.group().encode("ascii", "surrogateescape")
+    return raw.decode("cp1252", "ignore")
+
+
+def title(value: object) -> str | None:
+    """A title; numbers are titles too (300, 1917.0)."""
+    if isinstance(value, str):
+        text = clean_text(value)
+        if text[-1:] == "'":
+            text = _unquoted(text)
+        return None if text in _MISSING_TITLES else text
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WrongTypeError(value, "a text")
+    return number_text(value)
+
+
+def plot(value: object) -> str | None:
+    """A plot: tags go too, and what stands for "there is none" is none."""
+    if not isinstance(value, str):
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return None
+        raise WrongTypeError(value, "a text")
+    text = clean_text(value)
+    if "<" in text:
+        text = " ".join(_TAG.sub(" ", text).split())
+    if text[-1:] == "'":
+        text = _unquoted(text)
+    if len(text) < 70 and text.casefold().strip(" .…!?[]()*\"'") in _NO_PLOT:
+        return None
+    return text
+
+
+def _unquoted(text: str) -> str:
+    """A text in SQL's quotes, 'Knockin'' on Heaven''s Door', without them; others as they are."""
+    if len(text) > 3 and text[0] == text[-1] == "'" and "''" in text:
+        inner = text[1:-1]
+        if "'" not in inner.replace("''", ""):
+            return inner.replace("''", "'").strip()
+    return text
+
+
+def identifier(value: object) -> str | None:
+    """An id as text: 1, 1.0 and "1" are the same; {"$oid": "5a.."} is what it holds."""
+    if type(value) is int:
+        return number_text(value)
+    if isinstance(value, dict) and len(value) == 1:
+        value = value.get("$oid", value)
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise WrongTypeError(value, "a text or a whole number")
+    text = clean_text(value) if isinstance(value, str) else number_text(value)
+    if text.endswith(".0") and text[:-2].isdecimal():  # a whole number that has been through pandas
+        text = text[:-2]
+    return None if text.lower() in MISSING else text
+
+
+def number_text(value: int | float) -> str:
+    """300, 300.0 -> "300"; 8.5 -> "8.5"."""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return str(value) if -_LONG < value < _LONG else hex(value)
+
+
+_YEAR = re.compile(r"(?<!\d)(?:1[89]\d\d|20\d\d|2100)(?!\d)")
+_COMPACT_DATE = re.compile(r"(\d{4})(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+
+
+def year(value: object) -> int | None:
+    """1994 of 1994, 1994.0, "(1994)", "1994–", "1994-05-12", "May 12, 1994", 19940512 or seconds since 1970.
+
+    A two-digit year is none: "2/7/68" could be two of them.
+    """
+    if isinstance(value, int) and value in YEARS and value is not True:
+        return value
+    number = _number(value, "a year or a date") if not isinstance(value, str) else None
+    if number is None and isinstance(value, str):
+        text = value.strip()
+        if found := _COMPACT_DATE.fullmatch(text):
+            return _in_range(int(found[1]))
+        if not re.fullmatch(r"-?\d{5,15}(?:\.0)?", text):
+            return next((int(match) for match in _YEAR.findall(text) if int(match) in YEARS), None)
+        number = float(text)
+    if number is None or not math.isfinite(number):
+        return None
+    if found := _COMPACT_DATE.fullmatch(str(int(number))):
+        return _in_range(int(found[1])) or _epoch_year(number)
+    return _in_range(int(number)) if abs(number) < 10_000 else _epoch_year(number)
+
+
+def _in_range(number: int) -> int | None:
+    return number if number in YEARS else None
+
+
+def _epoch_year(seconds: float) -> int | None:
+    """The year of a Unix time in seconds, or in milliseconds when it is beyond any film in seconds."""
+    seconds = seconds / 1000 if abs(seconds) > 1e10 else seconds
+    try:
+        return _in_range((datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).year)
+    except OverflowError:
+        return None
+
+
+_ISO_DURATION = re.compile(r"P(?:(\d+)D)?T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?", re.IGNORECASE)
+_WORDED = re.compile(
+    r"(?:(\d+)\s*(?:h|hr|hrs|hour|hours|std)\b\.?)?\s*(?:(\d+)\s*(?:m|min|mins|minute|minutes|minuten)\b\.?)?",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(r"(\d{1,2}):(\d\d):(\d\d)")
+
+
+def runtime(value: object) -> int | None:
+    """Minutes, of 125, "125 min", "2h 5min", "PT2H5M", "02:05:00", milliseconds or Jellyfin's ticks of 100 ns."""
+    if isinstance(value, str):
+        text = value.strip()
+        if found := _CLOCK.fullmatch(text):
+            return _minutes(int(found[1]) * 60 + int(found[2]))
+        if found := _ISO_DURATION.fullmatch(text):
+            days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+            return _minutes(days * 1440 + hours * 60 + minutes + seconds // 60)
+        if (found := _WORDED.fullmatch(text.replace(",", " "))) and any(found.groups()):
+            return _minutes(int(found[1] or 0) * 60 + int(found[2] or 0))
+    number = _number(value, "a number of minutes")
+    if number is None:
+        return None
+    if number >= 6e8:
+        number /= 6e8
+    elif number > 60_000:
+        number /= 60_000
+    return _minutes(round(number))
+
+
+def _minutes(number: int) -> int | None:
+    return number if 0 < number <= 60_000 else None
+
+
+_RATING = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:/\s*(\d+)|(%))?")
+
+
+def rating(value: object, scale: float = 10.0) -> float | None:
+    """0 to 10, of 8.4, "8,4", "8.4/10", "84%", or of a number on another scale."""
+    if type(value) is float and scale == 10 and 0 <= value <= 10:
+        return value
+    if isinstance(value, str):
+        found = _RATING.fullmatch(value.strip())
+        if not found:
+            return None
+        number = float(found[1].replace(",", "."))
+        scale = 100.0 if found[3] else float(found[2] or scale)
+    else:
+        plain = _number(value, "a number")
+        if plain is None:
+            return None
+        number = plain
+    if not scale or not 0 <= number <= scale:
+        return None
+    return number if scale == 10 else round(number * 10 / scale, 2)
+
+
+_VOTES = re.compile(r"(\d+(?:[.,]\d+)?)\s*([KMB])?", re.IGNORECASE)
+_THOUSANDS = re.compile(r"\d{1,3}(?:([.,'\s\u202f\xa0])\d{3})(?:\1\d{3})*")
+
+
+def votes(value: object) -> int | None:
+    """A count, of 1234567, "1,234,567", "1.234.567" or "1.2M"."""
+    if isinstance(value, str):
+        text = value.strip()
+        if _THOUSANDS.fullmatch(text):
+            return int(re.sub(r"\D", "", text))
+        found = _VOTES.fullmatch(text)
+        if not found or len(text) > 20:
+            return None
+        factor = {"k": 10**3, "m": 10**6, "b": 10**9}.get((found[2] or "").lower(), 1)
+        return round(float(found[1].replace(",", ".")) * factor)
+    if type(value) is int and 0 <= value < 10**12:
+        return value
+    number = _number(value, "a number")
+    return None if number is None or not 0 <= number < 1e12 else int(number)
+
+
+def _number(value: object, expected: str) -> float | None:
+    """A finite number, None for nothing or for text without one."""
+    if isinstance(value, dict) and len(value) == 1:  # MongoDB's exports: {"$numberInt": "5"}
+        value = next((value[key] for key in value if str(key).startswith("$")), value)
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WrongTypeError(value, expected)
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None

@@ -1,0 +1,66 @@
+"""Run whenever a file has changed and come to rest. The file is looked at, because every file system can do that."""
+
+import glob
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+#: Size, time of change and inode of each file, by path; empty where there is none.
+Stamp = tuple[tuple[str, int, int, int], ...]
+
+#: Seconds between two looks: one stat a file.
+LOOK = 1.0
+
+#: Seconds after which a run that failed is tried again although the file stayed as it is: what
+#: stood in its way, another writer or a full disk, may be gone.
+RETRY = 600.0
+
+
+def stamp(location: str) -> Stamp:
+    """What a path or a pattern names now."""
+    # Path.glob takes no absolute pattern.
+    names = [location] if Path(location).exists() else sorted(glob.glob(location, recursive=True))  # noqa: PTH207
+    found = []
+    for name in names:
+        try:
+            status = Path(name).stat()
+        except FileNotFoundError:
+            continue  # gone between the two looks
+        found.append((name, status.st_size, status.st_mtime_ns, status.st_ino))
+    return tuple(found)
+
+
+def watch(
+    look: Callable[[], Stamp],
+    run: Callable[[], bool],
+    *,
+    wait: Callable[[float], bool],
+    settle: float,
+) -> None:
+    """Run at once, then after every change that came to rest, until told to stop.
+
+    `run` says whether it went well; `wait` waits so many seconds and says whether to stop. A change
+    made while a run is going on is seen after it.
+    """
+    seen: Stamp | None = look()
+    while seen is not None and not wait(0):
+        patience = math.inf if run() else RETRY
+        seen = wait_for_rest(look, seen, wait=wait, settle=settle, patience=patience)
+
+
+def wait_for_rest(
+    look: Callable[[], Stamp], done: Stamp, *, wait: Callable[[float], bool], settle: float, patience: float = math.inf
+) -> Stamp | None:
+    """Wait until there is something other than `done` that stayed the same for `settle` seconds.
+
+    Returns it, or what is there after `patience` seconds; None if told to stop.
+    """
+    seen = look()
+    still = waited = 0.0
+    while waited < patience and (not seen or seen == done or still < settle):
+        if wait(LOOK):
+            return None
+        before, seen = seen, look()
+        still = still + LOOK if seen == before else 0.0
+        waited += LOOK
+    return seen
