@@ -1,0 +1,38 @@
+"""fastembed over the ONNX export: run by the interpreter of an environment that has it.
+
+It cannot share plotseek's environment (fastembed 0.9 wants huggingface_hub below 2), so this file
+imports nothing of plotseek. usage: fastembed_peer.py ONNX_FOLDER TEXTS_JSON DIMENSION BATCH
+"""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    from fastembed import TextEmbedding
+    from fastembed.common.model_description import ModelSource, PoolingType
+
+    folder, texts_path, dimension, batch = sys.argv[1:]
+    texts = json.loads(Path(texts_path).read_text(encoding="utf-8"))
+    TextEmbedding.add_custom_model(
+        model="stand-in",
+        pooling=PoolingType.MEAN,
+        normalization=True,
+        sources=ModelSource(hf="stand-in"),
+        dim=int(dimension),
+        model_file="model.onnx",
+    )
+    model = TextEmbedding("stand-in", specific_model_path=folder)
+    list(model.embed(["warm up"]))
+    started = time.perf_counter()
+    vectors = list(model.embed(texts, batch_size=int(batch)))
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"seconds": seconds, "peak_kib": peak, "first": vectors[0][:4].tolist()}))
+
+
+if __name__ == "__main__":
+    main()

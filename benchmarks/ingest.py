@@ -1,0 +1,67 @@
+"""A whole ingest beside the plain loop everybody writes first, in one run.
+
+    python -m benchmarks.ingest FILE [--sample 4000]
+
+The plain loop is sentence-transformers' `encode` of 32 texts and Chroma's `upsert`, repeated; it is
+measured on the first `--sample` films before and after the ingest of the whole file, because machines
+are noisy. Both use the bundled model and a temporary folder.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+from catalog.config import load_config
+from catalog.embedding.bundled import bundled_folder
+from ingest.mapping import detect, to_movie
+from ingest.run import Request, run
+from ingest.source import open_rows
+
+
+def plain_loop(path: str, sample: int) -> float:
+    """Films per second of the plain loop."""
+    import chromadb
+    from chromadb.config import Settings
+    from sentence_transformers import SentenceTransformer
+
+    with open_rows(path) as rows:
+        fields = detect(rows.peek())
+        movies = [to_movie(row, fields) for row, _ in zip(rows, range(sample), strict=False)]
+    model = SentenceTransformer(str(bundled_folder()), device="cpu")
+    with tempfile.TemporaryDirectory() as folder:
+        client = chromadb.PersistentClient(folder, settings=Settings(anonymized_telemetry=False))
+        collection = client.create_collection(
+            "movies", embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+        )
+        started = perf_counter()
+        for start in range(0, len(movies), 32):
+            part = movies[start : start + 32]
+            texts = [f"{movie.title} {movie.plot}" for movie in part]
+            collection.upsert(ids=[movie.id for movie in part], embeddings=model.encode(texts), documents=texts)
+        return len(movies) / (perf_counter() - started)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file")
+    parser.add_argument("--sample", type=int, default=4000)
+    options = parser.parse_args()
+    before = plain_loop(options.file, options.sample)
+    with tempfile.TemporaryDirectory() as folder:
+        config = load_config(None, {"PLOTSEEK_STORE_PATH": folder, "PLOTSEEK_EMBEDDING_MODEL": "bundled"})
+        first = run(config, Request(options.file))
+        again = run(config, Request(options.file))
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    after = plain_loop(options.file, options.sample)
+    ours, plain = first.read / first.seconds, (before + after) / 2
+    print(f"| plain loop, first {options.sample} films | {before:.0f} and {after:.0f} films/s | 1.0 |")
+    print(f"| ingest, {first.read} films, all accounted for | {ours:.0f} films/s | {ours / plain:.2f} |")
+    print(f"| the same command again | {again.seconds:.1f} s, {again.embedded} embedded | |")
+    print(f"| on disk | {size / 1e6:.0f} MB | |")
+    print(json.dumps({"first": first.to_dict(), "again": again.to_dict()}))
+
+
+if __name__ == "__main__":
+    main()
