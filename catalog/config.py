@@ -74,6 +74,24 @@ class SyncConfig:
     rebuild_after: float = _setting(0.5, minimum=0, maximum=1)
 
 
+def _check_timezone(name: str) -> None:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError):  # a folder of the zone database is an OSError
+        raise ConfigError("allowed are names such as UTC or Europe/Berlin") from None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleConfig:
+    """When a scheduler runs."""
+
+    timezone: str = _setting("UTC", check=_check_timezone)
+    jitter: float = _setting(0.0, minimum=0, maximum=86400)
+    settle: float = _setting(5.0, minimum=0, maximum=86400)
+
+
 @dataclass(frozen=True, slots=True)
 class SearchConfig:
     """How results are found."""
@@ -88,6 +106,7 @@ class Config:
     store: StoreConfig = field(default_factory=StoreConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     sync: SyncConfig = field(default_factory=SyncConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
 
 

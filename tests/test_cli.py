@@ -1,0 +1,230 @@
+"""The two commands, as a shell sees them: stdout for results, one line on stderr for a mistake, exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ingest.cli import main as ingest
+from query.cli import main as query
+from tests.conftest import SEED
+
+
+def run_ingest(store: Path, *arguments: str) -> Result:
+    return CliRunner(env={"PLOTSEEK_STORE_PATH": str(store)}).invoke(ingest, arguments)
+
+
+def run_query(store: Path, *arguments: str) -> Result:
+    return CliRunner(env={"PLOTSEEK_STORE_PATH": str(store)}).invoke(query, arguments)
+
+
+def write(folder: Path, *rows: object) -> str:
+    path = folder / "films.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def test_ingest_reports_one_object(tmp_path: Path, seed_file: Path) -> None:
+    result = run_ingest(tmp_path, "--file", str(seed_file), "--json")
+    report = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert report.pop("seconds") > 0
+    assert report == {
+        "read": 6,
+        "added": 6,
+        "text_changed": 0,
+        "metadata_changed": 0,
+        "unchanged": 0,
+        "deleted": 0,
+        "refused": 0,
+        "embedded": 6,
+        "truncated": 0,
+        "repaired": 0,
+        "model": "bundled",
+        "films": 6,
+        "generation": 1,
+        "published": True,
+        "refusals": [],
+        "refused_file": None,
+        "note": None,
+    }
+
+
+def test_ingest_twice_embeds_nothing(tmp_path: Path, seed_file: Path) -> None:
+    run_ingest(tmp_path, "--file", str(seed_file))
+    again = run_ingest(tmp_path, "--file", str(seed_file))
+    assert again.exit_code == 0
+    lines = again.stdout.splitlines()
+    assert lines[0] == "6 rows read: 6 unchanged"
+    assert lines[1].startswith("6 films in the catalog, model bundled, ")
+    assert lines[1].endswith(", nothing embedded")
+
+
+def test_refused_rows_are_named_and_kept_and_the_others_go_in(tmp_path: Path) -> None:
+    films = write(
+        tmp_path,
+        {"id": 1, "title": "Alien", "plot": "A ship answers a call."},
+        {"id": 2, "title": "", "plot": "No name."},
+        {"id": 3, "title": "No plot"},
+        {"id": 1, "title": "Twice", "plot": "The same id."},
+        {"id": 5, "title": ["A", "list"], "plot": "Wrong type."},
+    )
+    result = run_ingest(tmp_path / "store", "--file", films, "--json")
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["read"], report["added"], report["refused"]) == (0, 5, 1, 4)
+    assert [reason.split(":")[0] for reason in report["refusals"]] == ["line 2", "line 3", "line 4", "line 5"]
+    assert report["refusals"][2] == "line 4: field 'id': '1' was already seen at line 1"
+    kept = [json.loads(line) for line in Path(report["refused_file"]).read_text(encoding="utf-8").splitlines()]
+    assert [row["row"]["id"] for row in kept] == [2, 3, 1, 5]
+    strict = run_ingest(tmp_path / "store", "--file", films, "--strict")
+    assert strict.exit_code == 1
+    assert "1 unchanged, 4 refused" in strict.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "no such file"),
+        ("", "empty"),
+        ("once upon a time", "JSON"),
+        ('[{"id": 1, "title": "Alien", "plot": "A ship."}, {"id": 2, "ti', "cut off"),
+        ('{"id": 1, "title": "Alien", "plot": "A ship."}\n{"id": 2, "title": "Ja', "cut off"),
+    ],
+)
+def test_a_wrong_file_is_one_line_and_changes_nothing(tmp_path: Path, content: str | None, words: str) -> None:
+    path = tmp_path / "films.json"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    result = run_ingest(tmp_path / "store", "--file", str(path))
+    assert (result.exit_code, result.stdout) == (1, "")
+    line = result.stderr.strip().splitlines()[-1]
+    assert line.startswith("ingest: ")
+    assert "films.json" in line
+    assert words in line
+    assert not (tmp_path / "store" / "CURRENT").exists()
+
+
+def test_limit_reads_the_first_rows_and_deletes_nothing(tmp_path: Path, seed_file: Path) -> None:
+    assert json.loads(run_ingest(tmp_path, "--file", str(seed_file), "--json").stdout)["films"] == 6
+    report = json.loads(run_ingest(tmp_path, "--file", str(seed_file), "--limit", "2", "--json").stdout)
+    assert (report["read"], report["unchanged"], report["deleted"], report["films"]) == (2, 2, 0, 6)
+
+
+def test_query_answers_with_the_known_similarities(seed_store: Path) -> None:
+    result = run_query(seed_store, "I want a movie with space ships", "--json")
+    answer = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert set(answer) == {"query", "model", "results"}
+    assert (answer["query"], answer["model"]) == ("I want a movie with space ships", "bundled")
+    found = {film["title"]: film["score"] for film in answer["results"]}
+    assert found == pytest.approx(
+        {
+            "Star Trek: Generations": 0.277,
+            "Ghostbusters II": 0.211,
+            "Star Wars: Episode V - The Empire Strikes Back": 0.207,
+            "Pulp Fiction": 0.202,
+            "Fight Club": 0.143,
+            "Ghostbusters": 0.125,
+        },
+        abs=0.002,
+    )
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+    assert answer["results"][0] == {
+        "id": "1",
+        "title": "Star Trek: Generations",
+        "year": None,
+        "score": found["Star Trek: Generations"],
+        "plot": SEED["movies"][0]["plot"],
+    }
+
+
+def test_words_need_no_quotes(seed_store: Path) -> None:
+    loose = run_query(seed_store, "space", "ships", "--limit", "1", "--json")
+    quoted = run_query(seed_store, "space ships", "--limit", "1", "--json")
+    assert loose.stdout == quoted.stdout
+
+
+def test_like_leaves_the_film_itself_out(seed_store: Path) -> None:
+    result = run_query(seed_store, "--like", "ghostbusters", "--limit", "10", "--json")
+    titles = [film["title"] for film in json.loads(result.stdout)["results"]]
+    assert len(titles) == 5
+    assert titles[0] == "Ghostbusters II"
+    assert "Ghostbusters" not in titles
+
+
+def test_like_takes_an_id(seed_store: Path) -> None:
+    by_id = json.loads(run_query(seed_store, "--like", "5", "--json").stdout)
+    by_title = json.loads(run_query(seed_store, "--like", "Ghostbusters", "--json").stdout)
+    assert by_id["results"] == by_title["results"]
+
+
+def test_a_table_for_people(seed_store: Path) -> None:
+    result = run_query(seed_store, "soap", "--limit", "2")
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["#", "score", "title", "year", "plot"]
+    assert "Fight Club" in lines[1]
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "code"),
+    [
+        ([], "query: say what to look for: either a TEXT or --like ID-OR-TITLE (see query --help)", 2),
+        (["  "], "query: say what to look for: either a TEXT or --like ID-OR-TITLE (see query --help)", 2),
+        (
+            ["--like", "Ghostbuster"],
+            "query: no film has the id or title 'Ghostbuster'; did you mean 'Ghostbusters' or 'Ghostbusters II'?",
+            1,
+        ),
+        (["--like", "qqqq"], "query: no film has the id or title 'qqqq'", 1),
+    ],
+)
+def test_a_wrong_question_is_one_line(seed_store: Path, arguments: list[str], message: str, code: int) -> None:
+    result = run_query(seed_store, *arguments)
+    assert (result.stderr, result.exit_code, result.stdout) == (f"{message}\n", code, "")
+
+
+def test_an_ambiguous_title_lists_the_candidates(tmp_path: Path) -> None:
+    films = write(
+        tmp_path,
+        {"id": 1, "title": "Dune", "year": 2021, "plot": "A desert planet."},
+        {"id": 2, "title": "Dune", "year": 1984, "plot": "A desert planet, earlier."},
+    )
+    run_ingest(tmp_path / "store", "--file", films)
+    result = run_query(tmp_path / "store", "--like", "dune")
+    assert result.exit_code == 1
+    assert (
+        result.stderr
+        == "query: 2 films are called 'dune', choose one by its id: Dune (1984): id 2; Dune (2021): id 1\n"
+    )
+
+
+def test_no_catalog_yet_says_which_command_to_run(tmp_path: Path) -> None:
+    result = run_query(tmp_path, "space ships")
+    assert result.exit_code == 1
+    assert result.stderr == f"query: {tmp_path}: there is no catalog yet; run 'ingest --file movies.json' first\n"
+
+
+def test_a_wrong_setting_is_exit_2(tmp_path: Path) -> None:
+    settings = tmp_path / "config.yaml"
+    settings.write_text("search: {limt: 5}", encoding="utf-8")
+    result = CliRunner().invoke(query, ["space", "--config", str(settings)])
+    assert result.exit_code == 2
+    assert result.stderr == f"query: {settings}: unknown key search.limt; allowed are limit\n"
+
+
+@pytest.mark.parametrize("command", ["ingest", "query"])
+def test_help_is_light(command: str) -> None:
+    script = (
+        f"import sys; from {command}.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as leaving: code = leaving.code\n"
+        "heavy = {'torch', 'chromadb', 'sentence_transformers', 'numpy'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else code)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("Usage: ")
