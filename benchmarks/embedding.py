@@ -9,7 +9,6 @@ all rows read the same texts.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.fastembed_peer import peak_kib
 from catalog.embedding.bundled import bundled_folder
 from catalog.embedding.folder import native_model
 from catalog.embedding.local import open_local
@@ -144,8 +144,7 @@ def _run_engine(engine: str, folder: Path, texts: list[str], options: argparse.N
     started = time.perf_counter()
     first = embed(texts)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "peak_kib": peak, "first": first}
+    return {"seconds": seconds, "peak_kib": peak_kib(), "first": first}
 
 
 def _engine(engine: str, folder: Path, options: argparse.Namespace) -> Callable[[list[str]], list[float]]:

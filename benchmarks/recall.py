@@ -29,7 +29,7 @@ def main() -> None:
         snapshot = catalog.snapshot()
         embedder = open_remembered(EmbeddingConfig(), snapshot.info.model)
         vectors = embedder.embed_documents(texts[: options.queries]).vectors
-        matrix, ids = np.array(snapshot.matrix()), snapshot.records.ids()
+        matrix, ids = np.array(snapshot.matrix), snapshot.records.ids()
         found = 0
         times: list[float] = []
         for vector in vectors:

@@ -72,6 +72,8 @@ class SyncConfig:
     batch: int = _setting(1024, minimum=1, maximum=5000)
     max_delete: float = _setting(0.1, minimum=0, maximum=1)
     rebuild_after: float = _setting(0.5, minimum=0, maximum=1)
+    keep_generations: int = _setting(2, minimum=1, maximum=1000)
+    grace: float = _setting(300.0, minimum=0)
 
 
 def _check_timezone(name: str) -> None:
@@ -97,6 +99,32 @@ class SearchConfig:
     """How results are found."""
 
     limit: int = _setting(10, minimum=1, maximum=1000)
+    popularity: float = _setting(1.0, minimum=-2, maximum=2)
+    diversity: float = _setting(0.0, minimum=0, maximum=1)
+    least_confidence: float = _setting(0.1, minimum=0, maximum=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """How the service listens and protects itself."""
+
+    host: str = "127.0.0.1"
+    port: int = _setting(8080, minimum=0, maximum=65535)
+    names: tuple[str, ...] = ()
+    keys_file: Path | None = None
+    require_key: str = _setting("auto", choices=("auto", "always"))
+    source: str | None = None
+    cors_origins: tuple[str, ...] = ()
+    rate_limit: float = _setting(20.0, minimum=0, maximum=1e6)
+    burst: int = _setting(60, minimum=1, maximum=1_000_000)
+    deadline: float = _setting(10.0, minimum=0.01, maximum=3600)
+    threads: int = _setting(4, minimum=1, maximum=256)
+    queue: int = _setting(64, minimum=1, maximum=100_000)
+    cache: int = _setting(1000, minimum=0, maximum=1_000_000)
+    max_query_length: int = _setting(1000, minimum=1, maximum=1_000_000)
+    max_body: int = _setting(262_144, minimum=1024, maximum=100_000_000)
+    drain: int = _setting(20, minimum=0, maximum=3600)
+    log_queries: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +136,7 @@ class Config:
     sync: SyncConfig = field(default_factory=SyncConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
+    server: ServerConfig = field(default_factory=ServerConfig)
 
 
 def load_config(path: Path | None, environment: Mapping[str, str]) -> Config:

@@ -29,6 +29,10 @@ class SourceError(PlotseekError):
     """A file cannot be read as a catalogue; nothing has been changed."""
 
 
+class JudgmentsError(PlotseekError):
+    """Relevance judgments, or the results of an earlier evaluation, cannot be read."""
+
+
 class RowRefused(PlotseekError):
     """One row cannot become a movie; the others go in."""
 
@@ -37,6 +41,12 @@ class DeletionsRefused(PlotseekError):
     """A run would delete more films than the guard allows."""
 
     exit_code = 3
+
+
+class Stopped(PlotseekError):
+    """A run was asked to stop, and did so between two batches."""
+
+    exit_code = 130
 
 
 class StoreError(PlotseekError):
@@ -81,3 +91,45 @@ class AmbiguousTitle(PlotseekError):
     """Several films have this title."""
 
     http_status = 409
+
+
+class AccessDenied(PlotseekError):
+    """A request to the service came without a key that it knows."""
+
+    http_status = 401
+
+
+class NotAllowed(PlotseekError):
+    """The key is known, but not for this."""
+
+    http_status = 403
+
+
+class IngestRunning(PlotseekError):
+    """The service was asked for a sync while one is running."""
+
+    http_status = 409
+
+
+class RequestTooLarge(PlotseekError):
+    """A request is longer than the service reads."""
+
+    http_status = 413
+
+
+class TooManyRequests(PlotseekError):
+    """One client asks more often than it may."""
+
+    http_status = 429
+
+
+class Overloaded(PlotseekError):
+    """More requests wait than the service can answer in time."""
+
+    http_status = 503
+
+
+class DeadlineExceeded(PlotseekError):
+    """An answer was not ready in time."""
+
+    http_status = 504

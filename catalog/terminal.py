@@ -25,6 +25,10 @@ def one_line_errors(command: str) -> Iterator[None]:
         # Whoever read our output has seen enough: `query ... | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{command}: {where}{error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
 
 
 def settings(path: Path | None) -> Config:

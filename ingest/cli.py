@@ -2,16 +2,22 @@
 
 import json
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from signal import SIGINT, SIGTERM
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
 from click.core import ParameterSource
 
 from catalog.config import Config
-from catalog.errors import UsageError
+from catalog.errors import Stopped, UsageError
 from catalog.terminal import one_line_errors, say, settings
+
+if TYPE_CHECKING:
+    from catalog.store.catalog import Draft
 
 
 @click.group(invoke_without_command=True)
@@ -56,16 +62,21 @@ def main(
         if location is None:
             raise UsageError("say what to read: --file movies.json (see ingest --help)")
         settled = settings(config)
-        if every or cron or watch:
+        if every is not None or cron is not None or watch:
             _run_again_and_again(context, settled, location, every, cron, watch=watch)
             return
 
         from ingest.progress import ProgressDisplay
         from ingest.run import Request, run
+        from ingest.stop import stop_on
 
         request = Request(location, format_, limit, rebuild=rebuild, allow_deletes=allow_deletes)
-        with ProgressDisplay() as display:
-            report = run(settled, request, show=display, notify=say)
+        with ProgressDisplay() as display, stop_on(SIGINT, SIGTERM) as stop:
+            try:
+                report = run(settled, request, show=display, notify=say, stop=stop.is_set)
+            except Stopped as stopped:
+                stopped.exit_code = 128 + (stop.signal or SIGINT)
+                raise
         if as_json:
             click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
         else:
@@ -92,12 +103,12 @@ def _run_again_and_again(
         run_on_change(job, config.schedule.settle)
         return
     zone, now = ZoneInfo(config.schedule.timezone), datetime.now(UTC)
-    schedule = Every(parse_length(every, "--every"), now) if every else parse_cron(cron or "", zone, now)
+    schedule = Every(parse_length(every, "--every"), now) if every is not None else parse_cron(cron or "", zone, now)
     run_on_schedule(job, schedule, zone, config.schedule.jitter)
 
 
 def _refuse_conflicts(context: click.Context, location: str, *, watch: bool) -> None:
-    given = [f"--{name}" for name in _SCHEDULE if context.params[name]]
+    given = [f"--{name}" for name in _SCHEDULE if context.params[name] not in (None, False)]
     single = [f"--{name}" for name in _SINGLE if context.params[name]]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} exclude each other")
@@ -147,3 +158,111 @@ def status(config: Path | None, as_json: bool, max_age: str | None) -> None:
         if trouble:
             say(f"ingest: {trouble}")
             sys.exit(1)
+
+
+@main.command()
+@click.option("--sample", type=click.IntRange(1), help="Compare N films, spread over all, instead of every one.")
+@click.option("--repair", is_flag=True, help="Mend what differs, from our own vectors.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@click.pass_obj
+def verify(config: Path | None, sample: int | None, repair: bool, as_json: bool) -> None:
+    """Compare films, vectors and index; print every difference and exit 1 if there is one."""
+    with one_line_errors("ingest"):
+        settled = settings(config)
+
+        from catalog.errors import CatalogDamaged
+        from catalog.store.verify import repair as mend
+        from catalog.store.verify import verify as compare
+
+        try:
+            found = compare(settled.store.path, sample)
+        except CatalogDamaged:
+            if not repair:
+                raise
+            found = None  # what can be mended nevertheless, `mend` knows
+        if repair and (found is None or found.differences):
+            for line in found.differences if found else ():
+                say(line)
+            mend(settled.store.path, lambda draft: _embed_missing(settled, draft), say)
+            found = compare(settled.store.path, sample)
+        if found is None:
+            return
+        if as_json:
+            click.echo(json.dumps(asdict(found), ensure_ascii=False))
+        else:
+            clean = f"generation {found.generation}, {found.films} films: everything agrees"
+            click.echo("\n".join(found.differences or [clean]))
+        if found.differences:
+            sys.exit(1)
+
+
+def _embed_missing(config: Config, draft: "Draft") -> int:
+    """Embed what no vector is known for; the model is loaded only if there is something."""
+    if not draft.count_without_vector():
+        return 0
+
+    from catalog.embedding.choose import choose_for_existing
+    from ingest.sync import embed_missing
+
+    choice = choose_for_existing(config.embedding, draft.model, draft.fallback_for, say)
+    return embed_missing(draft, choice.embedder, config.sync.batch)[0]
+
+
+@main.command()
+@click.pass_obj
+def rollback(config: Path | None) -> None:
+    """Go back to the state published before the one in force."""
+    with one_line_errors("ingest"):
+        root = settings(config).store.path
+
+        from catalog.store.generations import Generations, writer_lock
+
+        with writer_lock(root):
+            info = Generations(root).roll_back()
+        say(f"generation {info.number} with {info.films} films is in force again")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.pass_obj
+def backup(config: Path | None, folder: Path) -> None:
+    """Copy the catalog to FOLDER, while anybody searches or writes it."""
+    with one_line_errors("ingest"):
+        root = settings(config).store.path
+
+        from catalog.store.backup import back_up
+
+        info = back_up(root, folder)
+        say(f"{folder}: holds generation {info.number} with {info.films} films")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.pass_obj
+def restore(config: Path | None, folder: Path) -> None:
+    """Publish the backup in FOLDER as the newest state of the catalog."""
+    with one_line_errors("ingest"):
+        root = settings(config).store.path
+
+        from catalog.store.backup import restore as take_back
+
+        info = take_back(folder, root)
+        say(f"generation {info.number} with {info.films} films is in force, from {folder}")
+
+
+@main.command()
+@click.argument("file")
+@click.option("--vectors", is_flag=True, help="Add each film's embedding as a list of numbers.")
+@click.pass_obj
+def export(config: Path | None, file: str, vectors: bool) -> None:
+    """Write all films to FILE.jsonl or FILE.parquet; - is stdout. `ingest --file` takes it back."""
+    with one_line_errors("ingest"):
+        root = settings(config).store.path
+
+        from catalog.store.catalog import Catalog
+        from ingest.export import export as write
+
+        with Catalog.open(root) as catalog:
+            films = write(catalog.snapshot(), file, vectors=vectors)
+        if file != "-":
+            say(f"{file}: {films} films")

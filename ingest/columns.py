@@ -1,10 +1,10 @@
 """Which column of a row is which field of a movie, worked out once per shape of row."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ingest import lists, values
 from ingest.links import imdb_id, plain_id, poster, site_ids, tmdb_id
@@ -16,7 +16,7 @@ Path = tuple[str, ...]
 """A column, and the keys to follow inside it."""
 Option = tuple[Path, ...]
 """One column, or several whose texts are joined."""
-Clean = Callable[[object], object]
+Clean = Callable[[object], Any]
 
 CLEAN: Mapping[str, Clean] = {
     "id": values.identifier,
@@ -109,12 +109,13 @@ class FieldMap:
         return columns
 
     def _columns(self, shape: Path) -> Columns:
-        known: dict[str, str] = {}
+        known: dict[str, list[str]] = {}
+        claimed = {part for names in self.given.values() for name in names for part in name.split(" + ")}
         for name in shape:
-            if name not in self.ignored:
-                known.setdefault(_normal(name), name)
+            if name not in self.ignored and (name not in claimed or name in self.given.get("extra", ())):
+                known.setdefault(_normal(name), []).append(name)
         steps = [step for target in USUAL for step in self._steps(target, shape, known)]
-        sites = [(OTHER_IDS[normal], name) for normal, name in known.items() if normal in OTHER_IDS]
+        sites = [(OTHER_IDS[normal], names[0]) for normal, names in known.items() if normal in OTHER_IDS]
         steps += [Step(site, name, None, plain_id) for site, name in sites]
         used = {path[0] for step in steps for path in step.option or ((step.column,),)}
         wanted = [
@@ -128,7 +129,7 @@ class FieldMap:
         scalars = tuple(step for step in steps if step.target not in TEXTS | LISTS)
         return Columns(tuple(steps), texts, scalars, lists_, ("imdb", "tmdb", *(site for site, _ in sites)), extra)
 
-    def _steps(self, target: str, shape: Path, known: Mapping[str, str]) -> Iterator[Step]:
+    def _steps(self, target: str, shape: Path, known: Mapping[str, Sequence[str]]) -> Iterator[Step]:
         if target == "extra":
             return
         names = self.given.get(target)
@@ -153,13 +154,12 @@ def _normal(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.lower())
 
 
-def _usual(names: Iterable[str], known: Mapping[str, str]) -> list[Option]:
-    """The columns among `known` (normal name -> name) that bear one of the usual names."""
+def _usual(names: Iterable[str], known: Mapping[str, Sequence[str]]) -> list[Option]:
+    """The columns among `known` (by normal name) that bear one of the usual names."""
     found: list[Option] = []
     for name in names:
         first, *inside = name.split(".")
-        if column := known.get(_normal(first)):
-            found.append(((column, *inside),))
+        found += [((column, *inside),) for column in known.get(_normal(first), ())]
     return found
 
 

@@ -2,17 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from catalog.errors import ConfigError, SourceError
 from ingest import values
-from ingest.columns import CLEAN, Clean, FieldMap, Step, film, look
+from ingest.columns import CLEAN, FieldMap, Step, film, follow
 from ingest.row import AnyRow, Row
 from ingest.titles import RANK
 from ingest.usual import USUAL
 
-_WIDE: Mapping[str, Clean] = {"rating": partial(values.rating, scale=100.0)}
-"""What a column may hold before the scale of its numbers is known."""
 _OFFERED = 12
 _NEVER_GIVEN_UP = ("title", "plot", "poster", "imdb", "tmdb", "ids")
 
@@ -61,17 +58,17 @@ def _unwrapped(field_map: FieldMap, sample: Sequence[Row]) -> FieldMap:
 
 
 def _misfits(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> Iterator[str]:
-    """Columns whose values, more often than not, cannot be what their name says.
+    """Columns whose values, more often than not, are of a kind that the field their name says can never be.
 
-    Never that of a title or plot, whose rows are refused by name, nor one that was configured.
+    Never that of a title or plot, whose rows are refused by name, nor one that was configured. A rating has to be a
+    number, too: "6" under certificates is none.
     """
     seen: dict[str, list[bool]] = {}
     for fields in sample:
         for step in field_map.columns(fields).steps:
             value = fields[step.column]
-            if not _judged(step, field_map) or value in (None, "", "\\N", [], {}):
-                continue
-            seen.setdefault(step.column, []).append(_fits(_WIDE.get(step.target, step.clean), value))
+            if _judged(step, field_map) and value not in (None, "", "\\N", [], {}):
+                seen.setdefault(step.column, []).append(_fits(step, value))
     yield from (name for name, fits in seen.items() if sum(fits) * 2 < len(fits))
 
 
@@ -80,11 +77,14 @@ def _judged(step: Step, field_map: FieldMap) -> bool:
     return known and step.option is None and step.target not in field_map.given
 
 
-def _fits(clean: Clean, value: object) -> bool:
+def _fits(step: Step, value: object) -> bool:
     try:
-        return clean(value) is not None
+        if step.target == "rating":
+            return values.rating(value, 100.0) is not None
+        step.clean(value)
     except values.WrongTypeError:
         return False
+    return True
 
 
 def _scale(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> float:
@@ -106,8 +106,8 @@ def _ranked(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> bool
 
 
 def _firsts(field_map: FieldMap, sample: Sequence[Mapping[str, object]], target: str) -> Iterator[object]:
-    """The values in the first column for the field."""
+    """The first value there is for the field, row by row."""
     for fields in sample:
-        step = next((step for step in field_map.columns(fields).steps if step.target == target), None)
-        if step is not None:
-            yield look(fields, step)
+        steps = (step for step in field_map.columns(fields).steps if step.target == target)
+        found = (follow(fields, step.option[0] if step.option else (step.column,)) for step in steps)
+        yield next((value for value in found if value not in (None, "")), None)

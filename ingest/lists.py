@@ -13,6 +13,8 @@ from ingest.values import MISSING, WrongTypeError, clean_text, number_text, repa
 Rename = Callable[[str], str]
 _LITERAL = 100_000
 """Characters: longer lists in Python's spelling are not parsed."""
+_SHORT = 200
+"""Characters: such cells are remembered."""
 _MISSING = MISSING | {"(no genres listed)", "no genres listed", "no language"}
 _NAME_KEYS = ("english_name", "name", "Name", "title", "label", "tag", "value", "iso_639_1", "iso_3166_1")
 _SUFFIX = re.compile(r",\s*((?:Jr|Sr|PhD)\b\.?|M\.D\.|I{2,3}\b|IV\b)")
@@ -39,7 +41,9 @@ def names(
     if not value:
         return None
     try:
-        "".join(value)  # the quickest way to see that all are texts: 1 and True must not meet in the cache
+        text = "|".join(value)  # the quickest way to see that all are texts: 1 and True must not meet in the cache
+        if rename is None and not slashes and _is_clean(text, len(value)):
+            return Names(tuple(value), 0)
         return _cleaned(tuple(value), rename)
     except TypeError:
         people = value if job is None else [item for item in value if _job(item) in ("", job)]
@@ -76,6 +80,16 @@ def unique(items: Iterable[str]) -> tuple[str, ...]:
     for item in items:
         first.setdefault(item.casefold(), item)
     return tuple(first.values())
+
+
+def _is_clean(text: str, count: int) -> bool:
+    """Whether names joined with "|" are as they should be: nearly all people and keywords, too many to remember."""
+    if not text.isascii() or not text.isprintable() or "&" in text or "  " in text:
+        return False
+    if " |" in text or "| " in text or text[:1] == " " or text[-1:] == " ":
+        return False
+    small = text.lower().split("|")
+    return len(small) == count and _MISSING.isdisjoint(small) and (count == 1 or len(set(small)) == count)
 
 
 # A catalogue repeats its few genres, languages and countries all the time, alone and together: both are remembered.
@@ -117,6 +131,10 @@ def _named(item: object) -> str:
 
 def _listed(text: str, *, slashes: bool) -> Sequence[object]:
     """The items that a text holds."""
+    return _split_again(text, slashes) if len(text) < _SHORT else _split(text, slashes)
+
+
+def _split(text: str, slashes: bool) -> Sequence[object]:
     if text[:1] + text[-1:] in ("[]", "{}") and (parsed := _parsed(text)) is not None:
         return [parsed] if isinstance(parsed, dict) else parsed
     for separator in ("|", ";", "\n"):
@@ -125,6 +143,10 @@ def _listed(text: str, *, slashes: bool) -> Sequence[object]:
     if "," in text:
         return [part.replace("\0", ", ") for part in _SUFFIX.sub("\0\\1", text).split(",")]
     return re.split(r"\s*/\s*", text) if slashes else [text]
+
+
+# Parsing a list in Python's spelling takes 30 microseconds, and most cells hold one of a few.
+_split_again = lru_cache(maxsize=1 << 14)(_split)
 
 
 def _parsed(text: str) -> list[object] | dict[object, object] | None:

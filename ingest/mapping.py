@@ -1,10 +1,11 @@
 """A row of any catalogue -> a Movie, or the reason why not."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from catalog.errors import RowRefused
 from catalog.movie import Movie
@@ -96,7 +97,7 @@ def _read_lists(
         target, column, option, clean = step
         try:
             raw = fields[column] if option is None else look(fields, step)
-            names = None if raw is None else cast(Names | None, clean(raw))
+            names: Names | None = None if raw is None else clean(raw)
         except WrongTypeError as error:
             raise _refusal(place, step, str(error)) from None
         if names is not None:
@@ -153,8 +154,21 @@ def _made_id(ids: Mapping[str, str], found: Mapping[str, Any]) -> str:
 
 def _extra(fields: Mapping[str, object], columns: Columns) -> Mapping[str, object]:
     raw = ((name, follow(fields, path)) for name, path in columns.extra)
-    cleaned = ((name, clean_text(value) if isinstance(value, str) else value) for name, value in raw)
+    cleaned = ((name, _plain(value)) for name, value in raw)
     return MappingProxyType({name: value for name, value in cleaned if value not in (None, "")})
+
+
+def _plain(value: object) -> object:
+    """A JSON value that can be stored: texts cleaned (a lone surrogate has no UTF-8), NaN and infinities nothing."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {clean_text(str(key)): _plain(item) for key, item in value.items()}
+    return value
 
 
 def _refuse_empty(place: str, target: str, fields: Mapping[str, object], columns: Columns) -> NoReturn:

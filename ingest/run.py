@@ -3,17 +3,20 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 
 from catalog.config import Config
 from catalog.embedding.choose import Choice, choose_for_existing, choose_for_new
 from catalog.store.catalog import CatalogWriter, open_writer
 from catalog.store.history import History, RunOutcome
-from ingest.address import without_password
+from ingest.address import in_force, remember, source_name, state_of, visit
+from ingest.fetch import Fetched, Unchanged
 from ingest.mapping import detect
 from ingest.refused import Reading, Refusals
 from ingest.report import Report
-from ingest.source import open_rows
+from ingest.source import is_url, open_rows
 from ingest.sync import Kind, Outcome, Progress, SyncOptions, sync
 
 
@@ -30,6 +33,11 @@ class Request:
     allow_deletes: bool = False
     rebuild: bool = False
 
+    @property
+    def complete(self) -> bool:
+        """Whether the catalog holds exactly what the source says afterwards."""
+        return self.limit is None and self.prune
+
 
 def run(
     config: Config,
@@ -37,36 +45,62 @@ def run(
     *,
     show: Callable[[Progress], None] = lambda _: None,
     notify: Callable[[str], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Report:
     """Bring the catalog to what the source says, and record in its history how that went.
 
-    Raises SourceError, DeletionsRefused, ModelError, StoreError; the generation in force is then the
-    one from before.
+    `stop` is asked after each batch. Raises SourceError, DeletionsRefused, ModelError, StoreError,
+    Stopped; the generation in force is then the one from before.
     """
     with (
         History.open(config.store.path) as history,
-        history.recording(without_password(request.location)) as recording,
+        history.recording(source_name(request.location)) as recording,
     ):
-        report = _run(config, request, show, notify)
+        report = _run(config, request, history, show, notify, stop)
         recording.outcome = RunOutcome.OK if report.published else RunOutcome.UNCHANGED
         recording.counts = _counts(report)
     return report
 
 
-def _run(config: Config, request: Request, show: Callable[[Progress], None], notify: Callable[[str], None]) -> Report:
+def _run(
+    config: Config,
+    request: Request,
+    history: History,
+    show: Callable[[Progress], None],
+    notify: Callable[[str], None],
+    stop: Callable[[], bool],
+) -> Report:
     started = monotonic()
     with ExitStack() as stack:
-        source = stack.enter_context(open_rows(request.location, format=request.format))
+        fetched = _fetched(config, request, history, stack)
+        if isinstance(fetched, Unchanged):
+            notify(f"{fetched.name}: gives what it gave before; nothing was read")
+            return _nothing_read(config, monotonic() - started)
+        location, name = (str(fetched.path), fetched.name) if fetched else (request.location, None)
+        source = stack.enter_context(open_rows(location, format=request.format, name=name))
         first = source.peek()
-        writer = stack.enter_context(open_writer(config.store.path))
+        writer = stack.enter_context(open_writer(config.store.path, rebuild=request.rebuild))
+        writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
         choice = _choose(config, writer, request, notify)
         if choice.note:
             notify(choice.note)
         refusals = stack.enter_context(Refusals(config.store.path / "refused.jsonl"))
         reading = Reading(source, detect(first), refusals, request.limit)
-        outcome = sync(reading, writer, choice.embedder, _options(config, request, choice), show)
+        outcome = sync(reading, writer, choice.embedder, _options(config, request, choice), show, stop)
+        writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
+    if fetched and request.complete:
+        remember(request.location, fetched.validators, history, state_of(config, request.format))
     report = _report(outcome, choice, reading, refusals)
     return replace(report, seconds=round(monotonic() - started, 3))
+
+
+def _fetched(config: Config, request: Request, history: History, stack: ExitStack) -> Fetched | Unchanged | None:
+    """What an address gives; None for other locations."""
+    if not is_url(request.location):
+        return None
+    state = state_of(config, request.format) if request.complete and not request.rebuild else None
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="plotseek-")))
+    return visit(request.location, folder / "download", history, state)
 
 
 def _counts(report: Report) -> dict[str, int]:
@@ -91,6 +125,28 @@ def _options(config: Config, request: Request, choice: Choice) -> SyncOptions:
         rebuild=request.rebuild,
         rebuild_after=config.sync.rebuild_after,
         fallback_for=choice.fallback_for,
+    )
+
+
+def _nothing_read(config: Config, seconds: float) -> Report:
+    """The report of a run whose source did not change."""
+    info = in_force(config.store.path)
+    return Report(
+        read=0,
+        added=0,
+        text_changed=0,
+        metadata_changed=0,
+        unchanged=0,
+        deleted=0,
+        refused=0,
+        embedded=0,
+        truncated=0,
+        repaired=0,
+        seconds=round(seconds, 3),
+        model=info.model.name if info else "",
+        films=info.films if info else 0,
+        generation=info.number if info else None,
+        published=False,
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from random import uniform
 from signal import SIGINT, SIGTERM, Signals
 from threading import Event
+from time import time
 from typing import Self
 
 from catalog.errors import CatalogLocked, StoreError
@@ -90,18 +91,19 @@ def run_on_change(job: Job, settle: float) -> None:
 def run_once(job: Job, stop: Event) -> bool:
     """One run in a process of its own; whether it went well. Its end, whatever it was, is recorded."""
     command = [sys.executable, "-P", "-m", "ingest", *job.arguments]
+    began = time()
     try:
         code = _wait(subprocess.Popen(command), stop)  # noqa: S603 - ourselves
     except OSError as error:
-        reason = f"the run could not be started: {error.strerror}"
-        say(f"ingest: {reason}")
-        _safely(job.root, lambda history: history.add_failed(job.source, reason))
-        return False
-    if code < 0 and not stop.is_set():
-        reason = f"killed by {Signals(-code).name}"
+        code, reason = 1, f"could not be started: {error.strerror}"
+    else:
+        reason = f"killed by {Signals(-code).name}" if code < 0 else f"ended with exit code {code}; see what it said"
+    if code == 0 or stop.is_set():
+        return code == 0
+    if code < 0:
         say(f"ingest: the run was {reason}")
-        _safely(job.root, lambda history: history.close_killed(reason))
-    return code == 0
+    _safely(job.root, lambda history: history.account_for(job.source, began, reason))
+    return False
 
 
 def _wait(process: "subprocess.Popen[bytes]", stop: Event) -> int:

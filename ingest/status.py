@@ -178,8 +178,10 @@ def _iso(seconds: float | None) -> str | None:
 
 
 def _age(length: timedelta) -> str:
-    hours = length.total_seconds() / 3600
-    return f"{hours:.1f} h" if hours >= 1 else f"{length.total_seconds() / 60:.0f} min"
+    seconds = length.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
 def _bytes(count: float) -> str:

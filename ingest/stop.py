@@ -1,4 +1,4 @@
-"""SIGTERM as an event: what is at hand is finished, nothing new is begun."""
+"""SIGTERM and SIGINT as an event: what is at hand is finished, nothing new is begun."""
 
 import signal
 from collections.abc import Iterator
@@ -7,15 +7,23 @@ from threading import Event, Thread, current_thread, main_thread
 from types import FrameType
 
 
+class Stop(Event):
+    """Set by a signal, which it remembers."""
+
+    signal: int | None = None
+
+
 @contextmanager
-def stop_on(*signals: signal.Signals) -> Iterator[Event]:
-    """An event that these signals set, while the block lasts.
+def stop_on(*signals: signal.Signals) -> Iterator[Stop]:
+    """An event that these signals set, while the block lasts; the same signal again acts at once.
 
     Outside the main thread, where Python takes no signals, the event stays as it is.
     """
-    stop = Event()
+    stop = Stop()
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        stop.signal = number
+        signal.signal(number, before[signal.Signals(number)])
         # Set by another thread: the main one may hold the event's lock at the moment of the signal.
         Thread(target=stop.set).start()
 

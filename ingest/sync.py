@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from catalog.embedding.embedder import Embedder
-from catalog.errors import DeletionsRefused
+from catalog.errors import DeletionsRefused, Stopped
 from catalog.identity import ModelIdentity
 from catalog.movie import Fingerprints, Movie, fingerprints
 from catalog.store.catalog import CatalogWriter, Difference, Draft
@@ -139,12 +139,14 @@ def sync(
     embedder: Embedder,
     options: SyncOptions,
     show: Callable[[Progress], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Make the catalog hold exactly these films; publish only if something changed.
 
-    Raises DeletionsRefused, ModelError, StoreError, and whatever reading the films raises; in each
-    case the generation in force stays what it was.
+    `stop` is asked after each batch. Raises DeletionsRefused, ModelError, StoreError, Stopped, and
+    whatever reading the films raises; in each case the generation in force stays what it was.
     """
+    show = _until(stop, show)
     stored = writer.fingerprints()
     draft = _LazyDraft(writer, embedder.identity, options)
     tally = Tally()
@@ -159,9 +161,9 @@ def sync(
         draft.remove(gone)
         if draft.empty:
             return _nothing_published(writer, tally)
-        embedded, truncated = _embed(draft.open(), embedder, options.batch, show)
-        show(Progress("indexing", 0))
-        info = draft.open().publish(Difference(frozenset(tally.embed), frozenset(tally.metadata), gone))
+        embedded, truncated = embed_missing(draft.open(), embedder, options.batch, show)
+        difference = Difference(frozenset(tally.embed), frozenset(tally.metadata), gone)
+        info = draft.open().publish(difference, lambda done: show(Progress("indexing", done)))
     except BaseException:
         draft.discard()
         raise
@@ -180,7 +182,23 @@ def _nothing_published(writer: CatalogWriter, tally: Tally) -> Outcome:
     return Outcome(tally.counts, 0, 0, number, False, films, tally.examples)
 
 
-def _embed(draft: Draft, embedder: Embedder, batch: int, show: Callable[[Progress], None]) -> tuple[int, int]:
+def _until(stop: Callable[[], bool], show: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Show where the run is, and leave it there if it is asked to stop."""
+
+    def show_or_stop(progress: Progress) -> None:
+        show(progress)
+        if stop():
+            raise Stopped("stopped as asked; nothing was published, what was embedded is kept for the next run")
+
+    return show_or_stop
+
+
+def embed_missing(
+    draft: Draft,
+    embedder: Embedder,
+    batch: int,
+    show: Callable[[Progress], None] = lambda _: None,
+) -> tuple[int, int]:
     """Embed every text of the draft that no vector is known for; returns how many, and how many were cut."""
     embedded = truncated = 0
     total = draft.count_without_vector()

@@ -37,7 +37,7 @@ def unpack(stream: BinaryIO, name: str, stack: ExitStack) -> Content:
     EOFError or the format's own error (`damage` lists them).
     """
     for layer in range(_LAYERS + 1):
-        head, stream = _look(stream)
+        head, stream = _look(stream, back=layer == 0 and stream.seekable())
         opener = next((opener for magic, opener in _PACKED if head.startswith(magic)), None)
         if opener is None:
             if head[257:262] == b"ustar":
@@ -62,9 +62,9 @@ def seekable(content: Content, stack: ExitStack) -> BinaryIO:
     return _spooled(content.stream, stack)
 
 
-def _look(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
-    """The first bytes, and the stream at its beginning again."""
-    start = stream.tell() if stream.seekable() else None
+def _look(stream: BinaryIO, *, back: bool) -> tuple[bytes, BinaryIO]:
+    """The first bytes, and the stream at its beginning again: by going back, which in a packed one would be slow."""
+    start = stream.tell() if back else None
     head = b""
     while len(head) < HEAD and (piece := stream.read(HEAD - len(head))):
         head += piece

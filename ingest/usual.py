@@ -25,7 +25,7 @@ USUAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "theatrical release date", "first air date", "original release date", "date", "date x",
         ),
         "genres": ("genres", "genre", "listed in", "genre names", "movie genre", "categories", "genero"),
-        "keywords": ("keywords", "plot keywords", "tags", "interests", "keyword", "themes", "schlagworte"),
+        "keywords": ("keywords.keywords", "keywords", "plot keywords", "tags", "interests", "themes", "schlagworte"),
         "directors": (
             "directors", "director", "directed by", "director name", "movie director", "crew", "credits.crew", "people",
             "regie", "regisseur",

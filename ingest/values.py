@@ -14,6 +14,7 @@ YEARS = range(1870, 2101)
 _LONG = 10**400
 """Python refuses to spell integers of more than 4,300 digits; nobody means one."""
 
+_LAYERS = 3
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _TAG = re.compile(
     r"</?(?:a|b|i|u|p|em|br|ul|ol|li|div|span|font|strong|small|sup|sub|h[1-6]|hr|img)\b[^<>]*>", re.IGNORECASE
@@ -23,10 +24,10 @@ _TAG = re.compile(
 _INVISIBLE = re.compile(
     "[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
-# What begins a character in UTF-8 and what goes on with it, both read as cp1252: "Ã©", "â€™".
-_SUSPICIOUS = re.compile(
-    "[\xc2-\xf4][\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]"
-)
+_CP1252 = {bytes([byte]).decode("cp1252", "ignore") or chr(byte): byte for byte in range(0x80, 0xC0)}
+_GOES_ON = f"[\x80-\x9f{re.escape(''.join(_CP1252))}]"
+# Characters in UTF-8, one after another, read byte by byte as cp1252: "Ã©", "â€™".
+_MOJIBAKE = re.compile(f"(?:[\xc2-\xdf]{_GOES_ON}|[\xe0-\xef]{_GOES_ON}{{2}}|[\xf0-\xf4]{_GOES_ON}{{3}})+")
 _STRAY_BYTES = re.compile("[\udc80-\udcff]+")
 MISSING = {"", "\\n", "n/a", "#n/a", "nan", "none", "null", "nil", "<na>", "-", "--", "unknown", "undefined"}
 _MISSING_TITLES = {"", "\\N", "N/A", "#N/A", "NaN", "nan", "null", "None", "<NA>"}
@@ -80,20 +81,30 @@ def clean_text(text: str) -> str:
 def repair(text: str) -> str:
     """Mojibake undone where that is reversible: UTF-8 read as cp1252, and single cp1252 bytes in UTF-8.
 
-    Returns the very same object when there was nothing to mend.
+    Whether a piece is mojibake rather than a word of some language is ftfy's judgment; what has lost a byte is left
+    as it is. Returns the very same object when there was nothing to mend.
     """
     if text.isascii():
         return text
     if _STRAY_BYTES.search(text):
         text = _STRAY_BYTES.sub(_as_cp1252, text)
-    if not _SUSPICIOUS.search(text):
-        return text
-    import ftfy
+    for _ in range(_LAYERS):  # it can have happened twice
+        mended = _MOJIBAKE.sub(_as_utf8, text)
+        if mended == text:
+            break
+        text = mended
+    return text
 
-    # What has lost a byte is not guessed: neither U+FFFD nor a space is taken for one.
-    config = ftfy.TextFixerConfig(explain=False, replace_lossy_sequences=False, restore_byte_a0=False)
-    fixed = ftfy.fix_encoding(text, config)
-    return text if fixed == text else fixed
+
+def _as_utf8(mojibake: re.Match[str]) -> str:
+    from ftfy.badness import is_bad
+
+    piece = mojibake.group()
+    try:
+        whole = bytes(_CP1252.get(character, ord(character)) for character in piece).decode()
+    except UnicodeDecodeError:
+        return piece
+    return whole if is_bad(piece) else piece
 
 
 def _as_cp1252(strays: re.Match[str]) -> str:
@@ -126,7 +137,7 @@ def plot(value: object) -> str | None:
         text = " ".join(_TAG.sub(" ", text).split())
     if text[-1:] == "'":
         text = _unquoted(text)
-    if len(text) < 70 and text.casefold().strip(" .…!?[]()*\"'") in _NO_PLOT:
+    if len(text) < 70 and text.casefold().strip(" .…!?[]()*»\"'") in _NO_PLOT:
         return None
     return text
 

@@ -16,7 +16,7 @@ def _sealed() -> Iterator[None]:
     before = dict(os.environ)
     for name in [name for name in os.environ if name.startswith("PLOTSEEK_")]:
         del os.environ[name]
-    os.environ.update(HF_HUB_OFFLINE="1", PLOTSEEK_EMBEDDING_MODEL="bundled")
+    os.environ["PLOTSEEK_EMBEDDING_MODEL"] = "bundled"
     yield
     os.environ.clear()
     os.environ.update(before)

@@ -26,6 +26,6 @@ class WordEmbedder:
         return Embedded(vectors, sum(len(text.split()) > self.identity.max_tokens for text in texts))
 
     def embed_query(self, text: str) -> Vector:
-        words = text.lower().split()[: self.identity.max_tokens]
+        words = text.lower().replace(".", " ").replace(",", " ").split()[: self.identity.max_tokens]
         vector = np.array([float(word in words) for word in WORDS] + [0.1], dtype=np.float32)
         return (vector / np.linalg.norm(vector)).astype(np.float32)

@@ -222,7 +222,7 @@ def test_a_catalog_of_another_layout_is_refused_by_name(tmp_path: Path) -> None:
     run(tmp_path, FILMS)
     path = tmp_path / "generations" / "0001" / "generation.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"layout": 99}))
-    with pytest.raises(StoreError, match=r"another version of plotseek \(layout 99, this one reads 1\)"):
+    with pytest.raises(StoreError, match=r"another version of plotseek \(layout 99, this one reads 2\)"):
         Catalog.open(tmp_path)
 
 

@@ -114,7 +114,7 @@ def test_limit_reads_the_first_rows_and_deletes_nothing(tmp_path: Path, seed_fil
 
 
 def test_query_answers_with_the_known_similarities(seed_store: Path) -> None:
-    result = run_query(seed_store, "I want a movie with space ships", "--json")
+    result = run_query(seed_store, "I want a movie with space ships", "--plain", "--json")
     answer = json.loads(result.stdout)
     assert result.exit_code == 0
     assert set(answer) == {"query", "model", "results"}
@@ -137,6 +137,7 @@ def test_query_answers_with_the_known_similarities(seed_store: Path) -> None:
         "title": "Star Trek: Generations",
         "year": None,
         "score": found["Star Trek: Generations"],
+        "confidence": 1.0,
         "plot": SEED["movies"][0]["plot"],
     }
 
@@ -213,7 +214,10 @@ def test_a_wrong_setting_is_exit_2(tmp_path: Path) -> None:
     settings.write_text("search: {limt: 5}", encoding="utf-8")
     result = CliRunner().invoke(query, ["space", "--config", str(settings)])
     assert result.exit_code == 2
-    assert result.stderr == f"query: {settings}: unknown key search.limt; allowed are limit\n"
+    assert (
+        result.stderr
+        == f"query: {settings}: unknown key search.limt; allowed are limit, popularity, diversity, least_confidence\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["ingest", "query"])

@@ -1,7 +1,6 @@
 """The Jina architecture against what its reference implementation returned, and the strict loader."""
 
 import json
-import resource
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
+from benchmarks.fastembed_peer import peak_kib
 from catalog.embedding.architecture import Architecture, read_json
 from catalog.embedding.checkpoint import open_checkpoint
 from catalog.embedding.encoder import Encoder, load_encoder
@@ -231,9 +231,9 @@ def test_decomposed_umlauts_and_control_characters_change_nothing() -> None:
 
 def test_one_text_of_8192_tokens_never_sees_all_its_scores_at_once() -> None:
     embedder = open_local(JINA_TINY, "tiny", "r", max_tokens=8192, precision="float32", device="cpu")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_kib()
     made = embedder.embed_documents(["ghost ship " * 8192])
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    grown = peak_kib() - before
     assert made.truncated == 1
     assert np.isfinite(made.vectors).all()
     assert grown < 300_000, "KiB; six heads of 8192 x 8192 scores would be 1,572,864"

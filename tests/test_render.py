@@ -4,7 +4,7 @@ import json
 
 from catalog.movie import Movie
 from query.render import as_json, as_table, columns, fitted
-from query.search import Hit
+from query.request import Hit, SearchResult
 
 HITS = [
     Hit(Movie("1", "Alien", "A crew meets a deadly creature.", year=1979), 0.75),
@@ -27,7 +27,7 @@ def test_a_narrow_terminal_still_shows_something() -> None:
 
 
 def test_nothing_found_is_said() -> None:
-    assert as_table([], 80) == "no films"
+    assert as_table([], 80) == "nothing fits well; --all shows what is nearest"
 
 
 def test_control_characters_never_reach_the_terminal() -> None:
@@ -35,7 +35,7 @@ def test_control_characters_never_reach_the_terminal() -> None:
 
 
 def test_json_has_the_promised_shape() -> None:
-    answer = json.loads(as_json("creature", "bundled", HITS[:1]))
+    answer = json.loads(as_json("creature", "bundled", SearchResult(tuple(HITS[:1]), 1, 1)))
     assert answer == {
         "query": "creature",
         "model": "bundled",
@@ -45,6 +45,7 @@ def test_json_has_the_promised_shape() -> None:
                 "title": "Alien",
                 "year": 1979,
                 "score": 0.75,
+                "confidence": 1.0,
                 "plot": "A crew meets a deadly creature.",
             }
         ],

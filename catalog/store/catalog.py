@@ -2,9 +2,10 @@
 
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from time import time
 from typing import Self
@@ -15,24 +16,24 @@ from numpy.typing import NDArray
 from catalog.errors import CatalogDamaged, StoreError
 from catalog.identity import ModelIdentity
 from catalog.movie import Fingerprints, fingerprints, model_text
+from catalog.store.background import Background
 from catalog.store.cache import VectorCache
+from catalog.store.check import verified
+from catalog.store.columns import FilmColumns
 from catalog.store.generations import (
     Generation,
     GenerationInfo,
     Generations,
     collection_name,
+    disk_errors,
     index_digests,
     writer_lock,
 )
+from catalog.store.matrix import open_matrix, write_matrix
 from catalog.store.records import Entry, Records
 from catalog.store.sqlite import check_file
 from catalog.store.vectors import Neighbour, VectorIndex
-
-#: A published generation is compared with the truth at so many films.
-_SAMPLE = 100
-
-#: Cosine similarity of a stored vector with itself; float32 keeps it above this.
-_SAME = 0.9999
+from catalog.store.words import WordIndex, build_words
 
 
 class Snapshot:
@@ -65,16 +66,36 @@ class Snapshot:
                 self._index = VectorIndex.open(self._generation.chroma, self.info.collection)
             return self._index
 
+    @cached_property
     def matrix(self) -> NDArray[np.float32]:
         """All vectors, shape (films, d), in the order of the films' numbers; mapped, not read."""
         return open_matrix(self._generation, self.info)
+
+    @cached_property
+    def words(self) -> WordIndex:
+        """The inverted index over the films' words."""
+        return WordIndex.open(self._generation.words, self.info.films)
+
+    @cached_property
+    def background(self) -> Background:
+        """What all films have in common."""
+        return Background.load(self._generation.background)
+
+    @cached_property
+    def columns(self) -> FilmColumns:
+        """Ids, years, votes and the like of all films, as arrays."""
+        return self.records.columns()
 
     def vector(self, identity: str) -> NDArray[np.float32]:
         """The vector, shape (d,), of a film of the catalog."""
         row = self.records.row_of(identity)
         if row is None:
             raise KeyError(identity)
-        return np.array(self.matrix()[row])
+        return np.array(self.matrix[row])
+
+    def cosines(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Cosine similarity of every film, shape (films,), to a unit vector, shape (d,): exact."""
+        return np.asarray(self.matrix @ vector, dtype=np.float32)
 
     def nearest(self, vector: NDArray[np.float32], count: int, among: Sequence[str] | None = None) -> list[Neighbour]:
         """The films nearest to a vector, shape (d,), most similar first."""
@@ -82,6 +103,8 @@ class Snapshot:
 
     def close(self) -> None:
         self.records.close()
+        if "words" in self.__dict__:
+            self.words.close()
         if self._index is not None:
             self._index.close()
 
@@ -143,10 +166,10 @@ class Difference:
 class CatalogWriter:
     """The one process that may change the catalog, while it holds the lock."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, from_nothing: bool = False) -> None:
         self.generations = Generations(root)
         self.generations.drop_unfinished()
-        self.current = self.generations.current()
+        self.current = None if from_nothing else self.generations.current()
         self.info = self.current.info() if self.current else None
         self.cache = VectorCache(root / "vectors.sqlite3")
 
@@ -179,16 +202,27 @@ class CatalogWriter:
         patched, or once the share `rebuild_after` of it was changed in place: deleted rows never
         leave an HNSW index, and overwritten ones slow it down.
         """
-        same = self._same(model, template)
-        generation = self.generations.begin()
         if self.current is not None:
-            shutil.copyfile(self.current.records, generation.records)
-        records = Records.create(generation.records)
-        if self.current is not None and not same:
-            for entries in records.entries():
-                records.put(Entry(entry.movie, fingerprints(entry.movie, template)) for entry in entries)
+            check_file(self.current.records)
+        generation = self.generations.begin()
+        try:
+            records = self._copied_records(generation, template, refresh=not self._same(model, template))
+        except BaseException:
+            shutil.rmtree(generation.folder, ignore_errors=True)
+            raise
         fresh = fresh or self.info is None or self.needs_build(model, template)
         return Draft(self, generation, records, model, template, fallback_for, fresh, rebuild_after)
+
+    def _copied_records(self, generation: Generation, template: str, *, refresh: bool) -> Records:
+        if self.current is None:
+            return Records.create(generation.records)
+        with disk_errors(generation.records):
+            shutil.copyfile(self.current.records, generation.records)
+        records = Records.create(generation.records)
+        if refresh:
+            for entries in records.entries():
+                records.put(Entry(entry.movie, fingerprints(entry.movie, template)) for entry in entries)
+        return records
 
     def _same(self, model: ModelIdentity, template: str) -> bool:
         return self.info is not None and (self.info.model, self.info.template) == (model, template)
@@ -207,14 +241,29 @@ class CatalogWriter:
 
 
 @contextmanager
-def open_writer(root: Path) -> Iterator[CatalogWriter]:
-    """Take the lock and open the catalog for writing; raises CatalogLocked, StoreError."""
+def open_writer(root: Path, *, rebuild: bool = False) -> Iterator[CatalogWriter]:
+    """Take the lock and open the catalog for writing; raises CatalogLocked, StoreError.
+
+    To `rebuild`, a catalog whose films cannot be read any more counts as none.
+    """
     with writer_lock(root):
-        writer = CatalogWriter(root)
+        writer = CatalogWriter(root, from_nothing=rebuild and not _readable(root))
         try:
             yield writer
         finally:
             writer.close()
+
+
+def _readable(root: Path) -> bool:
+    try:
+        if generation := Generations(root).current():
+            generation.info()
+            with closing(Records.open(generation.records)) as records:
+                records.check()
+                records.count()
+    except CatalogDamaged:
+        return False
+    return True
 
 
 class Draft:
@@ -234,22 +283,23 @@ class Draft:
         self._writer = writer
         self._generation = generation
         self.records = records
-        self._model = model
+        self.model = model
         self._template = template
-        self._fallback_for = fallback_for
+        self.fallback_for = fallback_for
         self._fresh = fresh
         self._rebuild_after = rebuild_after
+        self._tell: Callable[[int], None] = lambda _: None
 
     def count_without_vector(self) -> int:
         """How many distinct texts still have to be embedded."""
         digests = list(set(self.records.digests()))
-        return len(digests) - len(self._writer.cache.known(self._model, digests))
+        return len(digests) - len(self._writer.cache.known(self.model, digests))
 
     def texts_without_vector(self, batch: int) -> Iterator[dict[bytes, str]]:
         """The distinct texts that no vector is known for, by digest, in batches."""
         waiting: dict[bytes, str] = {}
         for entries in self.records.entries():
-            known = self._writer.cache.known(self._model, [entry.fingerprints.text for entry in entries])
+            known = self._writer.cache.known(self.model, [entry.fingerprints.text for entry in entries])
             for entry in entries:
                 if entry.fingerprints.text not in known:
                     waiting[entry.fingerprints.text] = model_text(entry.movie, self._template)
@@ -262,24 +312,34 @@ class Draft:
 
     def remember(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
         """Acknowledge vectors: from now on no kill can lose them."""
-        self._writer.cache.put(self._model, vectors)
+        self._writer.cache.put(self.model, vectors)
 
-    def publish(self, difference: Difference) -> GenerationInfo:
-        """Build matrix and index, compare them with the truth, and put the generation in force."""
+    def publish(self, difference: Difference, tell: Callable[[int], None] = lambda _: None) -> GenerationInfo:
+        """Build matrix and index, compare them with the truth, and put the generation in force.
+
+        `tell` hears how many films of the index are done, and may raise to stop.
+        """
+        self._tell = tell
+        with disk_errors(self._generation.folder):
+            return self._publish(difference)
+
+    def _publish(self, difference: Difference) -> GenerationInfo:
         self.records.close_gaps()
         self.records.check()
         films = self.records.count()
         self._write_matrix(films)
+        self._write_words()
         info = GenerationInfo(
             number=self._generation.number,
-            model=self._model,
+            model=self.model,
             template=self._template,
-            fallback_for=self._fallback_for,
+            fallback_for=self.fallback_for,
             films=films,
             churn=0,
             published=time(),
         )
         info = self._patched(info, difference) or self._built(info)
+        self._tell(films)
         self.records.close()
         self._writer.generations.publish(self._generation, info)
         return info
@@ -287,14 +347,14 @@ class Draft:
     def _patched(self, info: GenerationInfo, difference: Difference) -> GenerationInfo | None:
         """The copied and changed index, verified; None if it has to be built instead."""
         before = self._writer.info
-        if self._fresh or before is None:
+        if self._fresh or before is None or info.films < 2:
             return None
         churn = before.churn + len(difference.embed) + len(difference.gone)
         if churn > self._rebuild_after * info.films:
             return None
         try:
             self._patch_index(difference)
-            return _verified(self._generation, replace(info, churn=churn))
+            return verified(self._generation, replace(info, churn=churn))
         except CatalogDamaged:
             # The copy carried a fault that its files' digests do not show; our own vectors do not.
             shutil.rmtree(self._generation.chroma)
@@ -302,7 +362,7 @@ class Draft:
 
     def _built(self, info: GenerationInfo) -> GenerationInfo:
         self._build_index(info.films)
-        return _verified(self._generation, info)
+        return verified(self._generation, info)
 
     def discard(self) -> None:
         """Throw the draft away; vectors that were remembered stay."""
@@ -311,18 +371,21 @@ class Draft:
 
     def _write_matrix(self, films: int) -> None:
         """Row i of the matrix is the vector of the film with number i."""
-        matrix = np.lib.format.open_memmap(
-            self._generation.matrix, mode="w+", dtype=np.float32, shape=(films, self._model.dimension)
-        )
+        write_matrix(self._generation.matrix, films, self.model.dimension, self._rows(films))
+
+    def _rows(self, films: int) -> Iterator[NDArray[np.float32]]:
         digests = self.records.digests()
         for start in range(0, films, 5000):
             part = digests[start : start + 5000]
-            vectors = self._writer.cache.get(self._model, part)
+            vectors = self._writer.cache.get(self.model, part)
             missing = [digest for digest in part if digest not in vectors]
             if missing:
                 raise CatalogDamaged(f"{self._writer.cache.path}: {len(missing)} vectors are missing; run ingest again")
-            matrix[start : start + len(part)] = np.stack([vectors[digest] for digest in part])
-        matrix.flush()
+            yield np.stack([vectors[digest] for digest in part])
+
+    def _write_words(self) -> None:
+        Background.of(np.load(self._generation.matrix, mmap_mode="r")).save(self._generation.background)
+        build_words(self._generation.words, (entry.movie for entries in self.records.entries() for entry in entries))
 
     def _patch_index(self, difference: Difference) -> None:
         current, info = self._writer.current, self._writer.info
@@ -342,10 +405,16 @@ class Draft:
         index = VectorIndex.create(self._generation.chroma, name, self._about(), films)
         matrix = np.load(self._generation.matrix, mmap_mode="r")
         start = 0
-        for entries in self.records.entries(1000):
-            self._put(index, entries, np.asarray(matrix[start : start + len(entries)]))
-            start += len(entries)
-        index.close()
+        try:
+            for entries in self.records.entries(1000):
+                self._tell(start)
+                self._put(index, entries, np.asarray(matrix[start : start + len(entries)]))
+                start += len(entries)
+            if films == 1:
+                # Chroma's smallest threshold is 2; a single row would be written by the first reader.
+                self._put(index, entries, np.asarray(matrix))
+        finally:
+            index.close()
 
     def _patch(self, index: VectorIndex, difference: Difference) -> None:
         index.remove(sorted(difference.gone))
@@ -359,6 +428,7 @@ class Draft:
             if described:
                 index.put_metadata(described)
             start += len(entries)
+            self._tell(start)
 
     def _put(self, index: VectorIndex, entries: Sequence[Entry], vectors: NDArray[np.float32]) -> None:
         movies = [entry.movie for entry in entries]
@@ -368,61 +438,10 @@ class Draft:
         """The collection's own description, for whoever opens it with Chroma alone."""
         return {
             "made_by": "plotseek",
-            "model": self._model.name,
-            "revision": self._model.revision,
-            "dimension": self._model.dimension,
-            "max_tokens": self._model.max_tokens,
-            "normalized": self._model.normalized,
+            "model": self.model.name,
+            "revision": self.model.revision,
+            "dimension": self.model.dimension,
+            "max_tokens": self.model.max_tokens,
+            "normalized": self.model.normalized,
             "template": self._template,
         }
-
-
-def open_matrix(generation: Generation, info: GenerationInfo) -> NDArray[np.float32]:
-    """The vectors of a generation, shape (films, d), mapped; raises CatalogDamaged."""
-    try:
-        matrix: NDArray[np.float32] = np.load(generation.matrix, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise CatalogDamaged(f"{generation.matrix}: is damaged ({error}); run 'ingest verify --repair'") from error
-    if matrix.shape != (info.films, info.model.dimension) or matrix.dtype != np.float32:
-        raise CatalogDamaged(f"{generation.matrix}: holds {matrix.shape} instead of the catalog's vectors")
-    return matrix
-
-
-def check_generation(generation: Generation, info: GenerationInfo, sample: int = _SAMPLE) -> None:
-    """Compare records, matrix and index: ids, counts, and vectors of a sample, read back and found again.
-
-    Raises CatalogDamaged with the first difference.
-    """
-    records = Records.open(generation.records)
-    index = VectorIndex.open(generation.chroma, info.collection)
-    try:
-        ids = records.ids()
-        if len(ids) != info.films:
-            raise CatalogDamaged(f"{generation.records}: holds {len(ids)} films instead of {info.films}")
-        if difference := index.ids().symmetric_difference(ids):
-            raise CatalogDamaged(f"{generation.chroma}: {len(difference)} ids differ, {min(difference)!r} for one")
-        matrix = open_matrix(generation, info)
-        rows = np.linspace(0, len(ids) - 1, min(sample, len(ids)), dtype=int) if ids else np.zeros(0, dtype=int)
-        _compare_vectors(index, [ids[row] for row in rows], np.asarray(matrix[rows]), generation)
-    finally:
-        index.close()
-        records.close()
-
-
-def _compare_vectors(index: VectorIndex, ids: list[str], vectors: NDArray[np.float32], generation: Generation) -> None:
-    stored = index.vectors(ids)
-    for identity, vector in zip(ids, vectors, strict=True):
-        if identity not in stored or float(stored[identity] @ vector) < _SAME:
-            raise CatalogDamaged(f"{generation.chroma}: the vector of film {identity!r} is lost or another one")
-        found = index.nearest(vector, 1)
-        if not found or found[0].similarity < _SAME:
-            raise CatalogDamaged(f"{generation.chroma}: film {identity!r} is not found by its own vector")
-
-
-def _verified(generation: Generation, info: GenerationInfo) -> GenerationInfo:
-    """Check a generation as a reader would find it; the check's open is what flushes Chroma's log."""
-    check_generation(generation, info)
-    files = index_digests(generation)
-    if not files and info.films:
-        raise StoreError(f"{generation.chroma}: Chroma wrote no index files")
-    return replace(info, index_files=files)

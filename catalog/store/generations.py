@@ -2,7 +2,7 @@
 
     LOCK                 one writer, by the operating system
     vectors.sqlite3      every vector ever computed, writer only
-    generations/0007/    generation.json  records.sqlite3  vectors.npy  chroma/
+    generations/0007/    generation.json  records.sqlite3  words.sqlite3  vectors.npy  background.npz  chroma/
     CURRENT              the name of the generation in force
 
 A generation is changed only while it is private. `generation.json` is its last file; a folder
@@ -15,7 +15,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
@@ -23,9 +23,10 @@ from typing import Any, Self
 
 from catalog.errors import CatalogDamaged, CatalogLocked, CatalogMissing, StoreError
 from catalog.identity import ModelIdentity
+from catalog.store.sqlite import WAY_BACK, check_file
 
 #: Of the folders' layout. A catalog of another version is refused by name.
-LAYOUT = 1
+LAYOUT = 2
 
 _CHECKED_BLOCKS, _BLOCK = 64, 4096
 
@@ -46,6 +47,8 @@ class GenerationInfo:
     """Seconds since 1970, UTC."""
     index_files: dict[str, str] = field(default_factory=dict)
     """Size and sampled digest of every index file, by path below the generation."""
+    files: dict[str, str] = field(default_factory=dict)
+    """Digest of every file that stays as it was published, by path below the generation."""
     layout: int = LAYOUT
 
     @property
@@ -64,9 +67,7 @@ class GenerationInfo:
                 )
             return cls(**{**values, "model": ModelIdentity(**values["model"])})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise CatalogDamaged(
-                f"{where}: is damaged ({error}); run 'ingest rollback' or 'ingest --rebuild'"
-            ) from error
+            raise CatalogDamaged(f"{where}: is damaged ({error}); {WAY_BACK}") from error
 
 
 def collection_name(number: int) -> str:
@@ -93,6 +94,14 @@ class Generation:
         return self.folder / "vectors.npy"
 
     @property
+    def words(self) -> Path:
+        return self.folder / "words.sqlite3"
+
+    @property
+    def background(self) -> Path:
+        return self.folder / "background.npz"
+
+    @property
     def chroma(self) -> Path:
         return self.folder / "chroma"
 
@@ -108,11 +117,9 @@ class Generation:
         try:
             return GenerationInfo.from_json(self.info_file.read_text(encoding="utf-8"), self.info_file)
         except FileNotFoundError:
-            raise CatalogDamaged(
-                f"{self.folder}: is not a finished generation; run 'ingest rollback' or 'ingest --rebuild'"
-            ) from None
+            raise CatalogDamaged(f"{self.folder}: is not a finished generation; {WAY_BACK}") from None
         except UnicodeDecodeError as error:
-            raise CatalogDamaged(f"{self.info_file}: is damaged ({error})") from error
+            raise CatalogDamaged(f"{self.info_file}: is damaged ({error}); {WAY_BACK}") from error
 
     @property
     def published(self) -> bool:
@@ -144,7 +151,7 @@ class Generations:
         except UnicodeDecodeError:
             name = "not a number"
         if not name.isdecimal():
-            raise CatalogDamaged(f"{self._current}: must hold a number; run 'ingest rollback'")
+            raise CatalogDamaged(f"{self._current}: must hold a number; {WAY_BACK}")
         return Generation(self._folder / name)
 
     def in_force(self) -> Generation:
@@ -158,7 +165,8 @@ class Generations:
         """Every folder, finished or not, oldest first."""
         if not self._folder.exists():
             return []
-        folders = (path for path in self._folder.iterdir() if path.name.isdecimal() and path.is_dir())
+        with disk_errors(self._folder):
+            folders = [path for path in self._folder.iterdir() if path.name.isdecimal() and path.is_dir()]
         return sorted((Generation(path) for path in folders), key=lambda generation: generation.number)
 
     def begin(self) -> Generation:
@@ -166,27 +174,43 @@ class Generations:
         everything = self.all()
         number = everything[-1].number + 1 if everything else 1
         generation = Generation(self._folder / f"{number:04d}")
-        generation.folder.mkdir(parents=True)
+        with disk_errors(generation.folder):
+            generation.folder.mkdir(parents=True)
         return generation
 
     def publish(self, generation: Generation, info: GenerationInfo) -> None:
         """Make a finished, verified generation the one in force; all on disk before the switch."""
-        _write_atomically(generation.info_file, json.dumps(asdict(info), indent=2, ensure_ascii=False) + "\n")
-        for path in generation.folder.rglob("*"):
-            _sync(path)
-        _sync(generation.folder)
-        _sync(self._folder)
+        with disk_errors(generation.folder):
+            for path in generation.folder.rglob("*"):
+                sync_to_disk(path)
+            info = replace(info, files=file_digests(generation))
+            write_atomically(generation.info_file, json.dumps(asdict(info), indent=2, ensure_ascii=False) + "\n")
+            sync_to_disk(self._folder)
         self.switch(generation)
 
     def switch(self, generation: Generation) -> None:
         """Let CURRENT name a finished generation."""
-        _write_atomically(self._current, f"{generation.folder.name}\n")
+        with disk_errors(self._current):
+            write_atomically(self._current, f"{generation.folder.name}\n")
+
+    def roll_back(self) -> GenerationInfo:
+        """Put the newest older generation that is whole in force again. Writer only; raises StoreError."""
+        try:
+            current = self.in_force()
+            before = [generation for generation in self.all() if generation.number < current.number]
+        except CatalogDamaged:
+            before = self.all()
+        for generation in reversed(before):
+            if generation.published and not damaged_files(generation):
+                self.switch(generation)
+                return generation.info()
+        raise StoreError(f"{self.root}: there is no older generation to go back to; 'ingest restore' takes a backup")
 
     def drop_unfinished(self) -> list[int]:
         """Throw away what killed runs left behind; returns their numbers. Writer only."""
         unfinished = [generation for generation in self.all() if not generation.published]
         for generation in unfinished:
-            shutil.rmtree(generation.folder)
+            self._drop(generation)
         return [generation.number for generation in unfinished]
 
     def drop_old(self, keep: int, grace: float) -> list[int]:
@@ -201,9 +225,22 @@ class Generations:
         for generation, successor in list(pairwise(finished))[: max(len(finished) - keep, 0)]:
             age = time.time() - successor.info_file.stat().st_mtime
             if age > grace and (current is None or generation.number != current.number):
-                shutil.rmtree(generation.folder)
+                self._drop(generation)
                 removed.append(generation.number)
         return removed
+
+    def drop_others(self) -> None:
+        """Remove all but the generation in force: a backup holds one."""
+        current = self.in_force()
+        for generation in self.all():
+            if generation.number != current.number:
+                self._drop(generation)
+
+    def _drop(self, generation: Generation) -> None:
+        with disk_errors(generation.folder):
+            # First, so that a kill in between leaves no half generation that looks finished.
+            generation.info_file.unlink(missing_ok=True)
+            shutil.rmtree(generation.folder)
 
 
 def index_digests(generation: Generation) -> dict[str, str]:
@@ -218,6 +255,43 @@ def index_digests(generation: Generation) -> dict[str, str]:
     if generation.chroma_sqlite.exists():
         digests["chroma/chroma.sqlite3"] = str(generation.chroma_sqlite.stat().st_size)
     return dict(sorted(digests.items()))
+
+
+def file_digests(generation: Generation) -> dict[str, str]:
+    """A digest of every file that nobody changes after publishing: all but Chroma's own SQLite and generation.json."""
+    changing = (generation.chroma_sqlite.name, generation.info_file.name)
+    return {
+        str(path.relative_to(generation.folder)): _digest(path)
+        for path in sorted(generation.folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(changing)
+    }
+
+
+def damaged_files(generation: Generation) -> dict[Path, str]:
+    """What is wrong with the files of a finished generation."""
+    try:
+        published = generation.info().files
+    except StoreError as error:
+        return {generation.info_file: str(error)}
+    found = file_digests(generation)
+    wrong = {
+        generation.folder / name: "is not the file that was published" if name in found else "is missing"
+        for name, digest in published.items()
+        if found.get(name) != digest
+    }
+    try:
+        check_file(generation.chroma_sqlite)
+    except StoreError as error:
+        wrong[generation.chroma_sqlite] = str(error.__cause__ or "is damaged")
+    return wrong
+
+
+def _digest(path: Path) -> str:
+    digest = blake2b(digest_size=16)
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _sampled_digest(path: Path) -> str:
@@ -246,7 +320,8 @@ def writer_lock(root: Path) -> Iterator[None]:
     except OSError as error:
         raise StoreError(f"{root}: cannot be written: {error.strerror}; check the folder's permissions") from error
     try:
-        _write_atomically(holder, f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+        with disk_errors(root):
+            write_atomically(holder, f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
         yield
         holder.unlink(missing_ok=True)
     finally:
@@ -260,7 +335,20 @@ def _read_holder(path: Path) -> str:
         return "another process"
 
 
-def _write_atomically(path: Path, text: str) -> None:
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """The file system's errors as ours."""
+    try:
+        yield
+    except shutil.Error as error:
+        raise StoreError(f"{path}: {error.args[0][0][2]}; check the free space and the folder's permissions") from error
+    except OSError as error:
+        raise StoreError(
+            f"{error.filename or path}: {error.strerror}; check the free space and the folder's permissions"
+        ) from error
+
+
+def write_atomically(path: Path, text: str) -> None:
     """Replace a small file so that a power cut leaves the old or the new one."""
     new = path.with_name(f"{path.name}.new")
     with new.open("w", encoding="utf-8") as file:
@@ -268,10 +356,10 @@ def _write_atomically(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
-    _sync(path.parent)
+    sync_to_disk(path.parent)
 
 
-def _sync(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from catalog.errors import CatalogDamaged
 from catalog.movie import Fingerprints, Movie
-from catalog.store.sqlite import BATCH, Connection, check, connect, connect_read_only, translated
+from catalog.store.columns import NUMBER, ColumnsDraft, FilmColumns, Ints
+from catalog.store.conditions import Condition, Filter, Numbers, WithId, within
+from catalog.store.sqlite import BATCH, WAY_BACK, Connection, check, connect, connect_read_only, translated
+from catalog.store.tags import FILM, Postings, TagIndex, elsewhere, folded
 
 _SCHEMA = """
 CREATE TABLE movies (
@@ -25,7 +30,16 @@ CREATE TABLE movies (
     metadata_digest BLOB NOT NULL
 );
 CREATE INDEX movies_title ON movies (title COLLATE NOCASE);
+CREATE TABLE columns (name TEXT PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE tags (
+    field TEXT NOT NULL,
+    folded TEXT NOT NULL,
+    value TEXT NOT NULL,
+    films BLOB NOT NULL,
+    PRIMARY KEY (field, folded)
+) WITHOUT ROWID;
 """
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -41,6 +55,7 @@ class Records:
     def __init__(self, connection: Connection, path: Path) -> None:
         self._connection = connection
         self.path = path
+        self._tag_indexes: dict[str, TagIndex] = {}
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -57,7 +72,7 @@ class Records:
     def open(cls, path: Path) -> Self:
         """A published file, for reading by any thread."""
         if not path.exists():
-            raise CatalogDamaged(f"{path}: is missing; run 'ingest rollback', or 'ingest --rebuild'")
+            raise CatalogDamaged(f"{path}: is missing; {WAY_BACK}")
         return cls(connect_read_only(path), path)
 
     def close(self) -> None:
@@ -83,6 +98,12 @@ class Records:
         """The row of a film's vector in the generation's matrix."""
         rows = self._rows("SELECT number FROM movies WHERE id = ?", (identity,))
         return int(rows[0][0]) if rows else None
+
+    def id_elsewhere(self, site: str, identity: str) -> str | None:
+        """Our id of the film that another site, "imdb" for one, knows by this id."""
+        films = self._tagged(elsewhere(site), [folded(identity)])
+        rows = self._rows("SELECT id FROM movies WHERE number = ?", (int(films.min()),)) if len(films) else []
+        return str(rows[0][0]) if rows else None
 
     def entries(self, batch: int = BATCH) -> Iterator[list[Entry]]:
         """All films, in order of arrival, in batches."""
@@ -121,6 +142,54 @@ class Records:
         """All titles, in order of arrival."""
         return [row[0] for row in self._rows("SELECT title FROM movies ORDER BY number")]
 
+    def columns(self) -> FilmColumns:
+        """What is known of all films at once."""
+        try:
+            return FilmColumns.from_bytes(dict(self._rows("SELECT name, data FROM columns")))
+        except (KeyError, ValueError) as error:
+            raise CatalogDamaged(f"{self.path}: is damaged (columns: {error}); {WAY_BACK}") from error
+
+    def matching(self, wanted: Filter) -> Ints | None:
+        """The numbers, in order, of the films for which all conditions hold; None, which is all, without conditions.
+
+        Every condition is a set of films, looked up or compared by itself; the sets meet as arrays.
+        """
+        if not wanted.conditions:
+            return None
+        keep = np.ones(self.count(), dtype=bool)
+        for condition in wanted.conditions:
+            held = np.zeros(len(keep), dtype=bool)
+            held[self._holders(condition)] = True
+            keep &= held != condition.negated
+        return np.flatnonzero(keep).astype(np.int32)
+
+    def tag_index(self, field: str) -> TagIndex:
+        """All values of a field and their films; read once, then kept."""
+        if field not in self._tag_indexes:
+            rows = self._rows("SELECT value, films FROM tags WHERE field = ? ORDER BY folded", (field,))
+            self._tag_indexes[field] = TagIndex.of(rows)
+        return self._tag_indexes[field]
+
+    def _holders(self, condition: Condition) -> Ints:
+        """The films for which it holds, before negation; in any order, maybe repeated."""
+        if isinstance(condition, Numbers):
+            data = self._rows("SELECT data FROM columns WHERE name = ?", (condition.field,))
+            return within(np.frombuffer(data[0][0], NUMBER), condition.ranges)
+        if isinstance(condition, WithId):
+            rows = self._rows(
+                "SELECT number FROM movies WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(condition.ids),)
+            )
+            return np.array([row[0] for row in rows], dtype=np.int32)
+        return self._tagged(condition.field, condition.folded)
+
+    def _tagged(self, field: str, values: Sequence[str]) -> Ints:
+        """The films with one of these folded values; those with several come several times."""
+        rows = self._rows(
+            "SELECT films FROM tags WHERE field = ? AND folded IN (SELECT value FROM json_each(?))",
+            (field, json.dumps(values)),
+        )
+        return np.frombuffer(b"".join(films for (films,) in rows), FILM)
+
     def put(self, entries: Iterable[Entry]) -> None:
         """Insert films, or replace those with the same ids."""
         rows = [
@@ -147,11 +216,25 @@ class Records:
             self._connection.executemany("DELETE FROM movies WHERE id = ?", [(identity,) for identity in ids])
 
     def close_gaps(self) -> None:
-        """Number the films 0, 1, 2 ... again, so that a film's number is the row of its vector."""
+        """Number the films 0, 1, 2 ... again, so that a film's number is the row of its vector.
+
+        Then write anew by what films are found and ordered: 8 s for 65,451 films. A row for each tag of each
+        film, kept up to date, cost 15 s when they came and 14 s when the first one went.
+        """
         numbers = [row[0] for row in self._rows("SELECT number FROM movies ORDER BY number")]
         moved = [(row, number) for row, number in enumerate(numbers) if row != number]
         with translated(self.path), self._connection:
             self._connection.executemany("UPDATE movies SET number = ? WHERE number = ?", moved)
+        columns, postings = ColumnsDraft(), Postings()
+        for entries in self.entries():
+            for entry in entries:
+                columns.add(entry.movie)
+                postings.add(entry.movie)
+        with translated(self.path), self._connection:
+            self._connection.execute("DELETE FROM columns")
+            self._connection.executemany("INSERT INTO columns VALUES (?, ?)", columns.done().to_bytes().items())
+            self._connection.execute("DELETE FROM tags")
+            self._connection.executemany("INSERT INTO tags VALUES (?, ?, ?, ?)", postings.rows())
 
     def check(self) -> None:
         """Raise CatalogDamaged if SQLite finds the file damaged."""
@@ -163,4 +246,7 @@ class Records:
 
 
 def _movie(text: str) -> Movie:
-    return Movie.from_dict(json.loads(text))
+    try:
+        return Movie.from_dict(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise CatalogDamaged(f"the record of a film is damaged ({error}); {WAY_BACK}") from error

@@ -9,6 +9,8 @@ from catalog.errors import CatalogDamaged, StoreError
 
 Connection = sqlite3.Connection
 
+WAY_BACK = "run 'ingest rollback', 'ingest restore FOLDER', or 'ingest --file FILE --rebuild'"
+
 #: Values in one statement: far below SQLite's 32,766, and few enough lengths to keep statements cached.
 BATCH = 500
 
@@ -26,12 +28,18 @@ def connect_read_only(path: Path) -> Connection:
         return sqlite3.connect(uri, uri=True, check_same_thread=False, cached_statements=256)
 
 
+def connect_shared(path: Path) -> Connection:
+    """Open a file for reading while another process may be writing it."""
+    with translated(path):
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+
+
 def check(connection: Connection, path: Path) -> None:
     """Raise CatalogDamaged if SQLite finds the file damaged."""
     with translated(path):
         answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if answer != "ok":
-        raise CatalogDamaged(f"{path}: is damaged ({answer})")
+        raise CatalogDamaged(f"{path}: is damaged ({answer}); {WAY_BACK}")
 
 
 def check_file(path: Path) -> None:
@@ -43,14 +51,30 @@ def check_file(path: Path) -> None:
         connection.close()
 
 
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a file as it is at one moment, whoever writes it meanwhile; `target` must not exist."""
+    reading = connect_shared(source)
+    try:
+        writing = connect(target)
+        try:
+            with translated(source):
+                reading.backup(writing)
+                # Readable from read-only media: a file in WAL mode is not.
+                writing.execute("PRAGMA journal_mode = DELETE")
+        finally:
+            writing.close()
+    finally:
+        reading.close()
+
+
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translated(path: Path, way_back: str = WAY_BACK) -> Iterator[None]:
     """SQLite's errors as ours, with the file's name and the way out."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise StoreError(f"{path}: {error}; check the free space and the folder's permissions") from error
     except sqlite3.DatabaseError as error:
-        raise CatalogDamaged(
-            f"{path}: {error}; restore a backup, or move the file away and run 'ingest --rebuild'"
-        ) from error
+        # A table that is not there, or text that is not UTF-8, are operational errors to SQLite.
+        name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+        if isinstance(error, sqlite3.OperationalError) and name != "SQLITE_ERROR":
+            raise StoreError(f"{path}: {error}; check the free space and the folder's permissions") from error
+        raise CatalogDamaged(f"{path}: is damaged ({error}); {way_back}") from error

@@ -3,6 +3,8 @@
 Nothing here is the only copy of anything: a broken index is thrown away and built again from SQLite.
 """
 
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged
+from catalog.errors import CatalogDamaged, StoreError
 from catalog.movie import Movie
 
 if TYPE_CHECKING:
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 #: On 65,451 films Chroma's defaults (16, 100, 100) find .978 of the true ten nearest, these .999.
-_NEIGHBOURS, _EF_CONSTRUCTION, _EF_SEARCH = 32, 200, 200
+_NEIGHBOURS, _EF_CONSTRUCTION, _EF_SEARCH = 24, 100, 500
+
+#: SQLite's codes for a read-only file, an input or output error, a full disk, a file that does not open.
+_DISK = (8, 10, 13, 14)
 
 #: Rows a call: Chroma takes 5,461 at most, and 100 to 1,000 is as fast.
 BATCH = 1000
@@ -50,7 +55,7 @@ class VectorIndex:
         Chroma rewrites all its index files after every `sync_threshold` rows; a threshold of exactly
         the rows to come makes it write them once, with the last row, and leaves nothing to replay.
         """
-        with _translated(str(folder)):
+        with _writing(str(folder)):
             client = _connect(folder)
             collection = client.create_collection(
                 name,
@@ -74,6 +79,8 @@ class VectorIndex:
         """The collection of a published generation, or of a private copy of one."""
         if not (folder / "chroma.sqlite3").exists():
             raise CatalogDamaged(f"{folder}: the vector index is missing; run 'ingest verify --repair'")
+        if not (os.access(folder, os.W_OK) and os.access(folder / "chroma.sqlite3", os.W_OK)):
+            raise StoreError(f"{folder}: is read-only, and Chroma writes even to read; let this user write there")
         with _translated(str(folder)):
             client = _connect(folder)
             try:
@@ -87,39 +94,37 @@ class VectorIndex:
         """Release the folder's files."""
         self._client.close()
 
-    def rename(self, name: str, about: Mapping[str, str | int | bool]) -> None:
-        """Give a private copy its own name and description."""
-        with _translated(self.where):
-            self._collection.modify(name=name, metadata=dict(about))
+    def rename(self, name: str, about: Mapping[str, str | int | bool] | None = None) -> None:
+        """Give a private copy its own name and description; without one it keeps what it has."""
+        with _writing(self.where):
+            self._collection.modify(name=name, metadata=None if about is None else dict(about))
 
     def flush_on_open(self) -> None:
         """Make the next open write what is only in Chroma's log into its index files."""
-        with _translated(self.where):
+        with _writing(self.where):
             self._collection.modify(configuration={"hnsw": {"sync_threshold": 2}})
 
     def put(self, movies: Sequence[Movie], texts: Sequence[str], vectors: NDArray[np.float32]) -> None:
         """Upsert films with the text the model read and its vectors, shape (n, d)."""
-        with _translated(self.where):
+        with _writing(self.where):
             for start in range(0, len(movies), BATCH):
                 part = slice(start, start + BATCH)
                 self._collection.upsert(
                     ids=[movie.id for movie in movies[part]],
                     embeddings=vectors[part],
                     documents=list(texts[part]),
-                    metadatas=[_metadata(movie) for movie in movies[part]],
+                    metadatas=[metadata(movie) for movie in movies[part]],
                 )
 
     def put_metadata(self, movies: Sequence[Movie]) -> None:
         """Update what is known about films whose text stayed the same."""
-        with _translated(self.where):
+        with _writing(self.where):
             for start in range(0, len(movies), BATCH):
                 part = movies[start : start + BATCH]
-                self._collection.update(
-                    ids=[movie.id for movie in part], metadatas=[_metadata(movie) for movie in part]
-                )
+                self._collection.update(ids=[movie.id for movie in part], metadatas=[metadata(movie) for movie in part])
 
     def remove(self, ids: Sequence[str]) -> None:
-        with _translated(self.where):
+        with _writing(self.where):
             for start in range(0, len(ids), BATCH):
                 self._collection.delete(ids=list(ids[start : start + BATCH]))
 
@@ -142,6 +147,13 @@ class VectorIndex:
                 if embeddings is not None:
                     found.update(zip(answer["ids"], np.asarray(embeddings, dtype=np.float32), strict=True))
         return found
+
+    def described(self, ids: Sequence[str]) -> dict[str, tuple[str | None, dict[str, Any]]]:
+        """The stored text and metadata of these films, by id."""
+        with _translated(self.where):
+            answer = self._collection.get(ids=list(ids), include=["documents", "metadatas"])
+        rows = zip(answer["ids"], answer["documents"] or [], answer["metadatas"] or [], strict=True)
+        return {identity: (text, dict(metadata or {})) for identity, text, metadata in rows}
 
     def nearest(self, vector: NDArray[np.float32], count: int, among: Sequence[str] | None = None) -> list[Neighbour]:
         """The `count` films nearest to a vector, shape (d,), most similar first; equal ones by id.
@@ -172,7 +184,7 @@ def _connect(folder: Path) -> "Client":
     return cast("Client", client)  # declared as its interface, which has no close()
 
 
-def _metadata(movie: Movie) -> dict[str, Any]:
+def metadata(movie: Movie) -> dict[str, Any]:
     """What any Chroma user can read beside the vector.
 
     A key without a value is sent as None, because an upsert merges metadata and would keep the old value.
@@ -202,4 +214,22 @@ def _translated(where: str) -> Iterator[None]:
         yield
     except (ChromaError, OSError) as error:
         reason = " ".join(str(error).split())[:300]
+        code = re.search(r"\(code: (\d+)\)", reason)
+        if code and int(code[1]) % 256 in _DISK:
+            advice = "check the free space and the folder's permissions"
+            raise StoreError(f"{where}: Chroma says: {reason}; {advice}") from error
         raise CatalogDamaged(f"{where}: Chroma says: {reason}; run 'ingest verify --repair'") from error
+
+
+@contextmanager
+def _writing(where: str) -> Iterator[None]:
+    """The same in a private folder: nothing of value is damaged, most likely the disk is full.
+
+    After a write that failed, Chroma's next call may hang: close, and leave the process.
+    """
+    try:
+        with _translated(where):
+            yield
+    except StoreError as error:
+        advice = "check the free space and the folder's permissions, then run ingest again, perhaps with --rebuild"
+        raise StoreError(f"{where}: Chroma could not write: {error.__cause__}; {advice}") from error

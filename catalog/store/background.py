@@ -1,0 +1,93 @@
+"""What every film of a catalog has in common, learned when it is published.
+
+Embeddings of films point into one cone: any two of them, and any question, have a similarity above
+zero. Seen from the mean film, what remains is what makes a film different.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import CatalogDamaged
+
+Floats = NDArray[np.float32]
+
+_SAMPLE = 200
+_FEWEST, _ALWAYS = 100, 30.0
+"""A handful of films has no background: everything fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """The mean film, and where each film lies as seen from it."""
+
+    mean: Floats
+    """Shape (d,)."""
+    onto_mean: Floats
+    """Shape (films,): each vector's product with the mean."""
+    lengths: Floats
+    """Shape (films,): each vector's distance from the mean."""
+    tail: float
+    """Standing (see `standing`) that one film in a thousand has by chance."""
+    near: float
+    """Standing of the film nearest to another one."""
+
+    @classmethod
+    def of(cls, matrix: Floats) -> Self:
+        """Of all vectors, shape (films, d)."""
+        mean = (
+            np.asarray(matrix.mean(axis=0, dtype=np.float64), dtype=np.float32) if len(matrix) else matrix.sum(axis=0)
+        )
+        onto_mean = np.asarray(matrix @ mean, dtype=np.float32)
+        squares = 1.0 - 2.0 * onto_mean + float(mean @ mean)
+        lengths = np.sqrt(np.maximum(squares, 1e-6)).astype(np.float32)
+        unmeasured = cls(mean, onto_mean, lengths, 0.0, 1.0)
+        tail, near = unmeasured._chances(matrix)
+        return replace(unmeasured, tail=tail, near=near)
+
+    def _chances(self, matrix: Floats) -> tuple[float, float]:
+        """Medians over films spread through the catalog, each taken as a question."""
+        if len(matrix) < _FEWEST:
+            return -_ALWAYS, -_ALWAYS
+        tails: list[float] = []
+        nears: list[float] = []
+        for row in np.linspace(0, len(matrix) - 1, min(_SAMPLE, len(matrix)), dtype=int):
+            vector = np.asarray(matrix[row])
+            standing = self.standing(np.asarray(matrix @ vector, dtype=np.float32), vector)
+            standing[row] = -np.inf
+            by_chance = -1 - len(standing) // 1000
+            nears.append(float(standing.max()))
+            tails.append(float(np.partition(standing, by_chance)[by_chance]))
+        return float(np.median(tails)), float(np.median(nears))
+
+    def standing(self, cosines: Floats, vector: Floats) -> Floats:
+        """How far each film stands out for a question, in standard deviations over the catalog, (films,)."""
+        centred = self.centred(cosines, vector)
+        return np.asarray((centred - centred.mean()) / max(float(centred.std()), 1e-6), dtype=np.float32)
+
+    def centred(self, cosines: Floats, vector: Floats) -> Floats:
+        """From cosines of all films to a vector, (films,), to (q - m)(v - m) / |v - m|, (films,)."""
+        offset = float(vector @ self.mean) - float(self.mean @ self.mean)
+        return np.asarray((cosines - self.onto_mean - np.float32(offset)) / self.lengths, dtype=np.float32)
+
+    def save(self, path: Path) -> None:
+        with path.open("wb") as file:
+            np.savez(
+                file,
+                mean=self.mean,
+                onto_mean=self.onto_mean,
+                lengths=self.lengths,
+                chances=np.array([self.tail, self.near]),
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                tail, near = stored["chances"].tolist()
+                return cls(stored["mean"], stored["onto_mean"], stored["lengths"], tail, near)
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise CatalogDamaged(f"{path}: is damaged ({error}); run 'ingest verify --repair'") from error

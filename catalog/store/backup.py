@@ -1,0 +1,146 @@
+"""Backup: the generation in force and every vector, copied while anybody reads or writes. And back again.
+
+A backup is laid out as a catalog is, so that `store.path` may also point at one.
+"""
+
+import json
+import shutil
+import time
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from catalog.errors import CatalogDamaged, CatalogMissing, StoreError
+from catalog.store.cache import VectorCache, set_aside_if_damaged
+from catalog.store.check import verified
+from catalog.store.generations import (
+    Generation,
+    GenerationInfo,
+    Generations,
+    collection_name,
+    damaged_files,
+    disk_errors,
+    sync_to_disk,
+    write_atomically,
+    writer_lock,
+)
+from catalog.store.sqlite import copy_database
+from catalog.store.vectors import VectorIndex
+
+_MARK = "BACKUP"
+_VECTORS = "vectors.sqlite3"
+
+
+def back_up(root: Path, folder: Path) -> GenerationInfo:
+    """Copy the generation in force and the vector cache into a new folder, or into an earlier backup.
+
+    An earlier backup stays whole until the new one is. Raises CatalogMissing, StoreError.
+    """
+    source = Generations(root).in_force()
+    info = source.info()
+    _refuse_other_folder(folder)
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / _MARK, json.dumps({"of": str(root.absolute()), "made": time.time()}) + "\n")
+        with writer_lock(folder):
+            _copy_vectors(root, folder)
+            backup = Generations(folder)
+            copy = _copy_generation(source, folder)
+            if damaged := damaged_files(copy):
+                path, wrong = next(iter(damaged.items()))
+                raise CatalogDamaged(f"{path}: {wrong}, copied so from {source.folder}; run 'ingest verify' there")
+            backup.switch(copy)
+            backup.drop_others()
+    return info
+
+
+def _refuse_other_folder(folder: Path) -> None:
+    with disk_errors(folder):
+        if folder.exists() and not folder.is_dir():
+            raise StoreError(f"{folder}: is a file; name a folder")
+        if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
+            raise StoreError(f"{folder}: holds other things than a backup; name a new or an empty folder")
+
+
+def _copy_vectors(root: Path, folder: Path) -> None:
+    new = folder / f"{_VECTORS}.new"
+    new.unlink(missing_ok=True)
+    copy_database(root / _VECTORS, new)
+    sync_to_disk(new)
+    new.replace(folder / _VECTORS)
+
+
+def _copy_generation(source: Generation, folder: Path) -> Generation:
+    """The copy, finished; one that is there already is kept if it is the same."""
+    copy = Generation(folder / "generations" / source.folder.name)
+    if copy.published and copy.info_file.read_bytes() == source.info_file.read_bytes() and not damaged_files(copy):
+        return copy
+    new = Generation(copy.folder.with_name(f"{copy.folder.name}.new"))
+    shutil.rmtree(new.folder, ignore_errors=True)
+    _copy_files(source, new)
+    shutil.copyfile(source.info_file, new.info_file)
+    for path in (*new.folder.rglob("*"), new.folder):
+        sync_to_disk(path)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(copy.folder)
+    new.folder.replace(copy.folder)
+    return copy
+
+
+def _copy_files(source: Generation, target: Generation) -> None:
+    """Everything but generation.json; Chroma's SQLite as SQLite copies it, since every reader writes a line there."""
+    chroma_sqlite = f"{source.chroma_sqlite.name}*"
+    left_out = shutil.ignore_patterns(source.info_file.name, chroma_sqlite)
+    shutil.copytree(source.folder, target.folder, ignore=left_out, dirs_exist_ok=True)
+    copy_database(source.chroma_sqlite, target.chroma_sqlite)
+
+
+def restore(folder: Path, root: Path) -> GenerationInfo:
+    """Check a backup, and publish it as a new generation; the vectors it holds are added to the cache.
+
+    Raises StoreError if `folder` holds no backup, CatalogDamaged if a file of it is damaged.
+    """
+    source = _checked(folder)
+    before = source.info()
+    with writer_lock(root):
+        _add_vectors(root, folder / _VECTORS)
+        generations = Generations(root)
+        generations.drop_unfinished()
+        target = generations.begin()
+        try:
+            with disk_errors(target.folder):
+                _copy_files(source, target)
+            _rename_collection(target, before)
+            info = verified(target, replace(before, number=target.number, published=time.time()))
+            generations.publish(target, info)
+        except BaseException:
+            shutil.rmtree(target.folder, ignore_errors=True)
+            raise
+    return info
+
+
+def _checked(folder: Path) -> Generation:
+    try:
+        source = Generations(folder).in_force()
+    except CatalogMissing:
+        raise StoreError(f"{folder}: holds no finished backup; name a folder that 'ingest backup' wrote") from None
+    source.info()
+    for path, wrong in damaged_files(source).items():
+        raise CatalogDamaged(f"{path}: {wrong}; nothing was restored, take another backup")
+    return source
+
+
+def _add_vectors(root: Path, backup: Path) -> None:
+    if not backup.exists():
+        raise CatalogDamaged(f"{backup}: is missing; nothing was restored, take another backup")
+    set_aside_if_damaged(root / _VECTORS)
+    with closing(VectorCache(root / _VECTORS)) as cache:
+        cache.add_all(backup)
+
+
+def _rename_collection(target: Generation, before: GenerationInfo) -> None:
+    index = VectorIndex.open(target.chroma, before.collection)
+    try:
+        index.rename(collection_name(target.number))
+    finally:
+        index.close()

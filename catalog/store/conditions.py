@@ -1,0 +1,69 @@
+"""What films can be asked to be like: the parser of filters makes conditions, the records hold films against them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.store.columns import Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Numbers from `low` to `high`, both included."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The film has a number, and it lies in one of the ranges.
+
+    Negated it holds for the other films: those without a number too.
+    """
+
+    field: str
+    """One of `columns.NUMBERS`."""
+    ranges: tuple[Range, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """The film has one of the values."""
+
+    field: str
+    """A field of `tags.tags`."""
+    folded: tuple[str, ...]
+    """As `tags.folded` makes them."""
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WithId:
+    """The film is one of these."""
+
+    ids: tuple[str, ...]
+    negated: bool = False
+
+
+Condition = Numbers | Tagged | WithId
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Conditions that must all hold; all films pass the empty one."""
+
+    conditions: tuple[Condition, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.conditions)
+
+
+def within(values: NDArray[np.float64], ranges: tuple[Range, ...]) -> Ints:
+    """Where values, shape (films,), lie in one of the ranges; NaN lies in none."""
+    held = np.zeros(len(values), dtype=bool)
+    for part in ranges:
+        held |= (values >= part.low) & (values <= part.high)
+    return np.flatnonzero(held).astype(np.int32)

@@ -1,0 +1,264 @@
+"""What every run did, and small notes from one run to the next: history.sqlite3 beside the catalog.
+
+A run is a row from its first moment, and holds a lock as long as it lives: a row without an outcome
+whose lock is free belongs to a run that was killed.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from catalog.errors import CatalogDamaged, DeletionsRefused, PlotseekError, Stopped, StoreError
+from catalog.store.lock import is_held
+from catalog.store.sqlite import Connection, connect, connect_read_only, translated
+
+#: Rows kept: at one run every 15 minutes, three months.
+KEPT = 10_000
+
+#: Why a run ended without a word, as far as others can tell.
+KILLED = "killed, or the machine went down"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    started REAL NOT NULL,
+    ended REAL,
+    source TEXT NOT NULL,
+    outcome TEXT,
+    counts TEXT NOT NULL DEFAULT '{}',
+    reason TEXT
+);
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_COLUMNS = "number, started, ended, source, outcome, counts, reason"
+
+
+class RunOutcome(StrEnum):
+    """How a run ended."""
+
+    OK = "ok"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+    """The guard refused its deletions."""
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+#: After these the catalog is what the source says.
+GOOD = (RunOutcome.OK, RunOutcome.UNCHANGED)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run; times are seconds since 1970, UTC."""
+
+    number: int
+    started: float
+    ended: float | None
+    """None while it runs, and for a run that was killed."""
+    source: str
+    outcome: RunOutcome | None
+    """None while it runs."""
+    counts: Mapping[str, int]
+    reason: str | None
+    """Why it failed, was refused or stopped: one line."""
+
+
+@dataclass(slots=True)
+class Recording:
+    """What a run that is going on says of itself; without a word it went well."""
+
+    outcome: RunOutcome = RunOutcome.OK
+    counts: dict[str, int] = field(default_factory=dict)
+    reason: str | None = None
+
+
+class History:
+    """The past runs of one catalog."""
+
+    def __init__(self, root: Path, connection: Connection) -> None:
+        self.path = root / "history.sqlite3"
+        self._running = root / "running"
+        self._connection = connection
+
+    @classmethod
+    def open(cls, root: Path) -> Self:
+        """Open or begin the history of a catalog's folder; raises StoreError, CatalogDamaged."""
+        path = root / "history.sqlite3"
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{root}: cannot be written: {error.strerror}; check the folder's permissions") from error
+        with _readable(path):
+            connection = connect(path)
+            try:
+                # Readers, `ingest status` for one, must not hinder a run, nor a run them.
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.executescript(_SCHEMA)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(root, connection)
+
+    @classmethod
+    def open_existing(cls, root: Path) -> Self | None:
+        """The history of a catalog's folder, perhaps a read-only one; None if there was never a run."""
+        path = root / "history.sqlite3"
+        if not path.exists():
+            return None
+        if os.access(root, os.W_OK):
+            return cls.open(root)
+        return cls(root, connect_read_only(path))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def recording(self, source: str) -> Iterator[Recording]:
+        """Record the run inside: what it says of itself, or the error that ends it, which goes on its way."""
+        from filelock import FileLock
+
+        self.close_killed()
+        recording = Recording()
+        with self._write():
+            number = self._insert(source)
+            self._running.mkdir(exist_ok=True)
+            lock = FileLock(self._lock_of(number))
+            lock.acquire()  # before others can see the row
+        try:
+            yield recording
+            self._finish(number, recording)
+        except BaseException as error:
+            # Where the disk is full, the run's own error is the one to read.
+            with suppress(StoreError):
+                self._finish(number, _verdict(error))
+            raise
+        finally:
+            lock.release()
+            self._lock_of(number).unlink(missing_ok=True)
+
+    def account_for(self, source: str, began: float, reason: str) -> None:
+        """Record a run that ended badly without saying so itself, if it even began to."""
+        self.close_killed(reason)
+        last = self.last(1)
+        if last and last[0].started >= began:
+            return
+        with self._write():
+            number = self._insert(source)
+        self._finish(number, Recording(RunOutcome.FAILED, reason=reason))
+
+    def close_killed(self, reason: str = KILLED) -> None:
+        """Give those runs that ended without a word their outcome."""
+        for run in self._runs("outcome IS NULL"):
+            if not self._was_killed(run):
+                continue
+            with self._write():
+                self._connection.execute(
+                    "UPDATE runs SET outcome = ?, reason = ? WHERE number = ? AND outcome IS NULL",
+                    (RunOutcome.FAILED, reason, run.number),
+                )
+            self._lock_of(run.number).unlink(missing_ok=True)
+
+    def last(self, count: int) -> list[RunRecord]:
+        """The last runs, the newest first, those that were killed among them."""
+        return [
+            replace(run, outcome=RunOutcome.FAILED, reason=KILLED) if self._was_killed(run) else run
+            for run in self._runs("TRUE", count)
+        ]
+
+    def last_good(self) -> RunRecord | None:
+        """The last run after which the catalog was what the source said."""
+        runs = self._runs("outcome IN (?, ?)", 1, *GOOD)
+        return runs[0] if runs else None
+
+    def note(self, name: str) -> str | None:
+        """What was noted under this name."""
+        with _readable(self.path):
+            row = self._connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def keep(self, name: str, value: str | None) -> None:
+        """Note a text under a name; None takes it away."""
+        with self._write():
+            if value is None:
+                self._connection.execute("DELETE FROM notes WHERE name = ?", (name,))
+            else:
+                self._connection.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
+
+    def _was_killed(self, run: RunRecord) -> bool:
+        return run.outcome is None and not is_held(self._lock_of(run.number))
+
+    def _lock_of(self, number: int) -> Path:
+        return self._running / f"{number}.lock"
+
+    def _insert(self, source: str) -> int:
+        cursor = self._connection.execute("INSERT INTO runs (started, source) VALUES (?, ?)", (time.time(), source))
+        number = int(cursor.lastrowid or 0)
+        self._connection.execute("DELETE FROM runs WHERE number <= ?", (number - KEPT,))
+        return number
+
+    def _finish(self, number: int, recording: Recording) -> None:
+        with self._write():
+            self._connection.execute(
+                "UPDATE runs SET ended = ?, outcome = ?, counts = ?, reason = ? WHERE number = ?",
+                (time.time(), recording.outcome, json.dumps(recording.counts), recording.reason, number),
+            )
+
+    def _runs(self, condition: str, count: int = -1, *values: str) -> list[RunRecord]:
+        with _readable(self.path):
+            rows = self._connection.execute(
+                f"SELECT {_COLUMNS} FROM runs WHERE {condition} ORDER BY number DESC LIMIT ?",  # noqa: S608
+                (*values, count),
+            ).fetchall()
+        return [_record(*row) for row in rows]
+
+    @contextmanager
+    def _write(self) -> Iterator[None]:
+        with _readable(self.path), self._connection:
+            yield
+
+
+def _record(
+    number: int, started: float, ended: float | None, source: str, outcome: str | None, *rest: Any
+) -> RunRecord:
+    counts, reason = rest
+    return RunRecord(
+        number, started, ended, source, RunOutcome(outcome) if outcome else None, json.loads(counts), reason
+    )
+
+
+def _verdict(error: BaseException) -> Recording:
+    """How the error that ended a run is recorded."""
+    if isinstance(error, KeyboardInterrupt):
+        return Recording(RunOutcome.STOPPED, reason="interrupted")
+    reason = " ".join(str(error).split())
+    match error:
+        case Stopped():
+            return Recording(RunOutcome.STOPPED, reason=reason)
+        case DeletionsRefused():
+            return Recording(RunOutcome.REFUSED, reason=reason)
+        case PlotseekError():
+            return Recording(RunOutcome.FAILED, reason=reason)
+    return Recording(RunOutcome.FAILED, reason=f"{type(error).__name__}: {reason}".removesuffix(": "))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours; a damaged history costs nobody his films."""
+    try:
+        with translated(path):
+            yield
+    except CatalogDamaged as error:
+        raise CatalogDamaged(f"{path}: is damaged; move it away, it holds only the list of past runs") from error

@@ -1,0 +1,207 @@
+"""Verify: compare everything that should say the same. Repair: build again, from our own vectors."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import CatalogDamaged, StoreError
+from catalog.movie import fingerprints, model_text, text_digest
+from catalog.store.cache import VectorCache, set_aside_if_damaged
+from catalog.store.catalog import CatalogWriter, Difference, Draft
+from catalog.store.check import check_generation
+from catalog.store.generations import Generation, GenerationInfo, Generations, damaged_files, writer_lock
+from catalog.store.matrix import open_matrix
+from catalog.store.records import Entry, Records
+from catalog.store.sqlite import WAY_BACK, check, connect_shared
+from catalog.store.vectors import VectorIndex, metadata
+
+#: Films compared in one go.
+_BATCH = 1000
+
+#: Chroma gives back the float32 it was given.
+_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was compared, and every difference, a line each."""
+
+    generation: int
+    films: int
+    differences: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Differences:
+    """Ids by what is wrong with them."""
+
+    found: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, what: str, identity: str) -> None:
+        self.found.setdefault(what, []).append(identity)
+
+    def lines(self) -> list[str]:
+        return [f"{what}: {len(ids)} films, {ids[0]!r} for one" for what, ids in self.found.items()]
+
+
+def verify(root: Path, sample: int | None = None) -> Verification:
+    """Compare files, records, matrix, vector cache and Chroma of the generation in force.
+
+    All films, or a `sample` spread over them. Takes no lock: what is published does not change.
+    Raises CatalogMissing, and CatalogDamaged where there is nothing left to compare.
+    """
+    generation = Generations(root).in_force()
+    info = generation.info()
+    differences = _cache_damage(root) + _generation_damage(generation)
+    if not differences:
+        differences = _differences(root, generation, info, sample)
+    return Verification(info.number, info.films, tuple(differences))
+
+
+def _generation_damage(generation: Generation) -> list[str]:
+    return [f"{path}: {wrong}" for path, wrong in damaged_files(generation).items()]
+
+
+def _cache_damage(root: Path) -> list[str]:
+    """What SQLite says of the files beside the generations."""
+    lines = [] if (root / "vectors.sqlite3").exists() else [f"{root / 'vectors.sqlite3'}: is missing"]
+    for path in sorted(root.glob("*.sqlite3")):
+        try:
+            with closing(connect_shared(path)) as connection:
+                check(connection, path)
+        except StoreError as error:
+            lines.append(str(error).split("; ")[0])
+    return lines
+
+
+def _differences(root: Path, generation: Generation, info: GenerationInfo, sample: int | None) -> list[str]:
+    found = _Differences()
+    try:
+        check_generation(generation, info)
+        with (
+            closing(Records.open(generation.records)) as records,
+            closing(VectorCache(root / "vectors.sqlite3", reading=True)) as cache,
+            closing(VectorIndex.open(generation.chroma, info.collection)) as index,
+        ):
+            for entries, vectors in _films(records, open_matrix(generation, info), sample):
+                _compare_truth(entries, vectors, info, cache, found)
+                _compare_index(entries, vectors, info, index, found)
+    except CatalogDamaged as error:
+        return [*found.lines(), str(error).split("; ")[0]]
+    return found.lines()
+
+
+def _films(
+    records: Records, matrix: NDArray[np.float32], sample: int | None
+) -> Iterator[tuple[list[Entry], NDArray[np.float32]]]:
+    """The chosen films with their rows of the matrix, in batches."""
+    films = len(matrix)
+    chosen = np.ones(films, dtype=bool) if sample is None or sample >= films else np.zeros(films, dtype=bool)
+    if films:
+        chosen[np.linspace(0, films - 1, min(sample or films, films), dtype=int)] = True
+    start = 0
+    for entries in records.entries(_BATCH):
+        rows = [row for row in range(len(entries)) if chosen[start + row]]
+        if rows:
+            yield [entries[row] for row in rows], matrix[[start + row for row in rows]]
+        start += len(entries)
+
+
+def _compare_truth(
+    entries: Sequence[Entry],
+    vectors: NDArray[np.float32],
+    info: GenerationInfo,
+    cache: VectorCache,
+    found: _Differences,
+) -> None:
+    """Records against the fingerprints, and the matrix against the cache."""
+    kept = cache.get(info.model, [entry.fingerprints.text for entry in entries])
+    for entry, vector in zip(entries, vectors, strict=True):
+        digest, identity = entry.fingerprints.text, entry.movie.id
+        if text_digest(model_text(entry.movie, info.template)) != digest:
+            found.add("the text is not the one that was fingerprinted", identity)
+        if digest not in kept:
+            found.add("the vector cache lacks the vector", identity)
+        elif not np.array_equal(kept[digest], vector):
+            found.add("vectors.npy and the vector cache hold different vectors", identity)
+
+
+def _compare_index(
+    entries: Sequence[Entry],
+    vectors: NDArray[np.float32],
+    info: GenerationInfo,
+    index: VectorIndex,
+    found: _Differences,
+) -> None:
+    """Chroma's vectors, texts and metadata against the records."""
+    ids = [entry.movie.id for entry in entries]
+    stored, described = index.vectors(ids), index.described(ids)
+    for entry, vector in zip(entries, vectors, strict=True):
+        identity = entry.movie.id
+        text, about = described.get(identity, (None, {}))
+        if identity not in stored or not np.allclose(stored[identity], vector, atol=_TOLERANCE):
+            found.add("the vector index holds no vector, or another one", identity)
+        if text != model_text(entry.movie, info.template):
+            found.add("the vector index holds another text", identity)
+        if about != {name: value for name, value in metadata(entry.movie).items() if value is not None}:
+            found.add("the vector index holds other metadata", identity)
+
+
+def repair(root: Path, embed: Callable[[Draft], int], say: Callable[[str], None] = lambda _: None) -> None:
+    """Mend what `verify` found, and say what was done, line by line.
+
+    The vector cache is refilled from the generation's matrix; a new generation is then built from the
+    cache. `embed` makes the vectors that are nowhere any more and returns how many. Raises
+    CatalogDamaged if the films themselves are lost, CatalogLocked, StoreError, ModelError.
+    """
+    with writer_lock(root):
+        path = root / "vectors.sqlite3"
+        if set_aside_if_damaged(path):
+            say(f"{path}: damaged, set aside as {path.name}.damaged")
+        generation = Generations(root).in_force()
+        info = generation.info()
+        damaged = damaged_files(generation)
+        if generation.records in damaged:
+            raise CatalogDamaged(f"{generation.records}: {damaged[generation.records]}; {WAY_BACK}")
+        with closing(CatalogWriter(root)) as writer:
+            if generation.matrix not in damaged and (taken := _refill(writer.cache, generation, info)):
+                say(f"{path}: {taken} vectors taken back from {generation.matrix}")
+            if damaged or _differences(root, generation, info, None):
+                say(_build_again(writer, info, embed))
+
+
+def _refill(cache: VectorCache, generation: Generation, info: GenerationInfo) -> int:
+    """Take vectors that the cache lacks, or holds otherwise, from the matrix; returns how many."""
+    taken = 0
+    matrix = open_matrix(generation, info)
+    with closing(Records.open(generation.records)) as records:
+        digests = records.digests()
+    for start in range(0, len(digests), _BATCH):
+        part = digests[start : start + _BATCH]
+        kept = cache.get(info.model, part)
+        lacking = {
+            digest: np.asarray(matrix[start + row])
+            for row, digest in enumerate(part)
+            if digest not in kept or not np.array_equal(kept[digest], matrix[start + row])
+        }
+        if lacking:
+            cache.put(info.model, lacking)
+            taken += len(lacking)
+    return taken
+
+
+def _build_again(writer: CatalogWriter, info: GenerationInfo, embed: Callable[[Draft], int]) -> str:
+    draft = writer.begin(info.model, info.template, info.fallback_for, fresh=True)
+    try:
+        for entries in draft.records.entries():
+            draft.records.put(Entry(entry.movie, fingerprints(entry.movie, info.template)) for entry in entries)
+        embedded = embed(draft)
+        published = draft.publish(Difference())
+    except BaseException:
+        draft.discard()
+        raise
+    return f"generation {published.number} built and published, {embedded} texts embedded"

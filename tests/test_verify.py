@@ -1,0 +1,202 @@
+"""Verify names every difference, and repair mends it, embedding only what is nowhere."""
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catalog.errors import CatalogDamaged, StoreError
+from catalog.movie import Movie, text_digest
+from catalog.store.cache import VectorCache
+from catalog.store.catalog import Draft, open_writer
+from catalog.store.generations import Generations, writer_lock
+from catalog.store.vectors import VectorIndex
+from catalog.store.verify import repair, verify
+from ingest.sync import SyncOptions, embed_missing, sync
+from tests.fakes import WordEmbedder
+from tests.test_catalog import FILMS, TEMPLATE, nearest, run
+
+CACHE = "vectors.sqlite3"
+
+
+def generation(root: Path, number: int) -> Path:
+    return root / "generations" / f"{number:04d}"
+
+
+def mend(root: Path) -> tuple[list[str], list[str]]:
+    """What repair said, with the root left out, and the texts it embedded."""
+    said: list[str] = []
+    embedder = WordEmbedder()
+
+    def embed(draft: Draft) -> int:
+        return embed_missing(draft, embedder, 100)[0]
+
+    repair(root, embed, said.append)
+    return [line.replace(f"{root}/", "") for line in said], embedder.texts
+
+
+def differences(root: Path, sample: int | None = None) -> list[str]:
+    return [line.replace(f"{root}/", "") for line in verify(root, sample).differences]
+
+
+def test_a_catalog_agrees_with_itself(tmp_path: Path) -> None:
+    run(tmp_path, FILMS)
+    found = verify(tmp_path)
+    assert (found.generation, found.films, found.differences) == (1, 3, ())
+    assert verify(tmp_path, sample=2).differences == ()
+    run(tmp_path, FILMS[:2], rebuild_after=10.0)
+    assert differences(tmp_path) == []
+
+
+def test_an_empty_catalog_agrees_with_itself(tmp_path: Path) -> None:
+    run(tmp_path, FILMS[:1])
+    run(tmp_path, [], allow_deletes=True)
+    assert verify(tmp_path).films == 0
+    assert differences(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("vectors.npy", "is not the file that was published"), ("words.sqlite3", "is missing")]
+)
+def test_a_file_that_changed_is_named_and_made_again(tmp_path: Path, name: str, wrong: str) -> None:
+    run(tmp_path, FILMS)
+    path = generation(tmp_path, 1) / name
+    if wrong == "is missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-4] + b"abcd")
+    assert differences(tmp_path) == [f"generations/0001/{name}: {wrong}"]
+    assert mend(tmp_path) == (["generation 2 built and published, 0 texts embedded"], [])
+    assert differences(tmp_path) == []
+
+
+def test_what_chroma_holds_otherwise_is_named_and_mended(tmp_path: Path) -> None:
+    run(tmp_path, FILMS)
+    index = VectorIndex.open(generation(tmp_path, 1) / "chroma", "movies-0001")
+    other = WordEmbedder().embed_query("war")
+    index.put([FILMS[0]], ["Alien another text"], other[np.newaxis])
+    index.remove(["2"])
+    index.close()
+    (line,) = differences(tmp_path)
+    assert line == "generations/0001/chroma: 1 ids differ, '2' for one"
+    assert mend(tmp_path) == (["generation 2 built and published, 0 texts embedded"], [])
+    assert differences(tmp_path) == []
+    assert nearest(tmp_path, "shark", 1) == [("2", 1.0)]
+
+
+def test_other_metadata_are_named_and_mended(tmp_path: Path) -> None:
+    run(tmp_path, FILMS)
+    index = VectorIndex.open(generation(tmp_path, 1) / "chroma", "movies-0001")
+    index.put_metadata([Movie("1", "Aliens", "a ship in space", year=1986)])
+    index.close()
+    assert differences(tmp_path) == ["the vector index holds other metadata: 1 films, '1' for one"]
+    mend(tmp_path)
+    assert differences(tmp_path) == []
+
+
+@pytest.mark.parametrize("damage", ["missing", "noise", "empty"])
+def test_a_lost_cache_is_filled_from_the_matrix(tmp_path: Path, damage: str) -> None:
+    run(tmp_path, FILMS)
+    path = tmp_path / CACHE
+    path.unlink()
+    if damage != "missing":
+        path.write_bytes(b"noise" * 10_000 if damage == "noise" else b"")
+    reason = {
+        "missing": f"{CACHE}: is missing",
+        "noise": f"{CACHE}: is damaged (file is not a database)",
+        "empty": f"{CACHE}: is damaged (no such table: models)",
+    }
+    assert differences(tmp_path) == [reason[damage]]
+    aside = [f"{CACHE}: damaged, set aside as {CACHE}.damaged"] if damage == "noise" else []
+    filled = f"{CACHE}: 3 vectors taken back from generations/0001/vectors.npy"
+    assert mend(tmp_path) == ([*aside, filled], [])
+    assert differences(tmp_path) == []
+
+
+def test_only_what_is_nowhere_is_embedded(tmp_path: Path) -> None:
+    run(tmp_path, FILMS)
+    (tmp_path / CACHE).unlink()
+    with closing(VectorCache(tmp_path / CACHE)) as cache:
+        digest = text_digest("Jaws a shark")
+        cache.put(WordEmbedder().identity, {digest: WordEmbedder().embed_query("Jaws a shark")})
+    (generation(tmp_path, 1) / "vectors.npy").write_bytes(b"noise")
+    said, texts = mend(tmp_path)
+    assert said == ["generation 2 built and published, 2 texts embedded"]
+    assert texts == ["Alien a ship in space", "Ghost a ghost in love"]
+    assert differences(tmp_path) == []
+
+
+@pytest.mark.parametrize("damage", ["noise", "empty", "deleted", "half"])
+def test_lost_films_name_every_way_back(tmp_path: Path, damage: str) -> None:
+    run(tmp_path, FILMS[:2])
+    run(tmp_path, FILMS)
+    path = generation(tmp_path, 2) / "records.sqlite3"
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "deleted":
+        path.write_bytes({"noise": b"noise" * 10_000, "empty": b"", "half": content[: len(content) // 2]}[damage])
+    ways = r"run 'ingest rollback', 'ingest restore FOLDER', or 'ingest --file FILE --rebuild'$"
+    with pytest.raises(CatalogDamaged, match=ways):
+        run(tmp_path, FILMS[:1])
+    with pytest.raises(CatalogDamaged, match=ways):
+        mend(tmp_path)
+    (line,) = differences(tmp_path)
+    assert line.startswith("generations/0002/records.sqlite3: is ")
+    embedder = WordEmbedder()
+    with open_writer(tmp_path, rebuild=True) as writer:
+        outcome = sync(FILMS, writer, embedder, SyncOptions(TEMPLATE, rebuild=True))
+    assert (outcome.generation, outcome.films, embedder.texts) == (3, 3, [])
+    assert differences(tmp_path) == []
+
+
+def roll_back(root: Path) -> int:
+    with writer_lock(root):
+        return Generations(root).roll_back().number
+
+
+def test_rollback_goes_to_the_newest_older_generation_that_is_whole(tmp_path: Path) -> None:
+    for count in (1, 2, 3):
+        run(tmp_path, FILMS[:count])
+    (generation(tmp_path, 2) / "vectors.npy").write_bytes(b"noise")
+    assert roll_back(tmp_path) == 1
+    assert nearest(tmp_path, "ship", 5) == [("1", 0.709)]
+    with pytest.raises(StoreError, match=r"there is no older generation to go back to; 'ingest restore' takes a back"):
+        roll_back(tmp_path)
+    assert [found.number for found in Generations(tmp_path).all()] == [1, 2, 3]
+    assert run(tmp_path, FILMS).generation == 4
+    assert roll_back(tmp_path) == 3
+    assert run(tmp_path, FILMS).published is False
+
+
+def test_rollback_helps_where_current_names_nothing(tmp_path: Path) -> None:
+    run(tmp_path, FILMS)
+    (tmp_path / "CURRENT").write_bytes(b"\xff\xff")
+    with pytest.raises(CatalogDamaged, match="CURRENT: must hold a number; run 'ingest rollback'"):
+        run(tmp_path, FILMS)
+    assert roll_back(tmp_path) == 1
+    shutil.rmtree(generation(tmp_path, 1))
+    with pytest.raises(CatalogDamaged, match="0001: is not a finished generation; run 'ingest rollback'"):
+        run(tmp_path, FILMS)
+    with open_writer(tmp_path, rebuild=True) as writer:
+        assert sync(FILMS, writer, WordEmbedder(), SyncOptions(TEMPLATE, rebuild=True)).films == 3
+
+
+def test_old_generations_are_removed_but_never_the_one_in_force(tmp_path: Path) -> None:
+    for count in (1, 2, 3):
+        run(tmp_path, FILMS[:count])
+    generations = Generations(tmp_path)
+    assert generations.drop_old(keep=2, grace=300) == []
+    assert generations.drop_old(keep=2, grace=0) == [1]
+    assert roll_back(tmp_path) == 2
+    assert generations.drop_old(keep=1, grace=0) == []
+    assert nearest(tmp_path, "shark", 1) == [("2", 1.0)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_readers_leave_the_index_files_as_they_were_published(tmp_path: Path, count: int) -> None:
+    run(tmp_path, FILMS[:count])
+    for _ in range(3):
+        assert nearest(tmp_path, "ship", 1) == [("1", 0.709)]
+        assert differences(tmp_path) == []
