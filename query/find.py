@@ -6,6 +6,8 @@ from catalog.store.records import Records
 
 _CANDIDATES = 10
 _SUGGESTIONS = 3
+_LEAST_RATIO = 80
+"""Of 100: one slip in five letters."""
 
 
 def find_movie(records: Records, wanted: str) -> Movie:
@@ -20,20 +22,22 @@ def find_movie(records: Records, wanted: str) -> Movie:
         names = "; ".join(f"{movie.title} ({movie.year or '?'}): id {movie.id}" for movie in found[:_CANDIDATES])
         raise AmbiguousTitle(f"{len(found)} films are called {wanted!r}, choose one by its id: {names}")
     if not found:
-        raise MovieNotFound(f"no film has the id or title {wanted!r}{_suggestion(records, wanted)}")
+        near = near_titles(records, wanted)
+        meant = "; did you mean " + " or ".join(map(repr, near)) + "?" if near else ""
+        raise MovieNotFound(f"no film has the id or title {wanted!r}{meant}")
     return found[0]
 
 
-def _suggestion(records: Records, wanted: str) -> str:
+def near_titles(records: Records, wanted: str) -> list[str]:
+    """The titles that `wanted` may be a slip of, nearest first."""
     from rapidfuzz import fuzz, process, utils
 
     near = process.extract(
         wanted,
         set(records.titles()),
-        scorer=fuzz.WRatio,
+        scorer=fuzz.ratio,
         processor=utils.default_process,
         limit=_SUGGESTIONS,
-        score_cutoff=75,
+        score_cutoff=_LEAST_RATIO,
     )
-    names = sorted(near, key=lambda match: (-match[1], match[0]))
-    return "; did you mean " + " or ".join(repr(name) for name, *_ in names) + "?" if names else ""
+    return [name for name, *_ in sorted(near, key=lambda match: (-match[1], match[0]))]

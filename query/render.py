@@ -1,32 +1,43 @@
 """Results as a table for people and as JSON for programs. Pure: text out, nothing printed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from unicodedata import combining, east_asian_width
 
-from query.search import Hit
+from query.request import Hit, SearchResult, Why
 
 _TITLE_SHARE = 0.35
 _FIXED = len(" 1  -0.123    1999  ")
 
 
-def as_json(query: str | dict[str, str], model: str, hits: Sequence[Hit]) -> str:
-    """One object: the query, the model's name, the results with their similarity."""
-    results = [_as_dict(hit) for hit in hits]
+def as_json(query: str | Mapping[str, object], model: str, result: SearchResult) -> str:
+    """One object: the question, the model's name, the results with their cosine similarity."""
+    results = [hit_to_dict(hit) for hit in result.hits]
     return json.dumps({"query": query, "model": model, "results": results}, ensure_ascii=False)
 
 
-def _as_dict(hit: Hit) -> dict[str, Any]:
-    movie = hit.movie.to_dict()
-    head = {"id": hit.movie.id, "title": hit.movie.title, "year": hit.movie.year, "score": hit.score}
-    return head | {"plot": hit.movie.plot} | movie
+def hit_to_dict(hit: Hit) -> dict[str, Any]:
+    """A result as plain JSON values; `why` only where it was asked for."""
+    movie = hit.movie
+    head = {"id": movie.id, "title": movie.title, "year": movie.year, "score": hit.score, "confidence": hit.confidence}
+    why = {} if hit.why is None else {"why": _why_to_dict(hit.why)}
+    return head | {"plot": movie.plot} | movie.to_dict() | why
+
+
+def _why_to_dict(why: Why) -> dict[str, Any]:
+    return {
+        "lanes": dict(why.lanes),
+        "words": list(why.words),
+        "sentence": why.sentence,
+        "nearest_like": why.nearest_like,
+    }
 
 
 def as_table(hits: Sequence[Hit], width: int) -> str:
     """Rank, similarity, title, year and the start of the plot, in `width` columns."""
     if not hits:
-        return "no films"
+        return "nothing fits well; --all shows what is nearest"
     room = max(width - _FIXED, 20)
     longest = max(columns(hit.movie.title) for hit in hits)
     title = max(5, min(longest, int(room * _TITLE_SHARE)))
@@ -35,7 +46,17 @@ def as_table(hits: Sequence[Hit], width: int) -> str:
         year = hit.movie.year or ""
         start = f"{rank:>2}  {hit.score:6.3f}  {fitted(hit.movie.title, title)}  {year!s:>4}  "
         lines.append(start + fitted(hit.movie.plot, max(room - title, 10)).rstrip())
+        if hit.why is not None:
+            lines.append(" " * 4 + fitted(_why_line(hit.why), max(width - 4, 20)).rstrip())
     return "\n".join(lines)
+
+
+def _why_line(why: Why) -> str:
+    lanes = ", ".join(f"{lane} #{rank}" for lane, rank in why.lanes.items())
+    parts = [lanes, " ".join(why.words), f'"{why.sentence}"' if why.sentence else ""]
+    if why.nearest_like:
+        parts.append(f"nearest to {why.nearest_like}")
+    return " · ".join(part for part in parts if part)
 
 
 def columns(text: str) -> int:

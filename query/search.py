@@ -1,40 +1,67 @@
-"""Search and recommendation as functions that take what they use."""
+"""Search and recommendation: lanes, fusion, filters, cut-off, hits. Functions that take what they use."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.embedding.embedder import Embedder
+from catalog.embedding.embedder import Embedder, Vector
 from catalog.errors import ModelMismatch, UsageError
-from catalog.movie import Movie
 from catalog.store.catalog import Snapshot
-from catalog.store.vectors import Neighbour
+from query.confidence import confidences
+from query.diversity import diverse
+from query.explain import Evidence, explain
+from query.fusion import fused, popularity_prior
+from query.lanes import Meaning, Words, meaning, query_vector, titles, words
+from query.phrasing import asks
+from query.recommend import Liked, liked, recommendation
+from query.request import Hit, SearchRequest, SearchResult
+from query.titles import TitleMatch
+
+Floats = NDArray[np.float32]
+
+#: Hits looked at when a page is re-ordered for diversity or capped by franchise.
+_POOL = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A film that was found."""
+class Scored:
+    """Every film of the catalog as one question sees it."""
 
-    movie: Movie
-    score: float
-    """Cosine similarity, -1 to 1."""
+    relevance: Floats
+    cosines: Floats
+    confidence: Floats
+    meaning: Meaning | None = None
+    words: Words | None = None
+    titles: tuple[TitleMatch, ...] = ()
+    likes: tuple[Liked, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def search(snapshot: Snapshot, embedder: Embedder, text: str, limit: int = 10) -> list[Hit]:
-    """The films nearest in meaning to a text, most similar first; equal ones by id.
+def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> SearchResult:
+    """Answer a question about one generation.
 
-    Raises UsageError for an empty text, ModelMismatch if the catalog was built with another model.
+    Raises UsageError for an empty or contradictory request, ModelMismatch if the catalog was built
+    with another model.
     """
-    if not text.strip():
-        raise UsageError("the query is empty; say what happens in the film")
-    if embedder.identity != snapshot.info.model:
-        raise ModelMismatch(f"the catalog was built with {snapshot.info.model.name}, not {embedder.identity.name}")
-    return search_vector(snapshot, embedder.embed_query(text), limit)
+    _check(request, snapshot, embedder)
+    scored = _scored(request, snapshot, embedder)
+    allowed = _allowed(request, snapshot, scored)
+    ranked = _ranked(request, snapshot, scored, allowed)
+    page = ranked[request.offset : request.offset + request.limit]
+    hits = _hits(snapshot, scored, page)
+    if request.why:
+        evidence = Evidence(request.text, scored.meaning, scored.words, scored.titles, scored.likes)
+        hits = [
+            replace(hit, why=explain(evidence, embedder, int(row), hit.movie))
+            for row, hit in zip(page, hits, strict=True)
+        ]
+    return SearchResult(tuple(hits), len(ranked), snapshot.number, scored.notes)
 
 
-def search_vector(snapshot: Snapshot, vector: NDArray[np.float32], limit: int = 10) -> list[Hit]:
+def search_vector(snapshot: Snapshot, vector: Vector, limit: int = 10) -> list[Hit]:
     """The films nearest to a vector, shape (d,) of the catalog's model, most similar first.
 
     Raises UsageError for a vector of another dimension, with NaN, or of length zero.
@@ -42,15 +69,102 @@ def search_vector(snapshot: Snapshot, vector: NDArray[np.float32], limit: int = 
     dimension = snapshot.info.model.dimension
     if vector.shape != (dimension,) or not np.isfinite(vector).all() or not vector.any():
         raise UsageError(f"the query vector must hold {dimension} finite numbers, not all zero")
-    return _hits(snapshot, snapshot.nearest(np.asarray(vector, dtype=np.float32), limit))
+    near = snapshot.nearest(np.asarray(vector / np.linalg.norm(vector), dtype=np.float32), limit)
+    movies = snapshot.records.get([neighbour.id for neighbour in near])
+    return [Hit(movies[neighbour.id], neighbour.similarity) for neighbour in near]
 
 
-def recommend(snapshot: Snapshot, movie: Movie, limit: int = 10) -> list[Hit]:
-    """The films most similar to one of the catalog, itself left out."""
-    neighbours = snapshot.nearest(snapshot.vector(movie.id), limit + 1)
-    return _hits(snapshot, [near for near in neighbours if near.id != movie.id][:limit])
+def _check(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> None:
+    if not request.text.strip() and not request.likes:
+        raise UsageError("say what to look for: words, or a film that you like")
+    if request.plain and (len(request.likes) > 1 or request.unlikes or (request.likes and request.text.strip())):
+        raise UsageError("--plain takes one question: words, or one film")
+    if embedder.identity != snapshot.info.model:
+        raise ModelMismatch(f"the catalog was built with {snapshot.info.model.name}, not {embedder.identity.name}")
 
 
-def _hits(snapshot: Snapshot, neighbours: Sequence[Neighbour]) -> list[Hit]:
-    movies = snapshot.records.get([near.id for near in neighbours])
-    return [Hit(movies[near.id], near.similarity) for near in neighbours]
+def _scored(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Scored:
+    if request.plain:
+        vector = _plain_vector(request, snapshot, embedder)
+        cosines = snapshot.cosines(vector)
+        return Scored(cosines, cosines, np.ones_like(cosines))
+    text = request.text.strip()
+    by_text = _by_text(request, text, snapshot, embedder) if text else None
+    if by_text is not None and not request.likes and not request.unlikes:
+        return by_text
+    return _with_examples(request, by_text, snapshot, embedder)
+
+
+def _plain_vector(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Vector:
+    if request.likes and request.likes[0].movie_id is not None:
+        return snapshot.vector(request.likes[0].movie_id)
+    return embedder.embed_query(request.text or request.likes[0].text or "")
+
+
+def _by_text(request: SearchRequest, text: str, snapshot: Snapshot, embedder: Embedder) -> Scored:
+    by_meaning = meaning(snapshot, query_vector(snapshot, text, embedder))
+    by_words = words(snapshot, text)
+    by_title = titles(snapshot, text)
+    prior = popularity_prior(snapshot.columns.votes, request.popularity, asked=asks(text))
+    notes = [] if by_words.best > 0 else ["no film holds a word of the question: found by meaning alone"]
+    return Scored(
+        relevance=fused(by_meaning, by_words, by_title, prior),
+        cosines=by_meaning.cosines,
+        confidence=confidences(snapshot.background, by_meaning, by_words, by_title),
+        meaning=by_meaning,
+        words=by_words,
+        titles=tuple(by_title),
+        notes=tuple(notes),
+    )
+
+
+def _with_examples(request: SearchRequest, by_text: Scored | None, snapshot: Snapshot, embedder: Embedder) -> Scored:
+    likes = liked(snapshot, request.likes, embedder)
+    unlikes = liked(snapshot, request.unlikes, embedder)
+    relevance = recommendation(snapshot, likes, unlikes, request.popularity)
+    if by_text is not None:
+        return replace(by_text, relevance=by_text.relevance + relevance, likes=tuple(likes))
+    cosines = np.asarray(np.mean([snapshot.cosines(like.vector) for like in likes], axis=0), dtype=np.float32)
+    return Scored(relevance, cosines, np.ones_like(cosines), likes=tuple(likes))
+
+
+def _allowed(request: SearchRequest, snapshot: Snapshot, scored: Scored) -> NDArray[np.bool_]:
+    """Which films may be in the answer: filters, exclusions, no film given as an example, nothing that does not fit."""
+    allowed = np.ones(snapshot.info.films, dtype=bool)
+    numbers = snapshot.records.matching(request.filter)
+    if numbers is not None:
+        allowed[:] = False
+        allowed[numbers] = True
+    examples = {example.movie_id for example in (*request.likes, *request.unlikes) if example.movie_id}
+    for identity in examples | request.exclude:
+        row = snapshot.columns.rows.get(identity)
+        if row is not None:
+            allowed[row] = False
+    if not request.show_all:
+        allowed &= scored.confidence >= request.least_confidence
+    return allowed
+
+
+def _ranked(
+    request: SearchRequest, snapshot: Snapshot, scored: Scored, allowed: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Rows of the films that fit, best first; equal ones by id, so that pages never overlap."""
+    rows = np.flatnonzero(allowed)
+    ids = snapshot.columns.id_order[rows]
+    if request.sort != "relevance":
+        keys: list[NDArray[Any]] = [ids, *snapshot.columns.sort_keys(request.sort, rows)]
+        return rows[np.lexsort(keys)]
+    ranked = rows[np.lexsort((ids, -scored.relevance[rows]))]
+    if request.plain or not (request.diversity or request.franchise):
+        return ranked
+    pool = diverse(snapshot, ranked[:_POOL], scored.relevance, request.diversity, request.franchise)
+    return np.concatenate([pool, ranked[_POOL:]])
+
+
+def _hits(snapshot: Snapshot, scored: Scored, rows: Sequence[int] | NDArray[np.int64]) -> list[Hit]:
+    ids = [snapshot.columns.ids[row] for row in rows]
+    movies = snapshot.records.get(ids)
+    return [
+        Hit(movies[identity], float(scored.cosines[row]), float(scored.confidence[row]))
+        for identity, row in zip(ids, rows, strict=True)
+    ]

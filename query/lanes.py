@@ -1,0 +1,98 @@
+"""The lanes: each looks at the whole catalog in its own way and scores every film.
+
+All arrays have one entry a film, in the order of the films' numbers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.embedding.embedder import Embedder, Vector
+from catalog.language import english_terms, german_terms, tokens
+from catalog.store.catalog import Snapshot
+from catalog.store.words import Posting
+from query.german import gloss, is_german, knows, translated_terms
+from query.phrasing import asks, without_chatter
+from query.titles import TitleMatch, match_titles
+
+Floats = NDArray[np.float32]
+
+ENGLISH_ONLY = frozenset({"bundled"})
+"""Models that read a German question better with its English gloss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Similarity of meaning."""
+
+    cosines: Floats
+    standing: Floats
+    """Cosine from the mean film, in standard deviations over the catalog."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """BM25F over the words of the question."""
+
+    scores: Floats
+    best: float
+    postings: Mapping[str, Posting] = field(default_factory=dict)
+
+
+def query_vector(snapshot: Snapshot, text: str, embedder: Embedder) -> Vector:
+    """The question's embedding; a German one for an English model goes together with its gloss."""
+    vector = embedder.embed_query(text)
+    if embedder.identity.name not in ENGLISH_ONLY or not _reads_german(snapshot, text):
+        return vector
+    both = vector + embedder.embed_query(gloss(text) or text)
+    return np.asarray(both / np.linalg.norm(both), dtype=np.float32)
+
+
+def meaning(snapshot: Snapshot, vector: Vector) -> Meaning:
+    """Exact, over all films: fusion needs the similarity of every film that any lane finds."""
+    cosines = snapshot.cosines(vector)
+    return Meaning(cosines, snapshot.background.standing(cosines, vector))
+
+
+def words(snapshot: Snapshot, text: str) -> Words:
+    """Terms of the question over title, plot, people, genres, year, language and country."""
+    weights = _german_terms(text) if _reads_german(snapshot, text) else _english_terms(text)
+    postings = snapshot.words.terms(weights)
+    scores = snapshot.words.scores(postings, weights)
+    return Words(scores, float(scores.max(initial=0.0)), postings)
+
+
+def _english_terms(text: str) -> dict[str, float]:
+    terms = english_terms(text)
+    return dict.fromkeys(without_chatter(terms) if asks(text) else terms, 1.0)
+
+
+def _german_terms(text: str) -> dict[str, float]:
+    """Translations for English plots, and the words themselves for German ones."""
+    return translated_terms(text) | dict.fromkeys(german_terms(text), 1.0)
+
+
+def _reads_german(snapshot: Snapshot, text: str) -> bool:
+    """Whether a question is German: by its function words, or because only the lexicon knows its words."""
+    if is_german(text):
+        return True
+    words = tokens(text)
+    if not words or not all(map(knows, words)):
+        return False
+    terms = set(english_terms(text))
+    return len(snapshot.words.terms(terms)) < len(terms)
+
+
+def titles(snapshot: Snapshot, text: str) -> list[TitleMatch]:
+    """Films that are called like this. A misspelt title counts only if a word of it is unknown.
+
+    Otherwise "the dark night" would be a slip of "The Dark Knight" for everyone who looks for a dark night.
+    """
+    found = match_titles(snapshot.words, text)
+    if not found or found[0].exact:
+        return found
+    known = snapshot.words.terms(english_terms(text))
+    unknown = [token for token in tokens(text) if english_terms(token) and english_terms(token)[0] not in known]
+    return found if unknown else []

@@ -1,0 +1,85 @@
+"""More like these, less like those: similarity of films beyond their plots."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.embedding.embedder import Embedder, Vector
+from catalog.store.catalog import Snapshot
+from catalog.store.words import movie_tags
+from query.lanes import query_vector
+from query.request import Example
+
+Floats = NDArray[np.float32]
+
+#: Fitted by logistic regression on judged recommendations: benchmarks/README.md, "Recommendations".
+_MEANING, _TAGS, _DIRECTOR, _DECADE, _VOTES = 4.5, 4.5, 2.5, -0.8, 0.14
+_MOST_DECADES = 4.0
+_DISLIKE = 0.5
+"""What a dislike takes away of what the same like would give: people are surer of what they like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Liked:
+    """One example, as every film of the catalog is similar to it."""
+
+    example: Example
+    vector: Vector
+    similarity: Floats
+
+
+def liked(snapshot: Snapshot, examples: Sequence[Example], embedder: Embedder) -> list[Liked]:
+    """Each example with its similarity to all films."""
+    return [_liked(snapshot, example, embedder) for example in examples]
+
+
+def recommendation(snapshot: Snapshot, likes: Sequence[Liked], unlikes: Sequence[Liked], popularity: float) -> Floats:
+    """How well each film goes with likes and dislikes, shape (films,)."""
+    scores = _mean(likes, snapshot.info.films) - _DISLIKE * _mean(unlikes, snapshot.info.films)
+    known = np.log10(1.0 + snapshot.columns.votes)
+    return np.asarray(scores + popularity * _VOTES * known, dtype=np.float32)
+
+
+def _mean(examples: Sequence[Liked], films: int) -> Floats:
+    if not examples:
+        return np.zeros(films, dtype=np.float32)
+    weight = sum(example.example.weight for example in examples)
+    total = sum(example.example.weight * example.similarity for example in examples)
+    return np.asarray(total / max(weight, 1e-6), dtype=np.float32)
+
+
+def _liked(snapshot: Snapshot, example: Example, embedder: Embedder) -> Liked:
+    if example.movie_id is None:
+        vector = query_vector(snapshot, example.text or "", embedder)
+        return Liked(example, vector, _MEANING * _similarity(snapshot, vector))
+    vector = snapshot.vector(example.movie_id)
+    return Liked(example, vector, _similar_films(snapshot, example.movie_id, vector))
+
+
+def _similarity(snapshot: Snapshot, vector: Vector) -> Floats:
+    """Cosine similarity as seen from the mean film."""
+    background = snapshot.background
+    length = float(np.linalg.norm(vector - background.mean))
+    return background.centred(snapshot.cosines(vector), vector) / np.float32(max(length, 1e-6))
+
+
+def _similar_films(snapshot: Snapshot, identity: str, vector: Vector) -> Floats:
+    columns = snapshot.columns
+    row = columns.row(identity)
+    scores = _MEANING * _similarity(snapshot, vector) + _shared_tags(snapshot, identity, row)
+    decades = np.abs(columns.year - columns.year[row]) / 10.0
+    decades = np.minimum(np.nan_to_num(decades, nan=1.0), _MOST_DECADES)
+    return np.asarray(scores + _DECADE * decades, dtype=np.float32)
+
+
+def _shared_tags(snapshot: Snapshot, identity: str, row: int) -> Floats:
+    """Cosine of genres and keywords by rarity, and a shared director."""
+    movie = snapshot.records.get([identity])[identity]
+    postings = snapshot.words.tags(movie_tags(movie))
+    weights: dict[str, float] = {}
+    for term, posting in postings.items():
+        own = float(posting.weights[np.searchsorted(posting.films, row)])
+        weights[term] = _DIRECTOR if term.startswith("by ") else _TAGS * own
+    return snapshot.words.scores(postings, weights)

@@ -1,0 +1,72 @@
+"""The title lane: exact, and misspelt within what a hand slips."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from catalog.language import grams, plain_title, without_article
+from catalog.store.words import WordIndex
+
+_LONGEST = 80
+_CANDIDATES = 40
+_LEAST_DICE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class TitleMatch:
+    """A film whose title is what was typed, or nearly."""
+
+    film: int
+    similarity: float
+    """1 for the title itself, .98 but for an article, less for every slip."""
+
+    @property
+    def exact(self) -> bool:
+        return self.similarity > 0.97
+
+
+def match_titles(index: WordIndex, text: str) -> list[TitleMatch]:
+    """Films by title, best first; empty for a text that is no title."""
+    typed = plain_title(text)
+    if not typed or len(typed) > _LONGEST:
+        return []
+    if found := index.titled(typed):
+        return [TitleMatch(film, 1.0) for film in dict.fromkeys(found)]
+    core = without_article(typed)
+    bare = [film for name in _with_articles(core) for film in index.titled(name)]
+    if bare:
+        return [TitleMatch(film, 0.98) for film in dict.fromkeys(bare)]
+    return _misspelt(index, core)
+
+
+def _with_articles(core: str) -> list[str]:
+    return [core] + [f"{article} {core}" for article in ("the", "a", "an", "der", "die", "das", "le", "la")]
+
+
+def _allowed(length: int) -> int:
+    """Slips forgiven: none in three letters, three in a long title."""
+    return 0 if length < 4 else 1 if length < 8 else 2 if length < 16 else 3
+
+
+def _misspelt(index: WordIndex, typed: str) -> list[TitleMatch]:
+    """Candidates by shared trigrams (Dice), then the optimal string alignment distance."""
+    from rapidfuzz.distance import OSA
+
+    wanted = grams(typed)
+    allowed = _allowed(len(typed))
+    if not allowed:
+        return []
+    shared = index.scores(index.grams(wanted), {})
+    candidates = np.argpartition(-shared, min(_CANDIDATES * 5, len(shared) - 1))[: _CANDIDATES * 5]
+    matches: dict[int, TitleMatch] = {}
+    for film, title in index.titles_of([int(number) for number in candidates if shared[number] > 0]):
+        core = without_article(title)
+        own = grams(core)
+        if 2 * len(own & wanted) / (len(own) + len(wanted)) < _LEAST_DICE:
+            continue
+        distance = OSA.distance(typed, core, score_cutoff=allowed)
+        if distance <= allowed:
+            similarity = 0.95 - distance / max(len(typed), 1)
+            if film not in matches or matches[film].similarity < similarity:
+                matches[film] = TitleMatch(film, similarity)
+    return sorted(matches.values(), key=lambda match: (-match.similarity, match.film))

@@ -1,0 +1,176 @@
+"""Search over a small catalog whose vectors can be computed in one's head."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from catalog.errors import ModelMismatch, UsageError
+from catalog.movie import Movie
+from catalog.store.catalog import Catalog, Snapshot, open_writer
+from ingest.sync import SyncOptions, sync
+from query.diversity import series_of
+from query.request import Example, SearchRequest, SearchResult
+from query.search import search, search_vector
+from tests.fakes import WordEmbedder
+
+FILMS = [
+    Movie(
+        "1", "Alien", "A ship in space, and a guest.", year=1979, genres=("Horror",), votes=900_000, keywords=("crew",)
+    ),
+    Movie("2", "Aliens", "A robot and a ship in space. A war.", year=1986, genres=("Horror",), votes=700_000),
+    Movie("3", "Jaws", "A shark.", year=1975, votes=600_000, directors=("Steven Spielberg",)),
+    Movie("4", "The Godfather", "A family.", year=1972, genres=("Crime",), votes=2_000_000),
+    Movie("5", "Ghost", "A ghost in love.", year=1990, genres=("Romance",), votes=200_000),
+    Movie("6", "Solaris", "A dream of love in space.", year=1972, original_title="Solyaris", votes=90_000),
+    Movie(
+        "7",
+        "Lola rennt",
+        "A woman runs.",
+        plot_de="Eine Frau rennt um das Leben ihres Freundes.",
+        year=1998,
+        votes=200_000,
+    ),
+    Movie("8", "Space", "A dream.", year=2010, votes=10),
+]
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
+    root = tmp_path_factory.mktemp("films")
+    with open_writer(root) as writer:
+        sync(FILMS, writer, WordEmbedder(), SyncOptions(template="{title} {plot}"))
+    with Catalog.open(root) as catalog:
+        yield catalog.snapshot()
+
+
+def ask(films: Snapshot, text: str = "", **options: object) -> SearchResult:
+    return search(SearchRequest(text=text, **options), films, WordEmbedder())  # type: ignore[arg-type]
+
+
+def ids(result: SearchResult) -> list[str]:
+    return [hit.movie.id for hit in result.hits]
+
+
+def test_plain_is_cosine_similarity_alone(films: Snapshot) -> None:
+    result = ask(films, "robot war", plain=True)
+    exact = films.cosines(WordEmbedder().embed_query("robot war"))
+    assert [round(hit.score, 5) for hit in result.hits] == sorted((round(float(x), 5) for x in exact), reverse=True)
+    assert ids(result)[0] == "2"
+
+
+def test_plain_recommendation_leaves_out_the_film_itself(films: Snapshot) -> None:
+    result = ask(films, likes=(Example(movie_id="6"),), plain=True)
+    assert len(result.hits) == 7
+    assert "6" not in ids(result)
+    assert result.hits[0].score == pytest.approx(float(films.vector("6") @ films.vector(ids(result)[0])))
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        ("the godfather", "4"),
+        ("Godfather", "4"),
+        ("the godfahter", "4"),
+        ("jaws", "3"),
+        ("SPACE", "8"),
+        ("solyaris", "6"),
+        ("Lola rennt", "7"),
+        ("lola rent", "7"),
+    ],
+)
+def test_a_title_comes_first(films: Snapshot, typed: str, wanted: str) -> None:
+    assert ids(ask(films, typed))[0] == wanted
+
+
+def test_words_find_people_and_years(films: Snapshot) -> None:
+    assert ids(ask(films, "spielberg 1975"))[0] == "3"
+
+
+def test_a_german_question_finds_an_english_plot_and_a_german_one(films: Snapshot) -> None:
+    assert ids(ask(films, "die Liebe eines Gespenstes"))[0] == "5"
+    assert ids(ask(films, "das Leben ihres Freundes"))[0] == "7"
+    assert ids(ask(films, "Haie"))[0] == "3"
+
+
+def test_likes_and_dislikes(films: Snapshot) -> None:
+    liked = ask(films, likes=(Example(movie_id="1"), Example(movie_id="5")))
+    assert not {"1", "5"} & set(ids(liked))
+    without = ask(films, likes=(Example(text="space"),), unlikes=(Example(text="war"),), popularity=0.0)
+    ranks = ids(without)
+    assert ranks.index("6") < ranks.index("2")
+
+
+def test_a_film_is_liked_for_its_tags_and_its_time(films: Snapshot) -> None:
+    assert ids(ask(films, likes=(Example(movie_id="1"),)))[0] == "2"
+
+
+def test_excluded_films_stay_away(films: Snapshot) -> None:
+    assert "1" not in ids(ask(films, "space ship", exclude=frozenset({"1", "unknown"})))
+
+
+def test_pages_do_not_overlap(films: Snapshot) -> None:
+    whole = ids(ask(films, "space", limit=8))
+    pages = [ids(ask(films, "space", limit=3, offset=offset)) for offset in (0, 3, 6)]
+    assert [film for page in pages for film in page] == whole
+    assert ask(films, "space", limit=3, offset=6).total == 8
+
+
+def test_popularity_can_be_turned_off_and_round(films: Snapshot) -> None:
+    rank = {weight: ids(ask(films, "space dream", popularity=weight)).index("8") for weight in (2.0, 0.0, -2.0)}
+    assert rank[2.0] > rank[0.0] >= rank[-2.0] == 0
+
+
+def test_a_series_can_be_capped(films: Snapshot) -> None:
+    sequels = [Movie("9", "Alien 3", "A ship in space.", votes=500_000)]
+    assert [series_of(film.title) for film in (*FILMS[:1], *sequels)] == ["alien", "alien"]
+    assert ids(ask(films, "ship in space", franchise=1))[0] == "1"
+
+
+def test_diversity_brings_other_films_forward(films: Snapshot) -> None:
+    assert ids(ask(films, "ship in space", diversity=0.0))[:2] == ["1", "2"]
+    assert ids(ask(films, "ship in space", diversity=0.9))[1] != "2"
+
+
+def test_sorted_by_year(films: Snapshot) -> None:
+    assert ids(ask(films, "space", sort="-year"))[:2] == ["8", "7"]
+
+
+def test_why_names_lanes_words_and_sentence(films: Snapshot) -> None:
+    why = ask(films, "robot", why=True, limit=1).hits[0].why
+    assert why is not None
+    assert (dict(why.lanes), why.words, why.sentence) == (
+        {"meaning": 1, "words": 1},
+        ("robot",),
+        "A robot and a ship in space.",
+    )
+    near = ask(films, likes=(Example(movie_id="1"), Example(movie_id="5")), why=True, limit=1).hits[0].why
+    assert near is not None
+    assert near.nearest_like == "1"
+
+
+def test_a_silent_lane_is_said(films: Snapshot) -> None:
+    assert ask(films, "qqqq").notes == ("no film holds a word of the question: found by meaning alone",)
+
+
+def test_search_by_vector(films: Snapshot) -> None:
+    hits = search_vector(films, WordEmbedder().embed_query("shark") * 3, limit=2)
+    assert (hits[0].movie.id, round(hits[0].score, 3)) == ("3", 1.0)
+
+
+@pytest.mark.parametrize(
+    "vector", [np.zeros(9, dtype=np.float32), np.ones(8, dtype=np.float32), np.full(9, np.nan, dtype=np.float32)]
+)
+def test_an_impossible_vector_is_refused(films: Snapshot, vector: NDArray[np.float32]) -> None:
+    with pytest.raises(UsageError, match="must hold 9 finite numbers, not all zero"):
+        search_vector(films, vector)
+
+
+def test_wrong_requests_are_one_line(films: Snapshot) -> None:
+    with pytest.raises(UsageError, match=r"^say what to look for: words, or a film that you like$"):
+        ask(films, "  ")
+    with pytest.raises(UsageError, match=r"^--plain takes one question: words, or one film$"):
+        ask(films, "space", likes=(Example(movie_id="1"),), plain=True)
+    with pytest.raises(ModelMismatch, match="built with words, not other"):
+        search(SearchRequest(text="x"), films, WordEmbedder("other"))
