@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from ingest.values import MISSING, WrongTypeError, clean_text, number_text, repair
 
@@ -20,12 +20,8 @@ _NAME_KEYS = ("english_name", "name", "Name", "title", "label", "tag", "value", 
 _SUFFIX = re.compile(r",\s*((?:Jr|Sr|PhD)\b\.?|M\.D\.|I{2,3}\b|IV\b)")
 
 
-class Names(NamedTuple):
-    """Names, each once, in their order."""
-
-    items: tuple[str, ...]
-    repaired: int
-    """Of how many mojibake was undone."""
+Names = tuple[tuple[str, ...], int]
+"""Names, each once, in their order; and of how many mojibake was undone."""
 
 
 def names(
@@ -43,7 +39,7 @@ def names(
     try:
         text = "|".join(value)  # the quickest way to see that all are texts: 1 and True must not meet in the cache
         if rename is None and not slashes and _is_clean(text, len(value)):
-            return Names(tuple(value), 0)
+            return tuple(value), 0
         return _cleaned(tuple(value), rename)
     except TypeError:
         people = value if job is None else [item for item in value if _job(item) in ("", job)]
@@ -96,8 +92,8 @@ def _is_clean(text: str, count: int) -> bool:
 @lru_cache(maxsize=1 << 14)
 def _cleaned(items: tuple[str, ...], rename: Rename | None) -> Names | None:
     pairs = [_name(item, rename) for item in items]
-    found = unique(name for name, _ in pairs if name)
-    return Names(found, sum(repaired for _, repaired in pairs)) if found else None
+    found = unique([name for name, _ in pairs if name])
+    return (found, sum([repaired for _, repaired in pairs])) if found else None
 
 
 @lru_cache(maxsize=1 << 15)

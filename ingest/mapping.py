@@ -101,9 +101,10 @@ def _read_lists(
         except WrongTypeError as error:
             raise _refusal(place, step, str(error)) from None
         if names is not None:
-            if names.repaired:
-                counts[REPAIRED] += names.repaired
-            found[target] = unique(found[target] + names.items) if target in found else names.items
+            items, repaired = names
+            if repaired:
+                counts[REPAIRED] += repaired
+            found[target] = unique(found[target] + items) if target in found else items
 
 
 def _refusal(place: str, step: Step, reason: str) -> RowRefused:

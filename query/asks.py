@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from catalog.config import SearchConfig
 from catalog.embedding.embedder import Embedder
 from catalog.store.catalog import Snapshot
+from catalog.store.conditions import Filter, WithId
 from query.evaluate import Answer, Ask, Question, Ranker
 from query.lanes import meaning, query_vector, titles, words
 from query.recommend import liked, recommendation
@@ -25,12 +26,12 @@ def whole_search(snapshot: Snapshot, embedder: Embedder, settings: SearchConfig)
 
     # The same few pools are asked for thousands of times.
     @lru_cache(maxsize=2)
-    def outside(pool: frozenset[str] | None) -> frozenset[str]:
-        return frozenset() if pool is None else frozenset(snapshot.columns.ids) - pool
+    def inside(pool: frozenset[str] | None) -> Filter:
+        return Filter() if pool is None else Filter((WithId(tuple(sorted(pool))),))
 
     def ask(question: Question) -> Answer:
         likes = () if question.movie_id is None else (Example(movie_id=question.movie_id),)
-        request = replace(base, text=question.text, likes=likes, exclude=outside(question.pool), limit=question.limit)
+        request = replace(base, text=question.text, likes=likes, filter=inside(question.pool), limit=question.limit)
         hits = search(request, snapshot, embedder).hits
         return Answer([hit.movie.id for hit in hits], [hit.confidence for hit in hits])
 

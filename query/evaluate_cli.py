@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,9 @@ def main(
     with one_line_errors("query-evaluate"):
         if not folders and titles is None:
             raise UsageError("say what to evaluate: a FOLDER with judgments, or --titles N (see query-evaluate --help)")
+        # Said before anything is asked: the measures come last.
+        if find_spec("ir_measures") is None:
+            raise UsageError("evaluation needs one more package: pip install plotseek[evaluate]")
         if not _run(settings(config), folders, queries, titles, baseline, compare is not None, as_json):
             sys.exit(1)
 

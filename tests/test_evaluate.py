@@ -2,7 +2,6 @@
 
 import json
 import math
-import random
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,6 @@ from query.evaluate import Answer, Ask, Outcome, Question, Ranker, evaluate
 from query.evaluate_cli import main
 from query.judgments import PairSet, QuerySet, read_sets, sampled, within
 from query.metrics import Estimate, auc, ranking_measures
-from query.title_sets import misspell, title_sets
 
 
 def write_set(
@@ -282,33 +280,6 @@ def test_a_baseline_must_be_an_evaluation(tmp_path: Path, content: str) -> None:
     with pytest.raises(JudgmentsError) as caught:
         read_baseline(path)
     assert str(caught.value) == f"{path}: is not the output of query-evaluate --json"
-
-
-def test_titles_are_asked_as_they_are_and_with_one_slip() -> None:
-    titles = ["Alien", "Dune", "DUNE", "Aliens", "Das Boot", "Heat"]
-    exact, misspelt = title_sets([*"123456"], titles, 10)
-    assert exact.queries == {"1": "Alien", "4": "Aliens", "5": "Das Boot", "6": "Heat"}
-    assert exact.relevant == misspelt.relevant == {key: {key: 1} for key in "1456"}
-    assert title_sets([*"123456"], titles, 10) == [exact, misspelt]
-    assert len(title_sets([*"123456"], titles, 2)[0].queries) == 2
-    assert not {text.casefold() for text in misspelt.queries.values()} & {title.casefold() for title in titles}
-
-
-@pytest.mark.parametrize("title", ["Alien", "8½", "M", "Das Boot", "Amélie"])
-def test_a_slip_changes_one_letter(title: str) -> None:
-    from rapidfuzz.distance import OSA
-
-    generator = random.Random(7)  # noqa: S311
-    slips = {misspell(title, generator) for _ in range(200)}
-    # The optimal string alignment distance counts a swap as one.
-    assert {OSA.distance(title, slip) for slip in slips} == {1}
-    assert "" not in slips
-
-
-def test_a_slip_is_never_another_title() -> None:
-    generator = random.Random(7)  # noqa: S311
-    assert all(misspell("Alien", generator, {"aliens", "lien"}) not in {"Aliens", "lien"} for _ in range(500))
-    assert misspell("!?", generator) == "!?"
 
 
 def run_evaluate(store: Path, *arguments: str) -> Result:

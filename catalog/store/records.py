@@ -173,8 +173,10 @@ class Records:
     def _holders(self, condition: Condition) -> Ints:
         """The films for which it holds, before negation; in any order, maybe repeated."""
         if isinstance(condition, Numbers):
-            data = self._rows("SELECT data FROM columns WHERE name = ?", (condition.field,))
-            return within(np.frombuffer(data[0][0], NUMBER), condition.ranges)
+            rows = self._rows("SELECT data FROM columns WHERE name = ?", (condition.field,))
+            if not rows:
+                raise CatalogDamaged(f"{self.path}: is damaged (no column {condition.field!r}); {WAY_BACK}")
+            return within(np.frombuffer(rows[0][0], NUMBER), condition.ranges)
         if isinstance(condition, WithId):
             rows = self._rows(
                 "SELECT number FROM movies WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(condition.ids),)
@@ -218,8 +220,9 @@ class Records:
     def close_gaps(self) -> None:
         """Number the films 0, 1, 2 ... again, so that a film's number is the row of its vector.
 
-        Then write anew by what films are found and ordered: 8 s for 65,451 films. A row for each tag of each
-        film, kept up to date, cost 15 s when they came and 14 s when the first one went.
+        Then write anew by what films are found and ordered: 10 s of one core for 65,451 films, whatever
+        changed. A row for each tag of each film, kept up to date, cost 13 s for a first run or a first film
+        gone and nothing for a change in place, but took 16 ms instead of 0.3 ms to read the films of a genre.
         """
         numbers = [row[0] for row in self._rows("SELECT number FROM movies ORDER BY number")]
         moved = [(row, number) for row, number in enumerate(numbers) if row != number]

@@ -1,0 +1,116 @@
+"""Kills, two writers and readers, counted: what a catalog survives.
+
+    python -m benchmarks.survival [--films 2000] [--kills 50] [--syncs 20]
+
+Half the kills come at random, half at the moment at which Chroma writes its index files. The embedder is a fake
+that takes its time, so that kills also meet it; everything else is what `ingest` does.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from catalog.store.generations import Generations
+from catalog.store.verify import verify
+from tests import survivor
+
+_PAUSE = 0.03
+"""Seconds a batch of 50 texts."""
+
+
+def killed_runs(root: Path, films: int, kills: int) -> None:
+    """Kill runs, finish each with the next one, and count what was lost or done twice."""
+    counts: Counter[str] = Counter()
+    worst = version = 0
+    started = time.perf_counter()
+    survivor.write(root, films, 0)
+    longest = time.perf_counter() - started + films / survivor.BATCH * _PAUSE
+    while counts["kills that met a run"] < kills:
+        version += 1
+        before = survivor.read_twice(root)
+        more = ["rebuild"] if version % 5 == 0 else []
+        process = survivor.start("write", root, films, version, _PAUSE, *more)
+        aimed = version % 2 == 0
+        met = survivor.kill_at_rewrite(process, root) if aimed else survivor.kill_at_random(process, longest)
+        counts["kills that met a run" if met else "runs that were over before"] += 1
+        counts["kills while index files were written"] += aimed and met
+        counts["acknowledged vectors lost"] += survivor.lost(root)
+        counts["catalogs that differed right after"] += bool(verify(root).differences)
+        survivor.write(root, films, version)
+        twice = survivor.read_twice(root) - before
+        worst = max(worst, twice)
+        counts["texts embedded twice"] += twice
+        found = verify(root)
+        counts["catalogs incomplete or different after the next run"] += (found.films, found.differences) != (films, ())
+    for what, count in counts.items():
+        print(f"| {what} | {count} |")
+    print(f"| most texts embedded twice for one kill (a batch is {survivor.BATCH}) | {worst} |")
+
+
+def readers(root: Path, films: int, syncs: int) -> None:
+    """A long-lived reader and one-shot readers all through syncs, three rebuilds and some kills."""
+    stop = root.with_name("stop")
+    survivor.write(root, films, 0)
+    long_lived = survivor.start("read", root, films, stop)
+    survivor.release(long_lived)
+    published: dict[int, float] = {}
+    errors = once = kills = 0
+    for version in range(1, syncs + 4):
+        short = survivor.start("ask", root, films)
+        survivor.release(short)
+        if version % 5 == 0:
+            kills += survivor.kill_at_rewrite(survivor.start("write", root, films, version, 0.0), root)
+        outcome = survivor.write(root, films, version, rebuild=version > syncs)
+        if outcome.generation is not None:
+            published[outcome.generation] = (root / "CURRENT").stat().st_mtime
+        Generations(root).drop_old(2, 10.0)
+        short.communicate()
+        errors += short.returncode != 0
+        once += 1
+    time.sleep(2)
+    stop.touch()
+    output = long_lived.communicate()[0]
+    errors += long_lived.returncode != 0
+    seen = dict(json.loads(line) for line in output.splitlines())
+    late = [moment - published[number] for number, moment in seen.items() if number in published]
+    print(f"| syncs, rebuilds, kills | {syncs}, 3, {kills} |")
+    print(f"| one-shot readers | {once} |")
+    print(f"| readers with an error or a mixture | {errors} |")
+    print(f"| generations published, seen by the long-lived reader | {len(published)}, {len(late)} |")
+    print(f"| longest until a generation was seen | {max(late):.2f} s |")
+
+
+def two_writers(root: Path, films: int, times: int) -> None:
+    """Two processes that write at once."""
+    counts: Counter[str] = Counter()
+    for version in range(1, times + 1):
+        both = [survivor.start("write", root, films, version, 0.0) for _ in range(2)]
+        for process in both:
+            survivor.release(process)
+        refused = sum("CatalogLocked" in process.communicate()[1] for process in both)
+        counts["one refused by name" if refused else "one after the other"] += 1
+        counts["neither came through"] += all(process.returncode for process in both)
+        found = verify(root)
+        counts["catalogs incomplete or different"] += (found.films, found.differences) != (films, ())
+    for what, count in counts.items():
+        print(f"| two writers: {what} | {count} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--films", type=int, default=2000)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--syncs", type=int, default=20)
+    options = parser.parse_args()
+    print("| what | count |\n|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        killed_runs(Path(folder) / "killed", options.films, options.kills)
+        readers(Path(folder) / "read", options.films, options.syncs)
+        two_writers(Path(folder) / "two", options.films, options.syncs)
+
+
+if __name__ == "__main__":
+    main()

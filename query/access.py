@@ -1,0 +1,234 @@
+"""Who may ask, and how often: API keys, host names, a token bucket for each client.
+
+Keys are random, 256 bits, so that their SHA-256 can lie in a file: nobody guesses them, and a slow hash
+would only slow down the service.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from time import monotonic
+
+from catalog.config import ServerConfig
+from catalog.errors import AccessDenied, ConfigError, NotAllowed, StoreError, TooManyRequests, UsageError
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CLIENTS = 10_000
+"""Clients whose buckets are remembered; the one not seen for longest is forgotten first."""
+_PREFIX = "ps_"
+
+
+class Role(StrEnum):
+    """What a key is good for."""
+
+    READ = "read"
+    ADMIN = "admin"
+    """Reading too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key as the file has it."""
+
+    name: str
+    role: Role
+    digest: str
+    """SHA-256 of the key, hexadecimal."""
+
+
+def digest_of(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+
+
+def make_key(path: Path, name: str, role: Role) -> str:
+    """Add a key to a file, which only its owner may read, and return it: it is nowhere else.
+
+    Raises UsageError for a name that is taken or cannot be one, StoreError.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"key name {name!r}: allowed are letters, digits and ._-, 64 at most")
+    if path.exists() and any(key.name == name for key in read_keys(path)):
+        raise UsageError(f"{path}: there is a key {name!r} already; take its line out to replace it")
+    key = _PREFIX + secrets.token_urlsafe(32)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+            file.write(f"{name} {role} {digest_of(key)}\n")
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror}; check the folder's permissions") from error
+    return key
+
+
+def read_keys(path: Path) -> list[Key]:
+    """The keys of a file: name, role and digest a line, # begins a comment. Raises ConfigError."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: server.keys_file cannot be read: {error}") from error
+    keys: list[Key] = []
+    for number, line in enumerate(lines, 1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        if len(words) != 3 or words[1] not in set(Role) or not re.fullmatch(r"[0-9a-f]{64}", words[2]):
+            raise ConfigError(f"{path}: line {number}: must be a name, read or admin, and 64 hexadecimal digits")
+        keys.append(Key(words[0], Role(words[1]), words[2]))
+    return keys
+
+
+class KeyRing:
+    """The keys of a file that may change while the service runs: a line taken out is a key revoked."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._stamp: tuple[int, int] | None = None
+        self._keys: list[Key] = []
+
+    def find(self, presented: str) -> Key | None:
+        """The key that was presented; every digest is compared, so that time tells nothing."""
+        digest = digest_of(presented)
+        found = None
+        for key in self._current():
+            if hmac.compare_digest(key.digest, digest):
+                found = key
+        return found
+
+    def __len__(self) -> int:
+        return len(self._current())
+
+    def _current(self) -> list[Key]:
+        if self._path is None or not self._path.exists():
+            return []
+        status = self._path.stat()
+        stamp = (status.st_mtime_ns, status.st_size)
+        if stamp != self._stamp:
+            self._keys, self._stamp = read_keys(self._path), stamp
+        return self._keys
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name means this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Buckets:
+    """A token bucket for each client: `rate` requests a second, `burst` at once."""
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, client: str, now: float) -> bool:
+        """Whether this client may ask at this moment, in seconds of any clock."""
+        with self._lock:
+            level, seen = self._levels.pop(client, (float(self._burst), now))
+            level = min(self._burst, level + (now - seen) * self._rate)
+            allowed = level >= 1
+            self._levels[client] = (level - 1 if allowed else level, now)
+            if len(self._levels) > _CLIENTS:
+                self._levels.popitem(last=False)
+            return allowed
+
+
+#: Paths that need no key: health checks, and the page, which asks for a key itself.
+_PUBLIC = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico"})
+_PUBLIC_FOLDERS = ("/static/",)
+
+
+class Gate:
+    """Decides about a request before anything else looks at it."""
+
+    def __init__(self, settings: ServerConfig) -> None:
+        """Raises ConfigError if the service would listen to others without a key."""
+        self._keys = KeyRing(settings.keys_file)
+        self._local = is_loopback(settings.host)
+        self._names = frozenset(name.lower() for name in settings.names)
+        self._origins = frozenset(settings.cors_origins)
+        self._needs_key = settings.require_key == "always" or not self._local
+        self._buckets = Buckets(settings.rate_limit, settings.burst) if settings.rate_limit else None
+        if self._needs_key and not len(self._keys):
+            raise ConfigError(
+                f"server.host {settings.host} needs API keys: set server.keys_file"
+                " and run 'query-server --make-key NAME --role read'"
+            )
+
+    def admit(self, path: str, client: str, headers: Mapping[str, Sequence[str]]) -> None:
+        """Let a request in, or raise UsageError, AccessDenied, NotAllowed, TooManyRequests.
+
+        `headers` are by lower-case name; one that stands there twice has two values.
+        """
+        self._check_host(headers)
+        presented = presented_key(headers)
+        key = self._keys.find(presented) if presented is not None else None
+        self._check_rate(key, client)
+        if is_public(path):
+            return
+        if presented is not None and key is None:
+            raise AccessDenied("this API key is not known")
+        if path.startswith("/admin/"):
+            if key is None:
+                raise AccessDenied("this needs an API key with the role admin: Authorization: Bearer KEY")
+            if key.role is not Role.ADMIN:
+                raise NotAllowed(f"key {key.name!r} has the role {key.role}; this needs admin")
+        elif key is None and self._needs_key:
+            raise AccessDenied("this needs an API key: Authorization: Bearer KEY")
+
+    def _check_host(self, headers: Mapping[str, Sequence[str]]) -> None:
+        """Refuse foreign host names where no key protects: a web page could point its own name at this machine."""
+        hosts = headers.get("host", ())
+        if len(hosts) > 1:
+            raise UsageError("a request has one Host header")
+        if self._needs_key or not hosts:
+            return
+        name = _without_port(hosts[0])
+        if not is_loopback(name) and name not in self._names:
+            raise UsageError(f"host {name[:100]!r} is not a name of this service; server.names lists them")
+        for origin in headers.get("origin", ()):
+            page = _without_port(origin.partition("://")[2])
+            if origin not in self._origins and not is_loopback(page) and page not in self._names:
+                raise NotAllowed(f"pages of {origin[:100]!r} may not ask; server.cors_origins lists those that may")
+
+    def _check_rate(self, key: Key | None, client: str) -> None:
+        if self._buckets is None or (key is None and is_loopback(client)):
+            return
+        if not self._buckets.take(f"key {key.name}" if key else client, monotonic()):
+            raise TooManyRequests("too many requests; come back in a second")
+
+
+def _without_port(host: str) -> str:
+    return re.sub(r":\d*$", "", host).lower()
+
+
+def is_public(path: str) -> bool:
+    """Whether a path, as it was decoded, needs no key."""
+    return path in _PUBLIC or path.startswith(_PUBLIC_FOLDERS)
+
+
+def presented_key(headers: Mapping[str, Sequence[str]]) -> str | None:
+    """The key in `Authorization: Bearer` or `X-API-Key`; raises AccessDenied for two of them."""
+    found = [value.strip() for value in headers.get("x-api-key", ())]
+    for value in headers.get("authorization", ()):
+        scheme, _, key = value.partition(" ")
+        if scheme.lower() != "bearer":
+            raise AccessDenied("Authorization must be: Bearer KEY")
+        found.append(key.strip())
+    if len(found) > 1:
+        raise AccessDenied("one API key is enough")
+    return found[0] if found else None

@@ -1,0 +1,40 @@
+"""An answer as JSON and back: what the service sends, and what `query` prints. Light to import."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from catalog.movie import FIELDS, Movie
+from query.render import hit_to_dict
+from query.request import Hit, SearchResult, Why
+
+
+def answer_to_dict(query: str | Mapping[str, object], model: str, result: SearchResult) -> dict[str, Any]:
+    """The object of `query --json`, and beside it which generation answered, how many fit, and what to know."""
+    return {
+        "query": query,
+        "model": model,
+        "results": [hit_to_dict(hit) for hit in result.hits],
+        "total": result.total,
+        "generation": result.generation,
+        "notes": list(result.notes),
+    }
+
+
+def result_from_dict(values: Mapping[str, Any]) -> SearchResult:
+    """The result that `answer_to_dict` was made of; raises KeyError, TypeError for anything else."""
+    return SearchResult(
+        hits=tuple(_hit(hit) for hit in values["results"]),
+        total=values["total"],
+        generation=values["generation"],
+        notes=tuple(values["notes"]),
+    )
+
+
+def _hit(values: Mapping[str, Any]) -> Hit:
+    movie = Movie.from_dict({name: values[name] for name in FIELDS if values.get(name) is not None})
+    why = values.get("why")
+    return Hit(movie, values["score"], values["confidence"], None if why is None else _why(why))
+
+
+def _why(values: Mapping[str, Any]) -> Why:
+    return Why(values["lanes"], tuple(values["words"]), values["sentence"], values["nearest_like"])

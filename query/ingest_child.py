@@ -1,0 +1,135 @@
+"""A sync that the service was asked for: a process of its own, `python -m ingest`, never two at once."""
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import IngestRunning, StoreError, UsageError
+from catalog.store.generations import disk_errors, write_atomically
+
+_OURS = frozenset({"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"})
+"""A service computes with one thread a request; a sync may have all cores."""
+_STDERR_KEPT = 2000
+_GRACE = 10.0
+"""Seconds a sync has to stop between two batches when the service stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRun:
+    """One sync; times are ISO 8601, UTC."""
+
+    state: str
+    """"running", "done" or "failed"."""
+    started: str
+    ended: str | None = None
+    exit_code: int | None = None
+    report: dict[str, Any] | None = None
+    """What `ingest --json` printed."""
+    error: str | None = None
+
+
+class IngestRunner:
+    """Starts syncs of the configured source, and remembers the last one."""
+
+    def __init__(self, store: Path, source: str | None, config: Path | None = None) -> None:
+        self._store = store
+        self._source = source
+        self._config = config
+        self._file = store / "admin-ingest.json"
+        self._task: asyncio.Task[None] | None = None
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> IngestRun:
+        """Begin a sync. Raises UsageError if no source is configured, IngestRunning."""
+        from filelock import FileLock, Timeout
+
+        if self._source is None:
+            raise UsageError("server.source is not set: there is nothing to sync from")
+        lock = FileLock(self._store / "admin-ingest.lock", blocking=False)
+        with disk_errors(self._store):
+            self._store.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire()
+            except Timeout:
+                raise IngestRunning("a sync is running already; GET /admin/ingest tells how it goes") from None
+        run = IngestRun("running", _now())
+        try:
+            self._keep(run)
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command(self._source),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={name: value for name, value in os.environ.items() if name not in _OURS},
+            )
+        except BaseException:
+            lock.release()
+            raise
+        self._task = asyncio.create_task(self._follow(self._process, run, lock.release))
+        return run
+
+    def _command(self, source: str) -> list[str]:
+        config = [] if self._config is None else ["--config", str(self._config)]
+        return [sys.executable, "-m", "ingest", f"--file={source}", "--json", *config]
+
+    async def _follow(self, process: asyncio.subprocess.Process, run: IngestRun, release: Any) -> None:
+        try:
+            out, err = await process.communicate()
+            code = process.returncode or 0
+            ended = replace(run, ended=_now(), exit_code=code, state="failed" if code else "done")
+            self._keep(replace(ended, report=_report(out), error=_last_line(err) if code else None))
+        finally:
+            release()
+
+    def last(self) -> IngestRun | None:
+        """The last sync that any worker started; None before the first."""
+        try:
+            run = IngestRun(**json.loads(self._file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            raise StoreError(f"{self._file}: cannot be read: {error}; remove it") from error
+        if run.state == "running" and not self._held():
+            return replace(run, state="failed", error="killed, or the machine went down")
+        return run
+
+    def _held(self) -> bool:
+        from catalog.store.lock import is_held
+
+        return (self._task is not None and not self._task.done()) or is_held(self._store / "admin-ingest.lock")
+
+    def _keep(self, run: IngestRun) -> None:
+        with disk_errors(self._file):
+            write_atomically(self._file, json.dumps(asdict(run), ensure_ascii=False))
+
+    async def close(self) -> None:
+        """Ask a running sync to stop; what it has embedded is kept."""
+        if self._task is None or self._process is None or self._task.done():
+            return
+        self._process.terminate()
+        done, _ = await asyncio.wait({self._task}, timeout=_GRACE)
+        if not done:
+            self._process.kill()
+            await self._task
+
+
+def _report(out: bytes) -> dict[str, Any] | None:
+    try:
+        report = json.loads(out)
+    except ValueError:
+        return None
+    return report if isinstance(report, dict) else None
+
+
+def _last_line(err: bytes) -> str:
+    lines = err.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1][-_STDERR_KEPT:] if lines else "it said nothing"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

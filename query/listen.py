@@ -1,0 +1,99 @@
+"""Sockets, processes and signals: the service on uvicorn."""
+
+import logging
+import socket
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from functools import partial
+from pathlib import Path
+
+import uvicorn
+from uvicorn.supervisors.multiprocess import Multiprocess
+
+from catalog.config import Config
+from catalog.terminal import say
+from query.access import Gate
+from query.asgi import App
+from query.discovery import announced
+
+_MOST_CONNECTIONS = 1000
+_MOST_UNFINISHED = 65_536
+"""Bytes of a request line and headers that are not complete yet."""
+
+
+def serve(config: Config, config_file: Path | None, *, workers: int, mcp: bool = False) -> int:
+    """Serve until SIGTERM or Ctrl-C, then finish what was begun; returns the exit code.
+
+    Raises ConfigError for what cannot be served, OSError for an address that cannot be had.
+    """
+    Gate(config.server)  # what is wrong is said before anything starts
+    made = partial(application, config, config_file, mcp=mcp)
+    with listening_at(config.server.host, config.server.port) as listening:
+        host, port = listening.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        say(f"plotseek listens at http://{shown}:{port}{'/mcp' if mcp else ''}")
+        with nullcontext() if mcp else announced(config.store.path, _reachable(host), port):
+            return _run(uvicorn_settings(made, config, workers), listening)
+
+
+def application(config: Config, config_file: Path | None, *, mcp: bool) -> App:
+    """What one process serves."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    # The SDK tells of every message it handles.
+    logging.getLogger("mcp").setLevel(logging.WARNING)
+    if mcp:
+        from query.mcp_server import create_mcp_app
+
+        return create_mcp_app(config)
+    from query.server import create_app
+
+    return create_app(config, config_file)
+
+
+def uvicorn_settings(made: Callable[[], App], config: Config, workers: int) -> uvicorn.Config:
+    """How uvicorn is to run the service; `made` makes it in each process."""
+    return uvicorn.Config(
+        made,
+        factory=True,
+        workers=workers,
+        # h11 bounds the length of what it parses, and refuses what is ambiguous.
+        http="h11",
+        h11_max_incomplete_event_size=_MOST_UNFINISHED,
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_graceful_shutdown=config.server.drain,
+        log_config=None,
+        log_level="warning",
+    )
+
+
+def _run(settings: uvicorn.Config, listening: socket.socket) -> int:
+    if settings.workers > 1:
+        Multiprocess(settings, sockets=[listening]).run()
+        return 0
+    server = uvicorn.Server(settings)
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])
+    return 0 if server.started else 1
+
+
+def listening_at(host: str, port: int) -> socket.socket:
+    """A socket bound to an address; raises OSError that names it."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        listening.close()
+        raise OSError(error.errno, error.strerror, f"{host} port {port}") from error
+    listening.set_inheritable(True)
+    return listening
+
+
+def _reachable(host: str) -> str:
+    """Where a command on this machine finds what listens everywhere."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104

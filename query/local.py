@@ -1,0 +1,109 @@
+"""The catalog in this process: for notebooks, for the service, for assistants."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from catalog.config import Config, load_config
+from catalog.embedding.embedder import Embedder, Vector
+from catalog.identity import ModelIdentity
+from catalog.movie import Movie
+from catalog.store.catalog import Snapshot
+from query.batcher import Watched
+from query.client import FilmCatalog
+from query.follow import Follower, Ready
+from query.naming import movie_named
+from query.question import Question, to_request
+from query.questions import QuestionEmbedder
+from query.request import SearchResult
+from query.search import search
+from query.work import Ticket
+
+TRIAL = Question("a ship in a storm", limit=1)
+"""Asked of every generation before it answers others."""
+_TRIAL_SECONDS = 60.0
+_PATIENCE = 600.0
+"""Seconds: in a notebook nobody else waits."""
+
+
+class LocalCatalog(FilmCatalog):
+    """A catalog's folder, opened for reading; always the generation in force, safe to use from any thread.
+
+    with LocalCatalog("data") as films:
+        for hit in films.search("a man relives the same day").hits:
+            print(hit.movie.title, hit.score)
+    """
+
+    def __init__(self, path: Path | str = "data", config: Config | None = None) -> None:
+        """Raises CatalogMissing, CatalogDamaged, ModelUnavailable."""
+        self._config = config or load_config(None, {})
+        self._follower = Follower(Path(path), lambda snapshot, before: prepared(snapshot, before, self._config))
+        with self._follower.lease():
+            pass
+
+    def ask(self, question: Question) -> SearchResult:
+        """Answer any question."""
+        with self._follower.lease() as ready:
+            return answered(ready, question, self._config, Ticket(_PATIENCE))
+
+    def movie(self, name: str) -> Movie:
+        """The film with this id; raises MovieNotFound."""
+        with self._follower.lease() as ready:
+            return movie_named(ready.snapshot, name)
+
+    def close(self) -> None:
+        self._follower.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def prepared(snapshot: Snapshot, before: Ready | None, config: Config, watched: Watched | None = None) -> Ready:
+    """A generation with its model, tried with a question: what is read on first use has been read after it.
+
+    The model of the generation before goes on being used if it is the same.
+    """
+    if before is not None and before.model.identity == snapshot.info.model:
+        model = before.model
+    else:
+        model = QuestionEmbedder(_opened(snapshot.info.model, config), watched=watched)
+    ready = Ready(snapshot, model)
+    answered(ready, TRIAL, config, Ticket(_TRIAL_SECONDS))
+    return ready
+
+
+def answered(ready: Ready, question: Question, config: Config, ticket: Ticket) -> SearchResult:
+    """The answer of one generation."""
+    request = to_request(question, ready.snapshot, config.search)
+    return search(request, ready.snapshot, ready.model.within(ticket))
+
+
+def _opened(identity: ModelIdentity, config: Config) -> Embedder:
+    from catalog.embedding.choose import open_remembered
+    from catalog.embedding.local import LocalEmbedder
+
+    embedder = open_remembered(config.embedding, identity)
+    if isinstance(embedder, LocalEmbedder):
+        embedder.warm()
+    return embedder
+
+
+def warm_for_many(ready: Ready) -> None:
+    """Let questions that come together be embedded together: takes seconds, and 200 MB for torch.
+
+    Only where the model reads questions as it reads documents; nothing changes otherwise.
+    """
+    from catalog.embedding.local import LocalEmbedder
+
+    embedder = ready.model.embedder
+    if not isinstance(embedder, LocalEmbedder) or embedder.model.prompts.query != embedder.model.prompts.document:
+        return
+
+    def many(texts: Sequence[str]) -> list[Vector]:
+        return [vector.copy() for vector in embedder.embed_documents(texts).vectors]
+
+    many([TRIAL.text, "a storm", "a ship"])
+    ready.model.use(many)

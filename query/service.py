@@ -1,0 +1,238 @@
+"""What stands behind the routes, without the web framework: the generation in force, threads, cache, counters."""
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import monotonic, time
+from typing import Any
+
+from catalog.config import Config
+from catalog.errors import UsageError
+from catalog.store.history import History
+from query.answer import answer_to_dict
+from query.follow import Follower, Ready
+from query.ingest_child import IngestRunner
+from query.instruments import Instruments
+from query.local import TRIAL, answered, prepared, warm_for_many
+from query.naming import movie_named
+from query.problems import problem_of
+from query.question import Question
+from query.suggest import suggestions
+from query.work import Ticket, WorkPool
+
+_READY_FOR = 1.0
+"""Seconds for which one real query answers for all that ask whether we are ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A body, and the generation that it is all from."""
+
+    body: bytes
+    generation: int
+    etag: str
+
+
+class Service:
+    """Answers questions from the generation in force; its methods run on one event loop."""
+
+    def __init__(self, config: Config, config_file: Path | None = None) -> None:
+        self.config = config
+        self.instruments = Instruments()
+        self._follower = Follower(
+            config.store.path,
+            lambda snapshot, before: _with_titles(prepared(snapshot, before, config, self.instruments.embedded)),
+        )
+        self._pool = WorkPool(config.server.threads, config.server.queue)
+        self._health = WorkPool(1, config.server.queue)
+        self._cache: OrderedDict[str, Answer] = OrderedDict()
+        self.ingest = IngestRunner(config.store.path, config.server.source, config_file)
+        self._ready_until = 0.0
+        self._started = time()
+        self._closed = threading.Event()
+
+    def start(self) -> None:
+        """Open the catalog, in a thread; until that is done requests wait for it."""
+        self._follower.start()
+        threading.Thread(target=self._warm, name="warming", daemon=True).start()
+
+    def _warm(self) -> None:
+        """Get torch ready while numpy already answers. Without a catalog yet the first one is awaited."""
+        while not self._closed.wait(0.2):
+            if self._follower.current is not None:
+                with self._follower.lease() as ready:
+                    warm_for_many(ready)
+                return
+
+    async def close(self) -> None:
+        self._closed.set()
+        await self.ingest.close()
+        self._pool.close()
+        self._health.close()
+        self._follower.close()
+
+    async def ask(self, question: Question, ticket: Ticket, etag: str | None = None) -> Answer | None:
+        """The answer; None if its ETag is the one that the client has already."""
+        self._check(question)
+        settled = question.settled(self.config.search)
+
+        def work(ready: Ready) -> dict[str, Any]:
+            return self._answered(ready, settled, ticket)
+
+        return await self.answer("ask", settled.to_dict(), work, ticket, etag)
+
+    async def ask_many(self, questions: Sequence[Question], ticket: Ticket) -> Answer:
+        """All answers, of one generation."""
+        for question in questions:
+            self._check(question)
+
+        def work(ready: Ready) -> list[dict[str, Any]]:
+            return [self._answered(ready, question.settled(self.config.search), ticket) for question in questions]
+
+        return await self._computed("many", work, ticket)
+
+    async def movie(self, name: str, ticket: Ticket, etag: str | None = None) -> Answer | None:
+        """One film by its id."""
+        return await self.answer("movie", name, lambda ready: movie_named(ready.snapshot, name).to_dict(), ticket, etag)
+
+    async def similar(self, name: str, question: Question, ticket: Ticket, etag: str | None = None) -> Answer | None:
+        """Films like one that is named by its id."""
+        settled = question.settled(self.config.search)
+
+        def work(ready: Ready) -> dict[str, Any]:
+            identity = movie_named(ready.snapshot, name).id
+            return self._answered(ready, replace(settled, likes=(identity,)), ticket)
+
+        return await self.answer("similar", [name, settled.to_dict()], work, ticket, etag)
+
+    async def suggest(self, typed: str, count: int, ticket: Ticket, etag: str | None = None) -> Answer | None:
+        """Titles that begin with what was typed."""
+
+        def work(ready: Ready) -> dict[str, Any]:
+            films = suggestions(ready.titles, ready.snapshot, typed, count)
+            return {"suggestions": [{"id": film.id, "title": film.title, "year": film.year} for film in films]}
+
+        return await self.answer("suggest", [typed, count], work, ticket, etag)
+
+    async def answer(
+        self, kind: str, asked: object, work: Callable[[Ready], object], ticket: Ticket, etag: str | None
+    ) -> Answer | None:
+        """What `work` makes of the generation in force, from the cache where it was asked before."""
+        key = _digest(kind, asked)
+        if (current := self._follower.current) is not None:
+            if etag == _etag(current, key):
+                return None
+            if (known := self._cache.get(_etag(current, key))) is not None:
+                self._cache.move_to_end(known.etag)
+                self.instruments.cached.labels("hit").inc()
+                return known
+        self.instruments.cached.labels("miss").inc()
+        answer = await self._computed(key, work, ticket)
+        self._cache[answer.etag] = answer
+        while len(self._cache) > self.config.server.cache:
+            self._cache.popitem(last=False)
+        return answer
+
+    async def _computed(self, key: str, work: Callable[[Ready], object], ticket: Ticket) -> Answer:
+        def call() -> Answer:
+            with self._follower.lease() as ready:
+                body = json.dumps(work(ready), ensure_ascii=False).encode("utf-8", "replace")
+                return Answer(body, ready.snapshot.number, _etag(ready, key))
+
+        return await self._pool.run(call, ticket)
+
+    def _answered(self, ready: Ready, question: Question, ticket: Ticket) -> dict[str, Any]:
+        result = answered(ready, question, self.config, ticket)
+        return answer_to_dict(question.spoken(), ready.snapshot.info.model.name, result)
+
+    def _check(self, question: Question) -> None:
+        most = self.config.server.max_query_length
+        for text in (question.text, question.filter, *question.likes, *question.dislikes):
+            if len(text) > most:
+                raise UsageError(f"a text of the question has {len(text)} characters; allowed are {most}")
+
+    async def ready(self) -> int:
+        """The number of the generation that has just answered a real question; raises what is wrong."""
+        ticket = Ticket(self.config.server.deadline)
+
+        def call() -> int:
+            with self._follower.lease() as ready:
+                if monotonic() >= self._ready_until:
+                    answered(ready, TRIAL, self.config, ticket)
+                    self._ready_until = monotonic() + _READY_FOR
+                return ready.snapshot.number
+
+        return await self._health.run(call, ticket)
+
+    async def status(self) -> dict[str, Any]:
+        """What an operator asks first."""
+        return await self._health.run(self._status, Ticket(self.config.server.deadline))
+
+    def _status(self) -> dict[str, Any]:
+        with self._follower.lease() as ready:
+            info = ready.snapshot.info
+            problem = self._follower.problem
+            return {
+                "version": our_version(),
+                "generation": info.number,
+                "films": info.films,
+                "published": info.published,
+                "model": asdict(info.model),
+                "fallback_for": info.fallback_for,
+                "template": info.template,
+                "uptime": round(time() - self._started, 1),
+                "pending": self._pool.pending,
+                "problem": None if problem is None else problem_of(problem, str(self.config.store.path)).detail,
+                "runs": _last_runs(self.config.store.path),
+            }
+
+    def metrics(self) -> bytes:
+        """Everything that is counted, in Prometheus' text format."""
+        self.instruments.pending.set(self._pool.pending)
+        self.instruments.stale.set(self._follower.problem is not None)
+        if (current := self._follower.current) is not None:
+            info = current.snapshot.info
+            self.instruments.generation.set(info.number)
+            self.instruments.films.set(info.films)
+            self.instruments.published.set(info.published)
+        return self.instruments.text()
+
+
+def our_version() -> str:
+    """The installed version; "unknown" in a source tree that was never installed."""
+    try:
+        return version("plotseek")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _with_titles(ready: Ready) -> Ready:
+    """With its suggestions read before somebody types."""
+    _ = ready.titles
+    return ready
+
+
+def _last_runs(store: Path, count: int = 5) -> list[dict[str, Any]]:
+    history = History.open_existing(store)
+    if history is None:
+        return []
+    with history:
+        runs = history.last(count)
+    return [
+        {"started": run.started, "ended": run.ended, "outcome": run.outcome, "counts": dict(run.counts)} for run in runs
+    ]
+
+
+def _digest(kind: str, asked: object) -> str:
+    text = json.dumps([kind, asked], sort_keys=True)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _etag(ready: Ready, key: str) -> str:
+    """Weak: the body may be compressed on the way."""
+    return f'W/"{ready.version}-{key}"'
