@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from catalog.errors import UsageError
 from catalog.language import fold
 from catalog.movie import Movie
+from catalog.store.conditions import Range
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -124,3 +125,11 @@ def check_sort(sort: str) -> str:
     if sort.removeprefix("-") not in SORTS:
         raise UsageError(f"sort: unknown field {sort!r}; allowed are relevance, {', '.join(SORTS)}, and '-' before one")
     return sort
+
+
+def within(values: NDArray[np.float64], ranges: tuple[Range, ...]) -> Ints:
+    """Where values, shape (films,), lie in one of the ranges; NaN lies in none."""
+    held = np.zeros(len(values), dtype=bool)
+    for part in ranges:
+        held |= (values >= part.low) & (values <= part.high)
+    return np.flatnonzero(held).astype(np.int32)

@@ -2,11 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from catalog.store.columns import Ints
-
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -59,11 +54,3 @@ class Filter:
 
     def __bool__(self) -> bool:
         return bool(self.conditions)
-
-
-def within(values: NDArray[np.float64], ranges: tuple[Range, ...]) -> Ints:
-    """Where values, shape (films,), lie in one of the ranges; NaN lies in none."""
-    held = np.zeros(len(values), dtype=bool)
-    for part in ranges:
-        held |= (values >= part.low) & (values <= part.high)
-    return np.flatnonzero(held).astype(np.int32)

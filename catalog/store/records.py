@@ -14,8 +14,8 @@ import numpy as np
 
 from catalog.errors import CatalogDamaged
 from catalog.movie import Fingerprints, Movie
-from catalog.store.columns import NUMBER, ColumnsDraft, FilmColumns, Ints
-from catalog.store.conditions import Condition, Filter, Numbers, WithId, within
+from catalog.store.columns import NUMBER, ColumnsDraft, FilmColumns, Ints, within
+from catalog.store.conditions import Condition, Filter, Numbers, WithId
 from catalog.store.sqlite import BATCH, WAY_BACK, Connection, check, connect, connect_read_only, translated
 from catalog.store.tags import FILM, Postings, TagIndex, elsewhere, folded
 
