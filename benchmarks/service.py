@@ -42,7 +42,8 @@ def main() -> None:
         for name, asked in paths.items():
             show(name, load(HOST, port, asked, arguments.connections, arguments.seconds))
     with peer(arguments.store) as port:
-        show("peer: search, distinct", load(HOST, port, paths["search, distinct"], arguments.connections, arguments.seconds))
+        peer = load(HOST, port, paths["search, distinct"], arguments.connections, arguments.seconds)
+        show("peer: search, distinct", peer)
 
 
 def show(name: str, found: Load) -> None:

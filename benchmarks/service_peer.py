@@ -1,4 +1,7 @@
-"""What most people would write: FastAPI, sentence-transformers, Chroma. `python -m benchmarks.service_peer FOLDER NAME PORT`."""
+"""What most people would write: FastAPI, sentence-transformers, Chroma.
+
+python -m benchmarks.service_peer FOLDER NAME PORT
+"""
 
 import sys
 from typing import Any
