@@ -18,11 +18,12 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import quote
 
-from benchmarks.load import Load, load
+from benchmarks.load import load
 from catalog.store.generations import Generations
 from catalog.store.records import Records
 
@@ -37,18 +38,34 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16)
     arguments = parser.parse_args()
     paths = workloads(arguments.store, random.Random(6))  # noqa: S311
-    print(f"{'':32} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'per s':>8} {'failed':>7}")
-    with our_service(arguments.store) as port:
+    print(f"{'':26} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'per s':>8} {'CPU ms':>8} {'failed':>7}")
+
+    def measure(name: str, server: Server, asked: Sequence[str]) -> None:
+        before = cpu_seconds(server.process)
+        found = load(HOST, server.port, asked, arguments.connections, arguments.seconds)
+        cpu = 1000 * (cpu_seconds(server.process) - before) / max(len(found.latencies), 1)
+        figures = [*(found.percentile(share) for share in (0.5, 0.95, 0.99)), found.rate, cpu]
+        print(f"{name:26}", *(f"{figure:8.1f}" for figure in figures), f"{found.failed:7d}")
+
+    with our_service(arguments.store) as server:
         for name, asked in paths.items():
-            show(name, load(HOST, port, asked, arguments.connections, arguments.seconds))
-    with peer(arguments.store) as port:
-        peer = load(HOST, port, paths["search, distinct"], arguments.connections, arguments.seconds)
-        show("peer: search, distinct", peer)
+            measure(name, server, asked)
+    with peer(arguments.store) as server:
+        measure("peer: search, distinct", server, paths["search, distinct"])
 
 
-def show(name: str, found: Load) -> None:
-    figures = [found.percentile(share) for share in (0.5, 0.95, 0.99)]
-    print(f"{name:32} {figures[0]:8.1f} {figures[1]:8.1f} {figures[2]:8.1f} {found.rate:8.1f} {found.failed:7d}")
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A process that answers."""
+
+    port: int
+    process: int
+
+
+def cpu_seconds(process: int) -> float:
+    """What a process has used of all cores so far (Linux): other programs on the machine do not change it much."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def workloads(store: Path, chance: random.Random) -> dict[str, list[str]]:
@@ -77,7 +94,7 @@ def scrap(plot: str, chance: random.Random) -> str:
 
 
 @contextmanager
-def our_service(store: Path) -> Iterator[int]:
+def our_service(store: Path) -> Iterator[Server]:
     """`query-server` in a process of its own, ready and warm."""
     port = free_port()
     variables = {"PLOTSEEK_STORE_PATH": str(store), "PLOTSEEK_EMBEDDING_MODEL": "bundled"}
@@ -87,12 +104,12 @@ def our_service(store: Path) -> Iterator[int]:
         wait_for(f"http://{HOST}:{port}/readyz")
         print(f"query-server: {time.perf_counter() - start:.1f} s from start to ready")
         time.sleep(8)  # torch comes in the background
-        yield port
+        yield Server(port, process.pid)
         print(f"query-server: {memory(process.pid):.0f} MB of memory at most")
 
 
 @contextmanager
-def peer(store: Path) -> Iterator[int]:
+def peer(store: Path) -> Iterator[Server]:
     """The plain handler on a copy of the same collection."""
     generation = Generations(store).in_force()
     port = free_port()
@@ -101,7 +118,7 @@ def peer(store: Path) -> Iterator[int]:
         command = [sys.executable, "-m", "benchmarks.service_peer", f"{folder}/chroma"]
         with running([*command, generation.info().collection, str(port)], {}) as process:
             wait_for(f"http://{HOST}:{port}/search?q=warm")
-            yield port
+            yield Server(port, process.pid)
             print(f"peer: {memory(process.pid):.0f} MB of memory at most")
 
 
