@@ -8,6 +8,14 @@ from query.render import hit_to_dict
 from query.request import Hit, SearchResult, Why
 
 
+def catalog_version(number: int, published: float) -> str:
+    """Changes with the films: the number alone would come again in a folder that was begun anew.
+
+    `published` is in seconds since 1970.
+    """
+    return f"{number}-{int(published * 1000):x}"
+
+
 def answer_to_dict(query: str | Mapping[str, object], model: str, result: SearchResult) -> dict[str, Any]:
     """The object of `query --json`, and beside it which generation answered, how many fit, and what to know."""
     return {

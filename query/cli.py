@@ -1,12 +1,19 @@
-"""The `query` command: parses, asks, prints."""
+"""The `query` command: parses, asks a running service or answers by itself, prints."""
 
+import os
 import shutil
 from pathlib import Path
 
 import click
 
+from catalog.config import PREFIX, Config
 from catalog.errors import UsageError
 from catalog.terminal import one_line_errors, say, settings
+from query.discovery import Answered, ask_server
+from query.question import Question
+
+_WIDTH = (100, 24)
+"""Columns and lines where the output is no terminal."""
 
 
 @click.command()
@@ -26,6 +33,7 @@ from catalog.terminal import one_line_errors, say, settings
 @click.option("--all", "show_all", is_flag=True, help="Also films that do not fit well.")
 @click.option("--why", is_flag=True, help="Say for each film what brought it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@click.option("--no-server", is_flag=True, help="Answer in this process, even if query-server runs for this catalog.")
 @click.option("--config", type=click.Path(path_type=Path), help="Another settings file than config.yaml.")
 @click.version_option(package_name="plotseek")
 def main(
@@ -43,6 +51,7 @@ def main(
     show_all: bool,
     why: bool,
     as_json: bool,
+    no_server: bool,
     config: Path | None,
 ) -> None:
     """Find films by what happens in them.
@@ -54,53 +63,61 @@ def main(
     query "haunted house" --filter "year>=1980 -genre:Comedy"
     """
     with one_line_errors("query"):
-        words = " ".join(text).strip()
-        if not words and not likes:
-            raise UsageError("say what to look for: either a TEXT or --like ID-OR-TITLE (see query --help)")
         config_ = settings(config)
-
-        from catalog.embedding.choose import open_remembered
-        from catalog.store.catalog import Catalog
-        from query.examples import examples
-        from query.filters import parse_filter
-        from query.render import as_json as json_of
-        from query.render import as_table
-        from query.request import SearchRequest
-        from query.search import search
-
-        filter_ = parse_filter(filter_text)
-        with Catalog.open(config_.store.path) as catalog:
-            snapshot = catalog.snapshot()
-            request = SearchRequest(
-                text=words,
-                likes=examples(snapshot.records, likes, strict=True),
-                unlikes=examples(snapshot.records, unlikes, strict=False),
-                filter=filter_,
-                exclude=frozenset(exclude),
-                sort=sort,
-                offset=offset,
-                limit=limit or config_.search.limit,
-                plain=plain,
-                show_all=show_all or plain,
-                why=why,
-                least_confidence=config_.search.least_confidence,
-                diversity=config_.search.diversity if diversity is None else diversity,
-                franchise=franchise,
-                popularity=config_.search.popularity,
-            )
-            result = search(request, snapshot, open_remembered(config_.embedding, snapshot.info.model))
-            model = snapshot.info.model.name
-        if as_json:
-            click.echo(json_of(_question(words, likes, unlikes), model, result))
-        else:
-            for note in result.notes:
-                say(note)
-            click.echo(as_table(result.hits, shutil.get_terminal_size((100, 24)).columns))
+        question = Question(
+            text=" ".join(text).strip(),
+            likes=likes,
+            dislikes=unlikes,
+            filter=filter_text,
+            exclude=exclude,
+            sort=sort,
+            offset=offset,
+            limit=limit,
+            plain=plain,
+            all=show_all,
+            why=why,
+            franchise=franchise,
+            diversity=diversity,
+        )
+        answered = _answered(config_, question, use_server=not no_server)
+        _show(question, answered, as_json=as_json)
 
 
-def _question(text: str, likes: tuple[str, ...], unlikes: tuple[str, ...]) -> str | dict[str, object]:
-    """What was asked, as it stands in the JSON: a text, or an object where there are examples."""
-    if not likes and not unlikes:
-        return text
-    examples = {"text": text, "like": list(likes), "unlike": list(unlikes)}
-    return {name: value for name, value in examples.items() if value}
+def _answered(config: Config, question: Question, *, use_server: bool) -> Answered:
+    """The answer of a running service of this catalog, which has the model at hand; our own without one."""
+    if not question.text and not question.likes:
+        raise UsageError("say what to look for: either a TEXT or --like ID-OR-TITLE (see query --help)")
+    settled = question.settled(config.search)
+    if use_server:
+        answered = ask_server(config.store.path, settled, os.environ.get(f"{PREFIX}_API_KEY"))
+        if answered is not None:
+            return answered
+    return _answered_here(config, settled)
+
+
+def _answered_here(config: Config, question: Question) -> Answered:
+    from catalog.embedding.choose import open_remembered
+    from catalog.store.catalog import Catalog
+    from catalog.store.known import known_vectors
+    from query.filters import parse_filter
+    from query.question import to_request
+    from query.search import search
+
+    parse_filter(question.filter)  # what is wrong with it needs no catalog
+    with Catalog.open(config.store.path) as catalog:
+        snapshot = catalog.snapshot()
+        request = to_request(question, snapshot, config.search)
+        embedder = open_remembered(config.embedding, snapshot.info.model, lambda: known_vectors(snapshot), notify=say)
+        return Answered(search(request, snapshot, embedder), snapshot.info.model.name)
+
+
+def _show(question: Question, answered: Answered, *, as_json: bool) -> None:
+    from query.render import as_json as json_of
+    from query.render import as_table
+
+    if as_json:
+        click.echo(json_of(question.spoken(), answered.model, answered.result))
+        return
+    for note in answered.result.notes:
+        say(note)
+    click.echo(as_table(answered.result.hits, shutil.get_terminal_size(_WIDTH).columns))

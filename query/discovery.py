@@ -12,20 +12,17 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from query.answer import result_from_dict
-from query.problems import error_of
+from query.answer import catalog_version, result_from_dict
 from query.question import Question
 from query.request import SearchResult
 
 _FILE = "server.json"
 _CONNECT_SECONDS, _ANSWER_SECONDS = 0.25, 15.0
-_ELSEWHERE = frozenset({401, 403, 429})
-"""Refusals that say nothing about the question: it can still be answered here."""
 
 
 @dataclass(frozen=True, slots=True)
-class ServerAnswer:
-    """What a running service answered."""
+class Answered:
+    """An answer, and the name of the model that read the question."""
 
     result: SearchResult
     model: str
@@ -52,40 +49,33 @@ def announced(store: Path, host: str, port: int) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def ask_server(store: Path, question: Question, key: str | None = None) -> ServerAnswer | None:
+def ask_server(store: Path, question: Question, key: str | None = None) -> Answered | None:
     """Ask the service that runs for this catalog; None if there is none that can answer for it now.
 
-    The question must be settled: the service may have other defaults. Raises the errors that the same
-    question would raise here.
+    The question must be settled: the service may have other defaults. A refusal counts as no answer: it may be
+    a limit of the service, or of the generation before, and answering here says the same in the same words.
     """
     about = _about(store)
     if about is None or about["catalog"] != str(store.resolve()):
         return None
     answer = _posted(about["host"], about["port"], question, key)
-    if answer is None:
+    # Another catalog may be served at this address by now. And a service follows within a second: whoever has
+    # just filled the catalog need not wait for it.
+    if answer is None or answer.version != _in_force(store):
         return None
-    status, body = answer
-    if status == 200:
-        return _answer(store, body)
-    if status < 500 and status not in _ELSEWHERE and isinstance(body, dict) and (error := error_of(body)):
-        raise error
-    return None
-
-
-def _answer(store: Path, body: Any) -> ServerAnswer | None:
     try:
-        result = result_from_dict(body)
-        model = str(body["model"])
+        return Answered(result_from_dict(answer.body), str(answer.body["model"]))
     except (KeyError, TypeError):
         return None
-    # A service follows within a second; whoever has just filled the catalog need not wait for it.
-    return ServerAnswer(result, model) if result.generation == _in_force(store) else None
 
 
-def _in_force(store: Path) -> int | None:
+def _in_force(store: Path) -> str | None:
+    """The version of the generation that CURRENT names."""
     try:
-        return int((store / "CURRENT").read_text(encoding="ascii"))
-    except (OSError, ValueError):
+        folder = store / "generations" / (store / "CURRENT").read_text(encoding="ascii").strip()
+        info = json.loads((folder / "generation.json").read_text(encoding="utf-8"))
+        return catalog_version(info["number"], info["published"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -99,7 +89,15 @@ def _about(store: Path) -> dict[str, Any] | None:
     return about if whole else None
 
 
-def _posted(host: str, port: int, question: Question, key: str | None) -> tuple[int, Any] | None:
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    version: str
+    """Of the catalog that answered, as its ETag begins."""
+    body: Any
+
+
+def _posted(host: str, port: int, question: Question, key: str | None) -> _Reply | None:
+    """What a service at this address answers; None for a refusal, and for whatever else may be there."""
     headers = {"Content-Type": "application/json"}
     if key:
         headers["Authorization"] = f"Bearer {key}"
@@ -109,8 +107,11 @@ def _posted(host: str, port: int, question: Question, key: str | None) -> tuple[
         connection.sock.settimeout(_ANSWER_SECONDS)
         connection.request("POST", "/search", json.dumps(question.to_dict()), headers)
         response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    except (OSError, HTTPException, ValueError):
+        if response.status != 200:
+            return None
+        version = response.getheader("ETag", "").removeprefix('W/"').rpartition("-")[0]
+        return _Reply(version, json.loads(response.read()))
+    except (OSError, HTTPException, ValueError, OverflowError):
         return None
     finally:
         connection.close()

@@ -16,6 +16,7 @@ from time import monotonic
 from catalog.errors import PlotseekError, StoreError
 from catalog.store.catalog import Snapshot
 from catalog.store.generations import Generations
+from query.answer import catalog_version
 from query.questions import QuestionEmbedder
 from query.shared import SharedSnapshot
 from query.suggest import Titles
@@ -37,8 +38,8 @@ class Ready:
 
     @property
     def version(self) -> str:
-        """Changes with the films: the number alone would come again in a folder that was begun anew."""
-        return f"{self.snapshot.number}-{int(self.snapshot.info.published * 1000):x}"
+        """Changes with the films."""
+        return catalog_version(self.snapshot.number, self.snapshot.info.published)
 
     def close(self, successor: "Ready | None") -> None:
         """Close the films, and the model unless the successor goes on using it."""
