@@ -158,15 +158,15 @@ class Gate:
     def __init__(self, settings: ServerConfig) -> None:
         """Raises ConfigError if the service would listen to others without a key."""
         self._keys = KeyRing(settings.keys_file)
-        self._local = is_loopback(settings.host)
         self._names = frozenset(name.lower() for name in settings.names)
         self._origins = frozenset(settings.cors_origins)
-        self._needs_key = settings.require_key == "always" or not self._local
+        self._needs_key = {"always": True, "auto": not is_loopback(settings.host), "never": False}[settings.require_key]
         self._buckets = Buckets(settings.rate_limit, settings.burst) if settings.rate_limit else None
         if self._needs_key and not len(self._keys):
             raise ConfigError(
                 f"server.host {settings.host} needs API keys: set server.keys_file"
-                " and run 'query-server --make-key NAME --role read'"
+                " and run 'query-server --make-key NAME --role read', or, where something else guards the port,"
+                " set server.require_key: never"
             )
 
     def admit(self, path: str, client: str, headers: Mapping[str, Sequence[str]]) -> None:

@@ -80,7 +80,7 @@ class PlotseekClient(FilmCatalog):
         return result_from_dict(self._json("POST", "/search", json=question.to_dict()))
 
     def movie(self, name: str) -> Movie:
-        return Movie.from_dict(self._json("GET", f"/movies/{quote(name, safe='')}"))
+        return Movie.from_dict(self._json("GET", f"/movies/{quote(name, safe='', errors='replace')}"))
 
     def _json(self, method: str, path: str, json: object = None) -> dict[str, Any]:
         import httpx

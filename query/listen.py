@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from functools import partial
@@ -15,7 +16,10 @@ from catalog.terminal import say
 from query.access import Gate
 from query.asgi import App
 from query.discovery import announced
+from query.patience import PatientProtocol
 
+_SWITCH = 0.0005
+"""Seconds a thread may keep the interpreter: at Python's 5 ms the tail of answers is a tenth longer."""
 _MOST_CONNECTIONS = 1000
 _MOST_UNFINISHED = 65_536
 """Bytes of a request line and headers that are not complete yet."""
@@ -38,6 +42,7 @@ def serve(config: Config, config_file: Path | None, *, workers: int, mcp: bool =
 
 def application(config: Config, config_file: Path | None, *, mcp: bool) -> App:
     """What one process serves."""
+    sys.setswitchinterval(_SWITCH)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     # The SDK tells of every message it handles.
     logging.getLogger("mcp").setLevel(logging.WARNING)
@@ -56,8 +61,8 @@ def uvicorn_settings(made: Callable[[], App], config: Config, workers: int) -> u
         made,
         factory=True,
         workers=workers,
-        # h11 bounds the length of what it parses, and refuses what is ambiguous.
-        http="h11",
+        # On h11, which bounds the length of what it parses, and refuses what is ambiguous.
+        http=PatientProtocol,
         h11_max_incomplete_event_size=_MOST_UNFINISHED,
         ws="none",
         lifespan="on",

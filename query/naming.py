@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from catalog.errors import MovieNotFound
 from catalog.movie import Movie
 from catalog.store.catalog import Snapshot
+from query.characters import whole_characters
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*:[^\s:]+")
 
 
 def movie_named(snapshot: Snapshot, name: str) -> Movie:
     """The film with this id, ours or one from elsewhere; raises MovieNotFound."""
+    name = whole_characters(name)
     (identity,) = native_names(snapshot, [name])
     movie = snapshot.records.get([identity]).get(identity)
     if movie is None:

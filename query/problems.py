@@ -37,8 +37,8 @@ class Problem:
 def problem_of(error: PlotseekError, root: str = "") -> Problem:
     """An error as a problem; the catalog's folder, `root`, is nobody's business but the operator's."""
     detail = " ".join(str(error).split())
-    if root:
-        detail = detail.replace(root, "catalog")
+    if root and error.http_status >= 500:  # others repeat what was asked, which may hold the same letters
+        detail = re.sub(rf"(?<![\w/.-]){re.escape(root)}(?![\w.-])", "catalog", detail)
     headers: dict[str, str] = {}
     if isinstance(error, Overloaded | TooManyRequests):
         headers["Retry-After"] = "1"

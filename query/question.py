@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from catalog.config import SearchConfig
+from query.characters import whole_characters
 
 if TYPE_CHECKING:
     from catalog.store.catalog import Snapshot
@@ -35,6 +36,11 @@ class Question:
     diversity: float | None = None
     popularity: float | None = None
     least_confidence: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", whole_characters(self.text))
+        for name in ("likes", "dislikes", "exclude"):
+            object.__setattr__(self, name, tuple(map(whole_characters, getattr(self, name))))
 
     def settled(self, settings: SearchConfig) -> Self:
         """The same with the settings' defaults in it."""

@@ -1,7 +1,7 @@
 """The service: routes, and the one place where errors become problem details. Everything else is elsewhere."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from fastapi.responses import FileResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import Field
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from catalog.config import Config
 from catalog.errors import PlotseekError
@@ -31,6 +32,8 @@ from query.work import Ticket
 
 WEB = Path(__file__).parent / "web"
 T = TypeVar("T")
+_MOST_ERRORS = 20
+"""Of a wrong request: more are no help, and would be longer than the request."""
 
 
 def create_app(config: Config, config_file: Path | None = None) -> FastAPI:
@@ -57,10 +60,11 @@ def create_app(config: Config, config_file: Path | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    app.include_router(_films())
-    app.include_router(_operation())
+    routers = (_films(), _operation())
+    for router in routers:
+        app.include_router(router)
     _pages(app)
-    _errors(app, str(config.store.path))
+    _errors(app, str(config.store.path), [route for router in routers for route in router.routes])
     _wrap(app, config, service)
     return app
 
@@ -294,7 +298,7 @@ def _pages(app: FastAPI) -> None:
     app.add_api_route("/", page, methods=["GET"], include_in_schema=False)
 
 
-def _errors(app: FastAPI, root: str) -> None:
+def _errors(app: FastAPI, root: str, routes: Sequence[BaseRoute]) -> None:
     """Every error as a problem: ours by their own words, the framework's by ours."""
 
     async def ours(_: Request, error: Exception) -> Response:
@@ -305,14 +309,17 @@ def _errors(app: FastAPI, root: str) -> None:
     async def wrong(_: Request, error: Exception) -> Response:
         if not isinstance(error, RequestValidationError):
             raise error
-        lines = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        lines = [f"{'.'.join(map(str, each['loc']))[:100]}: {each['msg']}" for each in error.errors()[:_MOST_ERRORS]]
         return _problem(plain_problem(422, "invalid-request", "; ".join(lines[:3]), lines))
 
-    async def other(_: Request, error: Exception) -> Response:
+    async def other(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
         problem = plain_problem(error.status_code, status_name(error.status_code), str(error.detail))
-        return _problem(replace(problem, headers=error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405 and (methods := _methods(routes, request)):
+            headers["Allow"] = ", ".join(methods)
+        return _problem(replace(problem, headers=headers))
 
     async def fault(_: Request, __: Exception) -> Response:
         return _problem(plain_problem(500, "fault", "a fault of the service; its log says more"))
@@ -321,6 +328,12 @@ def _errors(app: FastAPI, root: str) -> None:
     app.add_exception_handler(RequestValidationError, wrong)
     app.add_exception_handler(HTTPException, other)
     app.add_exception_handler(Exception, fault)
+
+
+def _methods(routes: Sequence[BaseRoute], request: Request) -> list[str]:
+    """What can be done with an address; the framework names only what its first route can do."""
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in matching for method in getattr(route, "methods", None) or ()})
 
 
 def _problem(problem: Problem) -> Response:

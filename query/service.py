@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ from query.problems import problem_of
 from query.question import Question
 from query.suggest import suggestions
 from query.work import Ticket, WorkPool
+
+log = logging.getLogger("plotseek.questions")
 
 _READY_FOR = 1.0
 """Seconds for which one real query answers for all that ask whether we are ready."""
@@ -155,6 +158,8 @@ class Service:
         for text in (question.text, question.filter, *question.likes, *question.dislikes):
             if len(text) > most:
                 raise UsageError(f"a text of the question has {len(text)} characters; allowed are {most}")
+        if self.config.server.log_queries:
+            log.info("asked %s", json.dumps(question.to_dict()))
 
     async def ready(self) -> int:
         """The number of the generation that has just answered a real question; raises what is wrong."""

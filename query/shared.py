@@ -1,5 +1,7 @@
 """A generation that many threads search at the same time."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +14,8 @@ from query.work import Ticket
 
 Floats = NDArray[np.float32]
 
+_REMEMBERED = 16
+"""Similarities of the last vectors, 4 bytes a film: the next page of an answer, its facets, another filter."""
 _SECONDS = 60.0
 """A multiplication takes milliseconds; who waits that long waits for a machine that is down."""
 
@@ -25,16 +29,30 @@ class SharedSnapshot(Snapshot):
 
     def __init__(self, generation: Generation) -> None:
         super().__init__(generation)
+        self._last: OrderedDict[bytes, Floats] = OrderedDict()
+        self._last_lock = threading.Lock()
         self._passes: Batcher[Floats, Floats] = Batcher("similarity", self._pass)
 
     def cosines(self, vector: Floats) -> Floats:
         """Cosine similarity of every film, shape (films,), to a unit vector, shape (d,): exact."""
-        return self._passes.ask(vector, Ticket(_SECONDS))
+        key = vector.tobytes()
+        with self._last_lock:
+            if (known := self._last.get(key)) is not None:
+                self._last.move_to_end(key)
+                return known
+        found = self._passes.ask(vector, Ticket(_SECONDS))
+        found.flags.writeable = False
+        with self._last_lock:
+            self._last[key] = found
+            if len(self._last) > _REMEMBERED:
+                self._last.popitem(last=False)
+        return found
 
     def _pass(self, vectors: Sequence[Floats]) -> list[Floats]:
         if len(vectors) == 1:
             return [super().cosines(vectors[0])]
-        return list(np.stack(vectors) @ self.matrix.T)
+        # Copies: a row of the product would keep all of it in memory for as long as it is remembered.
+        return [row.copy() for row in np.stack(vectors) @ self.matrix.T]
 
     def close(self) -> None:
         self._passes.close()
