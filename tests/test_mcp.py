@@ -1,13 +1,14 @@
 """A real client session, over stdio and over HTTP, lists and calls every tool."""
 
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
 import pytest
-from mcp import Client, StdioServerParameters, stdio_client
+from mcp import Client, MCPError, StdioServerParameters, stdio_client
 
 from query.access import Role, make_key
 from query.mcp_server import create_mcp_app
@@ -16,36 +17,83 @@ from tests.service import serving, settings
 PROJECT = Path(__file__).parent.parent
 
 
-async def talk(client: Client) -> None:
-    """What an assistant does with it."""
-    tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert sorted(tools) == ["movie", "recommend", "search", "similar"]
-    assert all(tool.description and tool.annotations and tool.annotations.read_only_hint for tool in tools.values())
+@dataclass
+class Heard:
+    """What a session brought."""
 
-    found = await called(client, "search", {"text": "ghosts in New York", "limit": 2, "why": True})
-    assert found["results"][0]["title"] in {"Ghostbusters", "Ghostbusters II"}
-    assert found["results"][0]["why"]["lanes"]
-
-    similar = await called(client, "similar", {"id": "5", "limit": 1})
-    assert [film["title"] for film in similar["results"]] == ["Ghostbusters II"]
-
-    liked = await called(client, "recommend", {"likes": ["Ghostbusters"], "dislikes": ["soap"], "exclude": ["1"]})
-    assert liked["query"] == {"like": ["Ghostbusters"], "unlike": ["soap"]}
-
-    film = await called(client, "movie", {"id": "1"})
-    assert (film["id"], film["title"]) == ("1", "Star Trek: Generations")
-
-    wrong = await client.call_tool("movie", {"id": "tmdb:1"})
-    assert wrong.is_error
-    assert "no film has the id 'tmdb:1'" in str(wrong.content)
-    assert (await client.call_tool("search", {"text": "ship", "limit": 5000})).is_error
+    tools: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Name -> JSON schema of the arguments."""
+    instructions: str = ""
+    titles: dict[str, list[str]] = field(default_factory=dict)
+    """Titles of the films, by tool."""
+    refused: list[str] = field(default_factory=list)
+    """What wrong calls were told, in order."""
 
 
-async def called(client: Client, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    answer = await client.call_tool(name, arguments)
-    assert not answer.is_error, answer.content
-    assert isinstance(answer.structured_content, dict)
-    return answer.structured_content
+CALLS: dict[str, dict[str, Any]] = {
+    "search": {"text": "soap and a secret club", "limit": 1, "why": True},
+    "similar": {"id": "5", "limit": 1},
+    "recommend": {"likes": ["Ghostbusters"], "dislikes": ["soap"], "text": "funny", "exclude": ["1"], "limit": 1},
+    "movie": {"id": "1"},
+}
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("movie", {"id": "tmdb:1"}, "no film has the id 'tmdb:1'"),
+    ("movie", {}, "Field required"),
+    ("movie", {"id": "x" * 201}, "at most 200 characters"),
+    ("similar", {"id": "../status"}, "no film has the id '../status'"),
+    ("similar", {"id": ["5"]}, "valid string"),
+    ("search", {"text": "ship", "limit": 5000}, "less than or equal to 50"),
+    ("search", {"text": " "}, "say what to look for"),
+    ("search", {"text": "ship", "filter": "gnre:Horror"}, "did you mean 'genre'?"),
+    ("search", {"text": "x" * 1001}, "at most 1000 characters"),
+    ("recommend", {"likes": ["Ghostbuster"]}, "did you mean 'Ghostbusters' or 'Ghostbusters II'?"),
+    ("recommend", {"likes": ["a"] * 101}, "at most 100 items"),
+    ("recommend", {"likes": []}, "say what to look for"),
+    ("delete", {"id": "1"}, "Unknown tool"),
+]
+
+
+async def talk(client: Client) -> Heard:
+    """Call every tool, rightly and wrongly."""
+    heard = Heard(instructions=client.instructions or "")
+    for tool in (await client.list_tools()).tools:
+        assert tool.description
+        assert tool.annotations
+        assert (tool.annotations.read_only_hint, tool.annotations.destructive_hint) == (True, False)
+        heard.tools[tool.name] = tool.input_schema
+    for name, arguments in CALLS.items():
+        answer = await client.call_tool(name, arguments)
+        assert not answer.is_error, answer.content
+        found = answer.structured_content
+        assert isinstance(found, dict)
+        heard.titles[name] = [film["title"] for film in found.get("results", [found])]
+    for name, arguments, _ in WRONG:
+        heard.refused.append(await refusal(client, name, arguments))
+    return heard
+
+
+async def refusal(client: Client, name: str, arguments: dict[str, Any]) -> str:
+    try:
+        answer = await client.call_tool(name, arguments)
+    except MCPError as error:
+        return str(error)
+    return str(answer.content) if answer.is_error else "nothing was refused"
+
+
+def assert_all_was_said(heard: Heard, store: Path) -> None:
+    assert sorted(heard.tools) == ["movie", "recommend", "search", "similar"]
+    assert heard.tools["similar"]["required"] == ["id"]
+    assert "searched by what happens" in heard.instructions
+    assert heard.titles == {
+        "search": ["Fight Club"],
+        "similar": ["Ghostbusters II"],
+        "recommend": ["Ghostbusters II"],
+        "movie": ["Star Trek: Generations"],
+    }
+    for told, (_, _, expected) in zip(heard.refused, WRONG, strict=True):
+        assert expected in told
+        assert str(store) not in told
+        assert "Traceback" not in told
 
 
 def test_stdio(seed_store: Path) -> None:
@@ -56,22 +104,23 @@ def test_stdio(seed_store: Path) -> None:
         cwd=PROJECT,
     )
 
-    async def session() -> None:
+    async def session() -> Heard:
         async with Client(stdio_client(server)) as client:
-            await talk(client)
+            return await talk(client)
 
-    anyio.run(session)
+    assert_all_was_said(anyio.run(session), seed_store)
 
 
 def test_http(seed_store: Path) -> None:
     config = settings(seed_store)
     with serving(create_mcp_app(config), config) as url:
 
-        async def session() -> None:
+        async def session() -> Heard:
             async with Client(f"{url}/mcp") as client:
-                await talk(client)
+                return await talk(client)
 
-        anyio.run(session)
+        heard = anyio.run(session)
+    assert_all_was_said(heard, seed_store)
 
 
 def test_http_wants_the_same_keys(seed_store: Path, tmp_path: Path) -> None:
