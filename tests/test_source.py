@@ -1,11 +1,13 @@
 """Where rows come from: files, patterns, standard input, packed files, and every way in which they can be broken."""
 
 import bz2
+import gc
 import gzip
 import io
 import json
 import lzma
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -127,11 +129,15 @@ def test_what_was_peeked_at_is_read_again(tmp_path: Path) -> None:
 def test_leaving_early_closes_the_file(tmp_path: Path) -> None:
     path = tmp_path / "films.jsonl.gz"
     path.write_bytes(gzip.compress(LINES))
-    with open_rows(str(path)) as source:
-        next(iter(source))
-    with open_rows(str(path)) as source:
-        source.peek(1)
-    path.unlink()
+    with warnings.catch_warnings(record=True) as unclosed:
+        warnings.simplefilter("always")
+        with open_rows(str(path)) as source:
+            next(iter(source))
+        with open_rows(str(path)) as source:
+            source.peek(1)
+        del source
+        gc.collect()
+    assert [str(warning.message) for warning in unclosed] == []
 
 
 @pytest.mark.parametrize(

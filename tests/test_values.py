@@ -1,6 +1,7 @@
 """One cell, many spellings."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -266,16 +267,19 @@ ANY = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.l
 
 @given(ANY)
 def test_no_value_is_a_surprise(value: object) -> None:
-    for clean in (
-        values.title,
-        values.plot,
-        values.identifier,
-        values.year,
-        values.runtime,
-        values.rating,
-        values.votes,
-    ):
+    cleaned: list[tuple[Callable[[object], object], Callable[[Any], bool]]] = [
+        (values.title, lambda title: title == title.strip() != ""),
+        (values.plot, lambda plot: plot == plot.strip() != ""),
+        (values.identifier, lambda identifier: identifier == identifier.strip() != ""),
+        (values.year, lambda year: year in values.YEARS),
+        (values.runtime, lambda minutes: 0 < minutes <= 60_000),
+        (values.rating, lambda rating: 0 <= rating <= 10),
+        (values.votes, lambda votes: votes >= 0),
+    ]
+    for clean, possible in cleaned:
         try:
-            clean(value)
-        except WrongTypeError:
-            continue
+            found = clean(value)
+        except WrongTypeError as error:
+            assert str(error)  # noqa: PT017
+        else:
+            assert found is None or possible(found)
