@@ -16,6 +16,7 @@ import numpy as np
 from catalog.config import EmbeddingConfig
 from catalog.embedding.choose import open_remembered
 from catalog.store.catalog import Catalog
+from catalog.store.known import known_vectors
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
     texts = [json.loads(line)["text"] for line in options.queries_file.read_text(encoding="utf-8").splitlines()]
     with Catalog.open(options.store) as catalog:
         snapshot = catalog.snapshot()
-        embedder = open_remembered(EmbeddingConfig(), snapshot.info.model)
+        embedder = open_remembered(EmbeddingConfig(), snapshot.info.model, lambda: known_vectors(snapshot))
         vectors = embedder.embed_documents(texts[: options.queries]).vectors
         matrix, ids = np.array(snapshot.matrix), snapshot.records.ids()
         found = 0

@@ -52,10 +52,37 @@ class StoreConfig:
     path: Path = Path("data")
 
 
+def _check_columns(fields: Mapping[str, Any]) -> None:
+    for name, columns in fields.items():
+        names = columns if isinstance(columns, list) else [columns]
+        if not names or not all(isinstance(column, str) and column for column in names):
+            raise ConfigError(f"{name} must name a column, or a list of columns")
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogConfig:
+    """Where the fields of a film come from."""
+
+    fields: Mapping[str, Any] = field(default_factory=dict, metadata={"limits": _Limits(check=_check_columns)})
+    """Field -> a column's name or a list of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteConfig:
+    """The endpoint that embeds, where `embedding.provider` is remote."""
+
+    url: str = ""
+    kind: str = _setting("huggingface", choices=("huggingface", "tei", "openai"))
+    timeout: float = _setting(60.0, minimum=0.1, maximum=3600)
+    start_timeout: float = _setting(600.0, minimum=0, maximum=86400)
+    in_flight: int = _setting(4, minimum=1, maximum=256)
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddingConfig:
     """Which model turns texts into vectors, and how."""
 
+    provider: str = _setting("local", choices=("local", "remote"))
     model: str = _setting("jinaai/jina-embeddings-v2-base-de")
     revision: str = _setting("main")
     fallback: str = _setting("bundled", choices=("bundled", "none"))
@@ -63,6 +90,7 @@ class EmbeddingConfig:
     max_tokens: int = _setting(2048, minimum=16, maximum=8192)
     precision: str = _setting("auto", choices=("auto", "float32", "bfloat16"))
     device: str = _setting("auto", choices=("auto", "cpu", "cuda"))
+    remote: RemoteConfig = field(default_factory=RemoteConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +99,7 @@ class SyncConfig:
 
     batch: int = _setting(1024, minimum=1, maximum=5000)
     max_delete: float = _setting(0.1, minimum=0, maximum=1)
+    min_delete: int = _setting(20, minimum=0)
     rebuild_after: float = _setting(0.5, minimum=0, maximum=1)
     keep_generations: int = _setting(2, minimum=1, maximum=1000)
     grace: float = _setting(300.0, minimum=0)
@@ -112,7 +141,7 @@ class ServerConfig:
     port: int = _setting(8080, minimum=0, maximum=65535)
     names: tuple[str, ...] = ()
     keys_file: Path | None = None
-    require_key: str = _setting("auto", choices=("auto", "always"))
+    require_key: str = _setting("auto", choices=("auto", "always", "never"))
     source: str | None = None
     cors_origins: tuple[str, ...] = ()
     rate_limit: float = _setting(20.0, minimum=0, maximum=1e6)
@@ -132,6 +161,7 @@ class Config:
     """All settings, one dataclass a section."""
 
     store: StoreConfig = field(default_factory=StoreConfig)
+    catalog: CatalogConfig = field(default_factory=CatalogConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     sync: SyncConfig = field(default_factory=SyncConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)

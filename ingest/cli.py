@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +14,12 @@ import click
 from click.core import ParameterSource
 
 from catalog.config import Config
-from catalog.errors import Stopped, UsageError
+from catalog.errors import DeletionsRefused, Stopped, UsageError
 from catalog.terminal import one_line_errors, say, settings
 
 if TYPE_CHECKING:
     from catalog.store.catalog import Draft
+    from ingest.run import Request
 
 
 @click.group(invoke_without_command=True)
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 @click.option("--limit", type=click.IntRange(1), help="Read only the first N rows; nothing is deleted then.")
 @click.option("--rebuild", is_flag=True, help="Build the catalog anew, with the configured model.")
 @click.option("--allow-deletes", is_flag=True, help="Delete films that are gone, however many they are.")
+@click.option("--prune/--no-prune", default=True, help="Delete films that are gone from FILE (default), or keep them.")
+@click.option("--dry-run", is_flag=True, help="Show the fields found and what a run would do; write nothing.")
 @click.option("--every", metavar="LENGTH", help="Run now and again after each 90s, 15m, 6h, 1d ...")
 @click.option("--cron", metavar="EXPRESSION", help="Run at these times: '0 3 * * *', in schedule.timezone.")
 @click.option("--watch", is_flag=True, help="Run now and whenever FILE has changed and come to rest.")
@@ -43,6 +47,8 @@ def main(
     limit: int | None,
     rebuild: bool,
     allow_deletes: bool,
+    prune: bool,
+    dry_run: bool,
     every: str | None,
     cron: str | None,
     watch: bool,
@@ -70,7 +76,10 @@ def main(
         from ingest.run import Request, run
         from ingest.stop import stop_on
 
-        request = Request(location, format_, limit, rebuild=rebuild, allow_deletes=allow_deletes)
+        request = Request(location, format_, limit, prune, allow_deletes, rebuild)
+        if dry_run:
+            _show_plan(settled, request, as_json=as_json)
+            return
         with ProgressDisplay() as display, stop_on(SIGINT, SIGTERM) as stop:
             try:
                 report = run(settled, request, show=display, notify=say, stop=stop.is_set)
@@ -85,17 +94,27 @@ def main(
         sys.exit(1)
 
 
+def _show_plan(config: Config, request: "Request", *, as_json: bool) -> None:
+    """Print what a run would do; exit as it would."""
+    from ingest.dry_run import dry_run
+
+    found = dry_run(config, request)
+    click.echo(json.dumps(found.to_dict(), ensure_ascii=False) if as_json else "\n".join(found.lines()))
+    if found.deletions_refused:
+        sys.exit(DeletionsRefused.exit_code)
+
+
 _SCHEDULE = ("every", "cron", "watch")
-_SINGLE = ("limit", "rebuild", "strict")
+_SINGLE = ("limit", "rebuild", "strict", "dry_run")
 
 
 def _run_again_and_again(
     context: click.Context, config: Config, location: str, every: str | None, cron: str | None, *, watch: bool
 ) -> None:
     """Keep the catalog at what the source says until SIGTERM."""
-    from ingest.address import source_name
     from ingest.schedule import Every, parse_cron, parse_length
     from ingest.scheduler import Job, run_on_change, run_on_schedule
+    from ingest.seen import source_name
 
     _refuse_conflicts(context, location, watch=watch)
     job = Job(config.store.path, source_name(location), _single_run(context))
@@ -109,7 +128,7 @@ def _run_again_and_again(
 
 def _refuse_conflicts(context: click.Context, location: str, *, watch: bool) -> None:
     given = [f"--{name}" for name in _SCHEDULE if context.params[name] not in (None, False)]
-    single = [f"--{name}" for name in _SINGLE if context.params[name]]
+    single = [f"--{name.replace('_', '-')}" for name in _SINGLE if context.params[name]]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} exclude each other")
     if single:
@@ -202,10 +221,39 @@ def _embed_missing(config: Config, draft: "Draft") -> int:
         return 0
 
     from catalog.embedding.choose import choose_for_existing
+    from catalog.store.cache import VectorCache
+    from catalog.store.known import Known, cached_vectors
     from ingest.sync import embed_missing
 
-    choice = choose_for_existing(config.embedding, draft.model, draft.fallback_for, say)
+    with closing(VectorCache(config.store.path / "vectors.sqlite3", reading=True)) as cache:
+
+        def known() -> Known:
+            return cached_vectors(draft.records, cache, draft.model, config.embedding.template)
+
+        choice = choose_for_existing(config.embedding, draft.model, draft.fallback_for, known, say)
     return embed_missing(draft, choice.embedder, config.sync.batch)[0]
+
+
+@main.command("check-model")
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as one JSON list on stdout.")
+@click.pass_obj
+def check_model(config: Path | None, as_json: bool) -> None:
+    """Prove that the configured model answers as it should, by numbers known beforehand; exit 1 if it does not."""
+    with one_line_errors("ingest"):
+        settled = settings(config).embedding
+
+        from catalog.embedding.checks import check_model as checked
+        from catalog.embedding.checks import render_checks
+        from catalog.embedding.choose import open_configured
+
+        embedder, files = open_configured(settled, say)
+        checks = checked(embedder, files, precision=settled.precision, device=settled.device)
+        if as_json:
+            click.echo(json.dumps([asdict(check) for check in checks], ensure_ascii=False))
+        else:
+            click.echo(render_checks(checks))
+        if any(check.ok is False for check in checks):
+            sys.exit(1)
 
 
 @main.command()

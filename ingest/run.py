@@ -1,23 +1,29 @@
 """One run from a file to a published catalog: what `ingest` does, callable without the command."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 
 from catalog.config import Config
-from catalog.embedding.choose import Choice, choose_for_existing, choose_for_new
+from catalog.embedding.choose import Choice, choose_for_existing, choose_for_new, note_of_fallback
 from catalog.store.catalog import CatalogWriter, open_writer
 from catalog.store.history import History, RunOutcome
-from ingest.address import in_force, remember, source_name, state_of, visit
-from ingest.fetch import Fetched, Unchanged
+from catalog.store.known import Known, cached_vectors
+from catalog.store.records import Records
+from ingest.fetch import Unchanged, Validators, fetch, fetch_if_changed
 from ingest.mapping import detect
 from ingest.refused import Reading, Refusals
 from ingest.report import Report
-from ingest.source import is_url, open_rows
+from ingest.seen import Seen, content_digest, in_force, recall, remember, source_name, state_of
+from ingest.source import STDIN, is_url, open_rows
 from ingest.sync import Kind, Outcome, Progress, SyncOptions, sync
+
+REFUSED = "refused.jsonl"
+"""Beside the generations: the refused rows of the last run that read its source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,35 +78,51 @@ def _run(
 ) -> Report:
     started = monotonic()
     with ExitStack() as stack:
-        fetched = _fetched(config, request, history, stack)
-        if isinstance(fetched, Unchanged):
-            notify(f"{fetched.name}: gives what it gave before; nothing was read")
-            return _nothing_read(config, monotonic() - started)
-        location, name = (str(fetched.path), fetched.name) if fetched else (request.location, None)
-        source = stack.enter_context(open_rows(location, format=request.format, name=name))
+        state = state_of(config, request.format) if request.complete and not request.rebuild else None
+        before = recall(request.location, history, state)
+        arrived = _arrive(request, before, stack)
+        if before is not None and arrived is None:
+            return replace(_as_before(config, before, notify), seconds=round(monotonic() - started, 3))
+        assert arrived is not None  # noqa: S101
+        source = stack.enter_context(open_rows(arrived.location, format=request.format, name=arrived.name))
         first = source.peek()
         writer = stack.enter_context(open_writer(config.store.path, rebuild=request.rebuild))
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
         choice = _choose(config, writer, request, notify)
         if choice.note:
             notify(choice.note)
-        refusals = stack.enter_context(Refusals(config.store.path / "refused.jsonl"))
-        reading = Reading(source, detect(first), refusals, request.limit)
-        outcome = sync(reading, writer, choice.embedder, _options(config, request, choice), show, stop)
+        refusals = stack.enter_context(Refusals(config.store.path / REFUSED))
+        reading = Reading(source, detect(first, config.catalog.fields), refusals, request.limit)
+        outcome = sync(reading, writer, choice.embedder, sync_options(config, request, choice.fallback_for), show, stop)
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
-    if fetched and request.complete:
-        remember(request.location, fetched.validators, history, state_of(config, request.format))
     report = _report(outcome, choice, reading, refusals)
+    if request.complete and request.location != STDIN and (state := state_of(config, request.format)):
+        seen = Seen(state, arrived.validators, report.read, report.refused, report.repaired)
+        remember(request.location, history, seen)
     return replace(report, seconds=round(monotonic() - started, 3))
 
 
-def _fetched(config: Config, request: Request, history: History, stack: ExitStack) -> Fetched | Unchanged | None:
-    """What an address gives; None for other locations."""
-    if not is_url(request.location):
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """A source that has to be read."""
+
+    location: str
+    name: str | None
+    """For messages, where the location is a temporary file."""
+    validators: Validators
+
+
+def _arrive(request: Request, before: Seen | None, stack: ExitStack) -> _Arrived | None:
+    """The source, fetched if it is an address; None if it gives what it gave `before`."""
+    location = request.location
+    if not is_url(location):
+        validators = Validators(digest=content_digest(location))
+        return None if before and before.validators == validators else _Arrived(location, None, validators)
+    path = Path(stack.enter_context(TemporaryDirectory(prefix="plotseek-"))) / "download"
+    fetched = fetch_if_changed(location, path, before.validators) if before else fetch(location, path)
+    if isinstance(fetched, Unchanged):
         return None
-    state = state_of(config, request.format) if request.complete and not request.rebuild else None
-    folder = Path(stack.enter_context(TemporaryDirectory(prefix="plotseek-")))
-    return visit(request.location, folder / "download", history, state)
+    return _Arrived(str(fetched.path), fetched.name, fetched.validators)
 
 
 def _counts(report: Report) -> dict[str, int]:
@@ -112,41 +134,59 @@ def _counts(report: Report) -> dict[str, int]:
 def _choose(config: Config, writer: CatalogWriter, request: Request, notify: Callable[[str], None]) -> Choice:
     if writer.info is None or request.rebuild:
         return choose_for_new(config.embedding, notify)
-    return choose_for_existing(config.embedding, writer.info.model, writer.info.fallback_for, notify)
+    known = partial(_known, writer)
+    return choose_for_existing(config.embedding, writer.info.model, writer.info.fallback_for, known, notify)
 
 
-def _options(config: Config, request: Request, choice: Choice) -> SyncOptions:
+def _known(writer: CatalogWriter) -> Known:
+    assert writer.current is not None  # noqa: S101 - only an existing catalog is asked for proof
+    assert writer.info is not None  # noqa: S101
+    with closing(Records.open(writer.current.records)) as records:
+        return cached_vectors(records, writer.cache, writer.info.model, writer.info.template)
+
+
+def sync_options(config: Config, request: Request, fallback_for: str | None = None) -> SyncOptions:
+    """How this run treats the catalog."""
     return SyncOptions(
         template=config.embedding.template,
         batch=config.sync.batch,
         prune=request.prune and request.limit is None,
         allow_deletes=request.allow_deletes,
         max_delete=config.sync.max_delete,
+        min_delete=config.sync.min_delete,
         rebuild=request.rebuild,
         rebuild_after=config.sync.rebuild_after,
-        fallback_for=choice.fallback_for,
+        fallback_for=fallback_for,
     )
 
 
-def _nothing_read(config: Config, seconds: float) -> Report:
-    """The report of a run whose source did not change."""
+def _as_before(config: Config, before: Seen, notify: Callable[[str], None]) -> Report:
+    """The report of a run whose source gives what it gave before: every film is what it was."""
     info = in_force(config.store.path)
+    assert info is not None  # noqa: S101 - `before` was recalled for this generation
+    note = None
+    if info.fallback_for is not None:
+        note = note_of_fallback(config.embedding)
+        if note:
+            notify(note)
     return Report(
-        read=0,
+        read=before.read,
         added=0,
         text_changed=0,
         metadata_changed=0,
-        unchanged=0,
+        unchanged=before.read - before.refused,
         deleted=0,
-        refused=0,
+        refused=before.refused,
         embedded=0,
         truncated=0,
-        repaired=0,
-        seconds=round(seconds, 3),
-        model=info.model.name if info else "",
-        films=info.films if info else 0,
-        generation=info.number if info else None,
+        repaired=before.repaired,
+        seconds=0.0,
+        model=info.model.name,
+        films=info.films,
+        generation=info.number,
         published=False,
+        refused_file=str(config.store.path / REFUSED) if before.refused else None,
+        note=note,
     )
 
 

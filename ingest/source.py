@@ -52,7 +52,7 @@ def open_rows(
             fetched = fetch(location, folder / "download")
             source = Source(name or fetched.name, format, paths=[fetched.path])
         else:
-            source = Source(name or location, format, paths=_paths(location))
+            source = Source(name or location, format, paths=local_paths(location))
         stack.callback(source.close)
         yield source
 
@@ -90,7 +90,7 @@ class Source:
         if self._stream is not None:
             yield from self._read_stream(self._stream, self.name)
         for path in self._paths:
-            with _opened(path) as raw:
+            with opened(path) as raw:
                 if len(self._paths) == 1:
                     yield from self._read_stream(raw, self.name)
                 else:
@@ -144,8 +144,8 @@ class _Counted(io.RawIOBase):
         return len(piece)
 
 
-def _paths(location: str) -> list[Path]:
-    """The files that a path or a pattern names; a path that is there is no pattern."""
+def local_paths(location: str) -> list[Path]:
+    """The files that a path or a pattern names; a path that is there is no pattern. Raises SourceError."""
     path = Path(location)
     if path.is_dir():
         raise SourceError(f"{location} is a folder; name a file, or a pattern such as {path / '*.json'}")
@@ -159,7 +159,8 @@ def _paths(location: str) -> list[Path]:
     return found
 
 
-def _opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> BinaryIO:
+    """The file, for reading bytes; raises SourceError."""
     try:
         return path.open("rb")
     except OSError as error:

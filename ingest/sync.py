@@ -16,7 +16,8 @@ from catalog.movie import Fingerprints, Movie, fingerprints
 from catalog.store.catalog import CatalogWriter, Difference, Draft
 from catalog.store.records import Entry
 
-_EXAMPLES = 3
+EXAMPLES = 3
+"""Films named for each kind of change."""
 _PUT = 500
 
 
@@ -53,13 +54,13 @@ def _kind(now: Fingerprints, before: Fingerprints | None) -> Kind:
     return Kind.UNCHANGED if now.metadata == before.metadata else Kind.METADATA_CHANGED
 
 
-def deletions(stored: Set[str], seen: Set[str], limit: float, at_least: int, *, allowed: bool) -> frozenset[str]:
+def deletions(stored: Set[str], seen: Set[str], options: "SyncOptions") -> frozenset[str]:
     """The ids that are gone from the file; raises DeletionsRefused if they are too many.
 
-    Too many is more than the share `limit` of the stored films and more than `at_least` films.
+    Too many is more than the share `max_delete` of the stored films and more than `min_delete` films.
     """
     gone = frozenset(stored - seen)
-    if len(gone) > max(at_least, limit * len(stored)) and not allowed:
+    if len(gone) > max(options.min_delete, options.max_delete * len(stored)) and not options.allow_deletes:
         raise DeletionsRefused(
             f"{len(gone)} of {len(stored)} films are missing from the file, more than sync.max_delete allows;"
             " nothing was deleted; check the file, or repeat with --allow-deletes"
@@ -114,8 +115,13 @@ class Tally:
             self.metadata.add(movie.id)
         if change.kind is not Kind.UNCHANGED:
             examples = self.examples.setdefault(change.kind, [])
-            if len(examples) < _EXAMPLES:
-                examples.append(f"{movie.title} ({movie.year or '?'})")
+            if len(examples) < EXAMPLES:
+                examples.append(named(movie))
+
+
+def named(movie: Movie) -> str:
+    """`Alien (1979)`"""
+    return f"{movie.title} ({movie.year or '?'})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +179,7 @@ def sync(
 def _gone(stored: Set[str], tally: Tally, options: SyncOptions) -> frozenset[str]:
     if not options.prune:
         return frozenset()
-    return deletions(stored, tally.seen, options.max_delete, options.min_delete, allowed=options.allow_deletes)
+    return deletions(stored, tally.seen, options)
 
 
 def _nothing_published(writer: CatalogWriter, tally: Tally) -> Outcome:

@@ -81,6 +81,7 @@ def _run(
     """Whether nothing fell below the baseline."""
     from catalog.embedding.choose import open_remembered
     from catalog.store.catalog import Catalog
+    from catalog.store.known import known_vectors
     from query.asks import single_lanes, whole_search
     from query.baseline import read_baseline
     from query.judgments import read_sets
@@ -90,7 +91,7 @@ def _run(
     before = read_baseline(baseline) if baseline else {}
     with Catalog.open(config.store.path) as catalog:
         snapshot = catalog.snapshot()
-        embedder = open_remembered(config.embedding, snapshot.info.model)
+        embedder = open_remembered(config.embedding, snapshot.info.model, lambda: known_vectors(snapshot))
         ids = snapshot.records.ids()
         sets = _prepared(sets, frozenset(ids), queries)
         if titles is not None:

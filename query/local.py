@@ -6,7 +6,6 @@ from typing import Self
 
 from catalog.config import Config, load_config
 from catalog.embedding.embedder import Embedder, Vector
-from catalog.identity import ModelIdentity
 from catalog.movie import Movie
 from catalog.store.catalog import Snapshot
 from query.batcher import Watched
@@ -69,7 +68,7 @@ def prepared(snapshot: Snapshot, before: Ready | None, config: Config, watched: 
     if before is not None and before.model.identity == snapshot.info.model:
         model = before.model
     else:
-        model = QuestionEmbedder(_opened(snapshot.info.model, config), watched=watched)
+        model = QuestionEmbedder(_opened(snapshot, config), watched=watched)
     ready = Ready(snapshot, model)
     answered(ready, TRIAL, config, Ticket(_TRIAL_SECONDS))
     return ready
@@ -81,11 +80,12 @@ def answered(ready: Ready, question: Question, config: Config, ticket: Ticket) -
     return search(request, ready.snapshot, ready.model.within(ticket))
 
 
-def _opened(identity: ModelIdentity, config: Config) -> Embedder:
+def _opened(snapshot: Snapshot, config: Config) -> Embedder:
     from catalog.embedding.choose import open_remembered
     from catalog.embedding.local import LocalEmbedder
+    from catalog.store.known import known_vectors
 
-    embedder = open_remembered(config.embedding, identity)
+    embedder = open_remembered(config.embedding, snapshot.info.model, lambda: known_vectors(snapshot))
     if isinstance(embedder, LocalEmbedder):
         embedder.warm()
     return embedder

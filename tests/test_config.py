@@ -54,7 +54,7 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("stoer: {}", r"settings.yaml: unknown key stoer; allowed are store, embedding, "),
+        ("stoer: {}", r"settings.yaml: unknown key stoer; allowed are store, catalog, embedding, "),
         ("store: {pat: x}", r"settings.yaml: unknown key store.pat; allowed are path"),
         ("search: {limit: ten}", r"settings.yaml: search.limit: 'ten' is not a whole number$"),
         ("search: {limit: true}", r"settings.yaml: search.limit: True is not a whole number$"),

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from catalog.embedding.checkpoint import Checkpoint, open_checkpoint
-from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
+from catalog.embedding.embedder import Embedded, Vector, Vectors
 from catalog.embedding.encoder import Encoder, load_encoder
 from catalog.embedding.files import folder_digest
 from catalog.embedding.folder import NativeModel, native_model
 from catalog.embedding.packed import batches
 from catalog.embedding.precision import check_choices, choose_device, choose_precision
 from catalog.embedding.quick import QuickEncoder
-from catalog.embedding.sentence import open_sentence
+from catalog.embedding.sentence import SentenceTransformerEmbedder, open_sentence
 from catalog.embedding.tokens import TextTokenizer, open_tokenizer
 from catalog.errors import ConfigError
 from catalog.identity import ModelIdentity
@@ -32,7 +32,9 @@ _PROBE = "Three parapsychologists lose their university jobs and hunt ghosts in 
 _LEAST_COSINE = 0.9999
 
 
-def open_local(folder: Path, name: str, revision: str, *, max_tokens: int, precision: str, device: str) -> Embedder:
+def open_local(
+    folder: Path, name: str, revision: str, *, max_tokens: int, precision: str, device: str
+) -> "LocalEmbedder | SentenceTransformerEmbedder":
     """The embedder for a model folder; nothing heavy is imported or read before its first use.
 
     `name` and `revision` become the identity; an empty revision is replaced by a digest of the files.

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 import numpy as np
 
 from catalog.embedding.answer import read_vectors
-from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
+from catalog.embedding.embedder import Embedded, Vector, Vectors
 from catalog.embedding.tokens import clean
 from catalog.errors import ConfigError, ModelError, ModelUnavailable, PlotseekError
 from catalog.identity import ModelIdentity
@@ -287,15 +287,14 @@ def request_url(url: str, kind: Kind) -> str:
     return urlunsplit(parts._replace(path=path, fragment=""))
 
 
-def same_model(one: Embedder, other: Embedder, texts: Sequence[str]) -> float:
-    """Return the smallest cosine between two embedders' vectors of the same texts.
+def smallest_cosine(first: Vectors, second: Vectors) -> float:
+    """The smallest cosine between two models' unit vectors of the same texts, shape (n, d) each; 1 for no texts.
 
     The same model in another precision or place gives over .999, another model of the same dimension about 0.
     """
-    first, second = (embedder.embed_documents(texts).vectors for embedder in (one, other))
     if first.shape != second.shape:
         return -1.0
-    return float(np.einsum("nd,nd->n", first, second).min())
+    return float(np.einsum("nd,nd->n", first, second).min(initial=1.0))
 
 
 def _http_client(endpoint: Endpoint) -> "httpx.Client":

@@ -1,4 +1,4 @@
-"""A web address that did not change costs one request, and only then nothing is read."""
+"""A source that did not change is not read again: an address costs one request, a file its digest."""
 
 import json
 import shutil
@@ -15,9 +15,10 @@ from catalog.config import Config, load_config
 from catalog.errors import DeletionsRefused, UsageError
 from catalog.store.generations import Generations
 from catalog.store.history import History, RunOutcome
-from ingest.address import source_name
 from ingest.report import Report
 from ingest.run import Request, run
+from ingest.seen import source_name
+from ingest.sync import Progress
 from tests.conftest import SEED
 
 
@@ -81,23 +82,49 @@ def test_an_unchanged_address_costs_one_request(tmp_path: Path) -> None:
     with serving() as site:
         assert told(run(config(tmp_path), Request(site.url))) == (6, 6, 1, True)
         said: list[str] = []
-        assert told(run(config(tmp_path), Request(site.url), notify=said.append)) == (0, 6, 1, False)
+        assert told(run(config(tmp_path), Request(site.url), notify=said.append)) == (6, 6, 1, False)
         site.films[0]["plot"] = "Another story."
         site.films.append({"id": "new", "title": "Neu", "plot": "A new one."})
         assert told(run(config(tmp_path), Request(site.url))) == (7, 7, 2, True)
-        assert told(run(config(tmp_path), Request(site.url))) == (0, 7, 2, False)
+        assert told(run(config(tmp_path), Request(site.url))) == (7, 7, 2, False)
         assert site.answers == [200, 304, 200, 304]
         address = site.url.replace("user:secret@", "").replace("?key=hidden", "")
-    assert said == [f"{address}: gives what it gave before; nothing was read"]
     assert outcomes(tmp_path) == [RunOutcome.OK, RunOutcome.UNCHANGED, RunOutcome.OK, RunOutcome.UNCHANGED]
     with History.open(tmp_path) as history:
         assert {past.source for past in history.last(9)} == {address}
 
 
+def test_an_unchanged_file_is_told_by_its_bytes(tmp_path: Path) -> None:
+    path, store = tmp_path / "films.jsonl", tmp_path / "store"
+    lines = [json.dumps(film) for film in SEED["movies"]]
+    path.write_text("\n".join([*lines, '{"title": "No plot"}']), encoding="utf-8")
+    first = run(config(store), Request(str(path)))
+    assert (first.read, first.added, first.refused) == (7, 6, 1)
+    path.touch()
+    read: list[Progress] = []
+    again = run(config(store), Request(str(path)), show=read.append)
+    assert (again.read, again.unchanged, again.refused, again.embedded, again.published) == (7, 6, 1, 0, False)
+    assert again.refused_file == str(store / "refused.jsonl")
+    assert "No plot" in (store / "refused.jsonl").read_text(encoding="utf-8")
+    assert read == []
+    path.write_text("\n".join(lines[:5] + [lines[5].replace("ghost", "ghoul")]), encoding="utf-8")
+    changed = run(config(store), Request(str(path)), show=read.append)
+    assert (changed.read, changed.unchanged + changed.text_changed, changed.refused) == (6, 6, 0)
+    assert read != []
+
+
+def test_an_unchanged_file_is_read_again_under_other_settings(tmp_path: Path) -> None:
+    path, store = tmp_path / "films.json", tmp_path / "store"
+    path.write_text(json.dumps(SEED["movies"]), encoding="utf-8")
+    run(config(store), Request(str(path)))
+    fields = config(store, catalog_fields="{title: plot, plot: title}")
+    assert run(fields, Request(str(path))).text_changed == 6
+
+
 def test_a_server_without_validators_is_found_out_by_the_bytes(tmp_path: Path) -> None:
     with serving(validators=False) as site:
         assert told(run(config(tmp_path), Request(site.url))) == (6, 6, 1, True)
-        assert told(run(config(tmp_path), Request(site.url))) == (0, 6, 1, False)
+        assert told(run(config(tmp_path), Request(site.url))) == (6, 6, 1, False)
         assert site.answers == [200, 200]
 
 

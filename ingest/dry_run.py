@@ -1,0 +1,130 @@
+"""A run without the run: the mapping that is found, the plan, and how long embedding would take. Writes nothing."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from time import perf_counter
+
+from catalog.config import Config, EmbeddingConfig
+from catalog.embedding.choose import at_hand
+from catalog.errors import DeletionsRefused, ModelUnavailable
+from catalog.identity import ModelIdentity
+from catalog.movie import Fingerprints, model_text
+from catalog.store.cache import VectorCache
+from catalog.store.generations import Generations
+from catalog.store.records import Entry, Records
+from ingest.mapping import describe, detect
+from ingest.preview import Preview
+from ingest.refused import Reading, Refusals
+from ingest.run import Request, sync_options
+from ingest.source import open_rows
+from ingest.sync import EXAMPLES, Kind, Tally, deletions, named, plan
+
+_SAMPLE = 64
+"""Texts embedded to learn the speed: a second or two."""
+
+
+def dry_run(config: Config, request: Request) -> Preview:
+    """Read the source and compare it with the catalog, without a lock, a history or a file of refused rows.
+
+    Raises SourceError, ConfigError, StoreError as a run would.
+    """
+    with ExitStack() as stack:
+        source = stack.enter_context(open_rows(request.location, format=request.format))
+        first = source.peek()
+        field_map = detect(first, config.catalog.fields)
+        refusals = stack.enter_context(Refusals(None))
+        reading = Reading(source, field_map, refusals, request.limit)
+        stored = _Stored(config)
+        tally, texts = Tally(), _Texts()
+        for change in plan(reading, stored.fingerprints, config.embedding.template):
+            tally.add(change)
+            if change.kind in (Kind.ADDED, Kind.TEXT_CHANGED):
+                texts.add(change.entry, config.embedding.template)
+    gone, refused = _gone(config, request, stored, tally)
+    to_embed = len(texts.digests) - stored.vectors_of(list(texts.digests))
+    return Preview(
+        mapping=tuple(describe(field_map, first)),
+        read=reading.read,
+        added=tally.counts[Kind.ADDED],
+        text_changed=tally.counts[Kind.TEXT_CHANGED],
+        metadata_changed=tally.counts[Kind.METADATA_CHANGED],
+        unchanged=tally.counts[Kind.UNCHANGED],
+        deleted=len(gone),
+        refused=refusals.count,
+        examples=_examples(tally, stored.named(gone)),
+        refusals=tuple(refusals.shown),
+        to_embed=to_embed,
+        estimated_seconds=_seconds(config.embedding, stored.model, texts.sample, to_embed),
+        deletions_refused=refused,
+    )
+
+
+class _Stored:
+    """What the catalog holds, if there is one; opened for reading only."""
+
+    def __init__(self, config: Config) -> None:
+        self._cache = config.store.path / "vectors.sqlite3"
+        self._generation = Generations(config.store.path).current()
+        self.fingerprints: Mapping[str, Fingerprints] = {}
+        self.model: ModelIdentity | None = None
+        if self._generation is not None:
+            self.model = self._generation.info().model
+            with closing(Records.open(self._generation.records)) as records:
+                self.fingerprints = records.fingerprints()
+
+    def vectors_of(self, digests: Sequence[bytes]) -> int:
+        """How many of these texts were embedded before."""
+        if self.model is None or not self._cache.exists():
+            return 0
+        with closing(VectorCache(self._cache, reading=True)) as cache:
+            return len(cache.known(self.model, digests))
+
+    def named(self, ids: Sequence[str]) -> list[str]:
+        """Some of the films with these ids."""
+        if self._generation is None or not ids:
+            return []
+        with closing(Records.open(self._generation.records)) as records:
+            return [named(movie) for movie in records.get(ids[:EXAMPLES]).values()]
+
+
+class _Texts:
+    """The distinct texts of new and changed films: digests of all, some in full."""
+
+    def __init__(self) -> None:
+        self.digests: set[bytes] = set()
+        self.sample: list[str] = []
+
+    def add(self, entry: Entry, template: str) -> None:
+        self.digests.add(entry.fingerprints.text)
+        if len(self.sample) < _SAMPLE:
+            self.sample.append(model_text(entry.movie, template))
+
+
+def _gone(config: Config, request: Request, stored: _Stored, tally: Tally) -> tuple[list[str], str | None]:
+    """The ids that a run would delete, and why it would refuse to."""
+    options = sync_options(config, request)
+    if not options.prune:
+        return [], None
+    try:
+        return sorted(deletions(stored.fingerprints.keys(), tally.seen, options)), None
+    except DeletionsRefused as refusal:
+        return sorted(stored.fingerprints.keys() - tally.seen), str(refusal)
+
+
+def _examples(tally: Tally, gone: list[str]) -> dict[str, list[str]]:
+    found = {kind.value: names for kind, names in tally.examples.items()}
+    return found | {Kind.DELETED.value: gone} if gone else found
+
+
+def _seconds(settings: EmbeddingConfig, model: ModelIdentity | None, sample: list[str], texts: int) -> float | None:
+    """How long embedding would take, by a sample; None where the model is not on this disk."""
+    if not texts:
+        return 0.0
+    try:
+        embedder = at_hand(settings, model)
+    except ModelUnavailable:
+        return None
+    embedder.embed_documents(sample[:1])  # reads the weights
+    started = perf_counter()
+    embedder.embed_documents(sample)
+    return round(texts * (perf_counter() - started) / len(sample), 1)
