@@ -15,6 +15,7 @@ from catalog.identity import ModelIdentity
 from catalog.movie import Fingerprints, Movie, fingerprints
 from catalog.store.catalog import CatalogWriter, Difference, Draft
 from catalog.store.records import Entry
+from ingest.familiar import Familiar
 
 EXAMPLES = 3
 """Films named for each kind of change."""
@@ -36,14 +37,20 @@ class Change:
     """One film of the file beside what is stored of it."""
 
     kind: Kind
-    entry: Entry
+    id: str
+    entry: Entry | None = None
+    """What is to be stored; None for a film that stays as it is."""
 
 
-def plan(movies: Iterable[Movie], stored: Mapping[str, Fingerprints], template: str) -> Iterator[Change]:
+def plan(films: Iterable[Movie | Familiar], stored: Mapping[str, Fingerprints], template: str) -> Iterator[Change]:
     """Compare each film, by its id, with what the last run stored. Pure, lazy, in the file's order."""
-    for movie in movies:
-        now = fingerprints(movie, template)
-        yield Change(_kind(now, stored.get(movie.id)), Entry(movie, now))
+    for film in films:
+        if isinstance(film, Familiar):
+            yield Change(Kind.UNCHANGED, film.id)
+            continue
+        now = fingerprints(film, template)
+        kind = _kind(now, stored.get(film.id))
+        yield Change(kind, film.id, None if kind is Kind.UNCHANGED else Entry(film, now))
 
 
 def _kind(now: Fingerprints, before: Fingerprints | None) -> Kind:
@@ -106,17 +113,16 @@ class Tally:
     examples: dict[Kind, list[str]] = field(default_factory=dict)
 
     def add(self, change: Change) -> None:
-        movie = change.entry.movie
         self.counts[change.kind] += 1
-        self.seen.add(movie.id)
+        self.seen.add(change.id)
         if change.kind in (Kind.ADDED, Kind.TEXT_CHANGED):
-            self.embed.add(movie.id)
+            self.embed.add(change.id)
         elif change.kind is Kind.METADATA_CHANGED:
-            self.metadata.add(movie.id)
-        if change.kind is not Kind.UNCHANGED:
+            self.metadata.add(change.id)
+        if change.entry is not None:
             examples = self.examples.setdefault(change.kind, [])
             if len(examples) < EXAMPLES:
-                examples.append(named(movie))
+                examples.append(named(change.entry.movie))
 
 
 def named(movie: Movie) -> str:
@@ -140,7 +146,7 @@ class Outcome:
 
 
 def sync(
-    movies: Iterable[Movie],
+    films: Iterable[Movie | Familiar],
     writer: CatalogWriter,
     embedder: Embedder,
     options: SyncOptions,
@@ -157,9 +163,9 @@ def sync(
     draft = _LazyDraft(writer, embedder.identity, options)
     tally = Tally()
     try:
-        for change in plan(movies, stored, options.template):
+        for change in plan(films, stored, options.template):
             tally.add(change)
-            if change.kind is not Kind.UNCHANGED:
+            if change.entry is not None:
                 draft.put(change.entry)
             show(Progress("reading", len(tally.seen)))
         gone = _gone(stored.keys(), tally, options)

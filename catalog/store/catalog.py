@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from catalog.errors import CatalogDamaged, StoreError
 from catalog.identity import ModelIdentity
-from catalog.movie import Fingerprints, fingerprints, model_text
+from catalog.movie import Fingerprints, Movie, fingerprints, model_text
 from catalog.store.background import Background
 from catalog.store.cache import VectorCache
 from catalog.store.check import verified
 from catalog.store.columns import FilmColumns
+from catalog.store.forward import TAGS, Forward, kept_forward, read_films
 from catalog.store.generations import (
+    LAYOUT,
     Generation,
     GenerationInfo,
     Generations,
@@ -32,7 +34,8 @@ from catalog.store.generations import (
 from catalog.store.matrix import open_matrix, write_matrix
 from catalog.store.records import Entry, Records
 from catalog.store.sqlite import check_file
-from catalog.store.vectors import Neighbour, VectorIndex
+from catalog.store.tags import tag_rows
+from catalog.store.vectors import BATCH, Neighbour, VectorIndex
 from catalog.store.words import WordIndex, build_words
 
 
@@ -170,7 +173,7 @@ class CatalogWriter:
         self.generations = Generations(root)
         self.generations.drop_unfinished()
         self.current = None if from_nothing else self.generations.current()
-        self.info = self.current.info() if self.current else None
+        self.info = self.current.info(older=True) if self.current else None
         self.cache = VectorCache(root / "vectors.sqlite3")
 
     def fingerprints(self) -> dict[str, Fingerprints]:
@@ -184,8 +187,8 @@ class CatalogWriter:
             records.close()
 
     def needs_build(self, model: ModelIdentity, template: str) -> bool:
-        """Whether the published index cannot be patched: another model or template, or it is damaged."""
-        return self.info is not None and not (self._same(model, template) and self._index_intact())
+        """Whether the published index cannot be patched: another model, template or layout, or it is damaged."""
+        return self.info is not None and not (self._same(model, template) and self._index_intact)
 
     def begin(
         self,
@@ -216,17 +219,24 @@ class CatalogWriter:
     def _copied_records(self, generation: Generation, template: str, *, refresh: bool) -> Records:
         if self.current is None:
             return Records.create(generation.records)
-        with disk_errors(generation.records):
-            shutil.copyfile(self.current.records, generation.records)
+        if not refresh:
+            with disk_errors(generation.records):
+                shutil.copyfile(self.current.records, generation.records)
+            return Records.create(generation.records)
         records = Records.create(generation.records)
-        if refresh:
-            for entries in records.entries():
+        with closing(Records.open(self.current.records)) as before:
+            for entries in before.entries():
                 records.put(Entry(entry.movie, fingerprints(entry.movie, template)) for entry in entries)
         return records
 
     def _same(self, model: ModelIdentity, template: str) -> bool:
-        return self.info is not None and (self.info.model, self.info.template) == (model, template)
+        return self.info is not None and (self.info.model, self.info.template, self.info.layout) == (
+            model,
+            template,
+            LAYOUT,
+        )
 
+    @cached_property
     def _index_intact(self) -> bool:
         if self.current is None or self.info is None or index_digests(self.current) != self.info.index_files:
             return False
@@ -257,7 +267,7 @@ def open_writer(root: Path, *, rebuild: bool = False) -> Iterator[CatalogWriter]
 def _readable(root: Path) -> bool:
     try:
         if generation := Generations(root).current():
-            generation.info()
+            generation.info(older=True)
             with closing(Records.open(generation.records)) as records:
                 records.check()
                 records.count()
@@ -325,10 +335,10 @@ class Draft:
 
     def _publish(self, difference: Difference) -> GenerationInfo:
         self.records.close_gaps()
-        self.records.check()
         films = self.records.count()
         self._write_matrix(films)
-        self._write_words()
+        self._write_indexes()
+        self.records.check()
         info = GenerationInfo(
             number=self._generation.number,
             model=self.model,
@@ -383,9 +393,18 @@ class Draft:
                 raise CatalogDamaged(f"{self._writer.cache.path}: {len(missing)} vectors are missing; run ingest again")
             yield np.stack([vectors[digest] for digest in part])
 
-    def _write_words(self) -> None:
+    def _write_indexes(self) -> None:
+        """By what films are found besides their vectors; only films that changed are read for it."""
         Background.of(np.load(self._generation.matrix, mmap_mode="r")).save(self._generation.background)
-        build_words(self._generation.words, (entry.movie for entries in self.records.entries() for entry in entries))
+        forward = read_films(self.records, self._forward_before())
+        forward.save(self._generation.forward)
+        columns = FilmColumns.of(self.records.ids(), self.records.titles(), forward.numbers)
+        self.records.put_index(columns, tag_rows(forward.lists[TAGS]))
+        build_words(self._generation.words, forward.lists)
+
+    def _forward_before(self) -> Forward | None:
+        current, info = self._writer.current, self._writer.info
+        return None if self._fresh or current is None or info is None else kept_forward(current, info.files)
 
     def _patch_index(self, difference: Difference) -> None:
         current, info = self._writer.current, self._writer.info
@@ -408,30 +427,27 @@ class Draft:
         try:
             for entries in self.records.entries(1000):
                 self._tell(start)
-                self._put(index, entries, np.asarray(matrix[start : start + len(entries)]))
-                start += len(entries)
+                movies = [entry.movie for entry in entries]
+                self._put(index, movies, np.asarray(matrix[start : start + len(movies)]))
+                start += len(movies)
             if films == 1:
                 # Chroma's smallest threshold is 2; a single row would be written by the first reader.
-                self._put(index, entries, np.asarray(matrix))
+                self._put(index, movies, np.asarray(matrix))
         finally:
             index.close()
 
     def _patch(self, index: VectorIndex, difference: Difference) -> None:
         index.remove(sorted(difference.gone))
         matrix = np.load(self._generation.matrix, mmap_mode="r")
-        start = 0
-        for entries in self.records.entries(1000):
-            chosen = [row for row, entry in enumerate(entries) if entry.movie.id in difference.embed]
-            if chosen:
-                self._put(index, [entries[row] for row in chosen], matrix[[start + row for row in chosen]])
-            described = [entry.movie for entry in entries if entry.movie.id in difference.metadata]
-            if described:
-                index.put_metadata(described)
-            start += len(entries)
-            self._tell(start)
+        done = 0
+        for numbers in _parts(self.records.numbers_of(difference.embed)):
+            self._put(index, list(self.records.numbered(numbers)), matrix[numbers])
+            self._tell(done := done + len(numbers))
+        for numbers in _parts(self.records.numbers_of(difference.metadata)):
+            index.put_metadata(list(self.records.numbered(numbers)))
+            self._tell(done := done + len(numbers))
 
-    def _put(self, index: VectorIndex, entries: Sequence[Entry], vectors: NDArray[np.float32]) -> None:
-        movies = [entry.movie for entry in entries]
+    def _put(self, index: VectorIndex, movies: Sequence[Movie], vectors: NDArray[np.float32]) -> None:
         index.put(movies, [model_text(movie, self._template) for movie in movies], vectors)
 
     def _about(self) -> dict[str, str | int | bool]:
@@ -445,3 +461,8 @@ class Draft:
             "normalized": self.model.normalized,
             "template": self._template,
         }
+
+
+def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """As many at a time as Chroma takes well."""
+    return (numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH))
