@@ -171,6 +171,7 @@ def sync_options(config: Config, request: Request, fallback_for: str | None = No
         rebuild=request.rebuild,
         rebuild_after=config.sync.rebuild_after,
         fallback_for=fallback_for,
+        check=config.sync.check,
     )
 
 

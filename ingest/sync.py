@@ -5,9 +5,11 @@ cache batch by batch, then index, check, publish. Whatever was acknowledged is f
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
+from pathlib import Path
 
 from catalog.embedding.embedder import Embedder
 from catalog.errors import DeletionsRefused, Stopped
@@ -16,6 +18,7 @@ from catalog.movie import Fingerprints, Movie, fingerprints
 from catalog.store.catalog import CatalogWriter, Difference, Draft
 from catalog.store.records import Entry
 from ingest.familiar import Familiar
+from ingest.gate import run_check
 
 EXAMPLES = 3
 """Films named for each kind of change."""
@@ -91,6 +94,8 @@ class SyncOptions:
     rebuild_after: float = 0.5
     """Build the index afresh once this share of it has been changed in place."""
     fallback_for: str | None = None
+    check: tuple[str, ...] = ()
+    """A program that must agree before a generation is published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +160,7 @@ def sync(
 ) -> Outcome:
     """Make the catalog hold exactly these films; publish only if something changed.
 
-    `stop` is asked after each batch. Raises DeletionsRefused, ModelError, StoreError, Stopped, and
+    `stop` is asked after each batch. Raises DeletionsRefused, CheckFailed, ModelError, StoreError, Stopped, and
     whatever reading the films raises; in each case the generation in force stays what it was.
     """
     show = _until(stop, show)
@@ -175,11 +180,16 @@ def sync(
             return _nothing_published(writer, tally)
         embedded, truncated = embed_missing(draft.open(), embedder, options.batch, show)
         difference = Difference(frozenset(tally.embed), frozenset(tally.metadata), gone)
-        info = draft.open().publish(difference, lambda done: show(Progress("indexing", done)))
+        check = partial(_check, options.check, show) if options.check else None
+        info = draft.open().publish(difference, lambda done: show(Progress("indexing", done)), check)
     except BaseException:
         draft.discard()
         raise
     return Outcome(tally.counts, embedded, truncated, info.number, True, info.films, tally.examples)
+
+
+def _check(command: Sequence[str], show: Callable[[Progress], None], store: Path) -> None:
+    run_check(command, store, lambda: show(Progress("checking", 0)))
 
 
 def _gone(stored: Set[str], tally: Tally, options: SyncOptions) -> frozenset[str]:

@@ -26,6 +26,7 @@ from catalog.store.generations import (
     Generation,
     GenerationInfo,
     Generations,
+    as_catalog,
     collection_name,
     disk_errors,
     index_digests,
@@ -324,16 +325,28 @@ class Draft:
         """Acknowledge vectors: from now on no kill can lose them."""
         self._writer.cache.put(self.model, vectors)
 
-    def publish(self, difference: Difference, tell: Callable[[int], None] = lambda _: None) -> GenerationInfo:
+    def publish(
+        self,
+        difference: Difference,
+        tell: Callable[[int], None] = lambda _: None,
+        check: Callable[[Path], None] | None = None,
+    ) -> GenerationInfo:
         """Build matrix and index, compare them with the truth, and put the generation in force.
 
-        `tell` hears how many films of the index are done, and may raise to stop.
+        `tell` hears how many films of the index are done, and may raise to stop. `check` is given a folder
+        that is laid out as a catalog with the new generation in force, and may raise to refuse it.
         """
         self._tell = tell
         with disk_errors(self._generation.folder):
-            return self._publish(difference)
+            info = self._built_and_verified(difference)
+            self.records.close()
+            if check is not None:
+                with as_catalog(self._generation, info) as root:
+                    check(root)
+            self._writer.generations.publish(self._generation, info)
+        return info
 
-    def _publish(self, difference: Difference) -> GenerationInfo:
+    def _built_and_verified(self, difference: Difference) -> GenerationInfo:
         self.records.close_gaps()
         films = self.records.count()
         self._write_matrix(films)
@@ -350,8 +363,6 @@ class Draft:
         )
         info = self._patched(info, difference) or self._built(info)
         self._tell(films)
-        self.records.close()
-        self._writer.generations.publish(self._generation, info)
         return info
 
     def _patched(self, info: GenerationInfo, difference: Difference) -> GenerationInfo | None:

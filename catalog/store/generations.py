@@ -261,6 +261,28 @@ class Generations:
             shutil.rmtree(generation.folder)
 
 
+@contextmanager
+def as_catalog(generation: Generation, info: GenerationInfo) -> Iterator[Path]:
+    """A folder of links that is laid out as a catalog with this private generation in force.
+
+    It lies inside the generation, so that what a kill leaves of it is thrown away with that.
+    """
+    root = generation.folder / "as_catalog"
+    folder = root / "generations" / generation.folder.name
+    with disk_errors(root):
+        parts = [path.absolute() for path in generation.folder.iterdir()]
+        folder.mkdir(parents=True)
+        for path in parts:
+            (folder / path.name).symlink_to(path)
+        shown = Generation(folder)
+        write_atomically(shown.info_file, json.dumps(asdict(info)))
+        Generations(root).switch(shown)
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
 def index_digests(generation: Generation) -> dict[str, str]:
     """Size and a digest of 64 blocks spread over each index file: cheap enough for every open.
 
