@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Timer
 
 import pytest
 
@@ -95,7 +95,7 @@ def test_a_program_without_a_word_is_told(tmp_path: Path) -> None:
 
 def test_a_check_can_be_stopped(tmp_path: Path) -> None:
     stop = Event()
-    Thread(target=lambda: (time.sleep(0.2), stop.set())).start()
+    Timer(0.2, stop.set).start()
 
     def go_on() -> None:
         if stop.is_set():
