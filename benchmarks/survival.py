@@ -112,7 +112,7 @@ def two_writers(root: Path, films: int, times: int) -> None:
 def cut_files(root: Path, films: int, places: int) -> None:
     """Files that end at random places, and such as are no catalogue, each read in beside the whole one."""
     survivor.write(root, films, 0)
-    rows = [
+    rows: list[dict[str, object]] = [
         {"id": film.id, "title": film.title, "plot": film.plot, "year": film.year} for film in survivor.films(films, 0)
     ]
     counts: Counter[str] = Counter()
