@@ -223,13 +223,14 @@ def embed_missing(
 ) -> tuple[int, int]:
     """Embed every text of the draft that no vector is known for; returns how many, and how many were cut."""
     embedded = truncated = 0
-    total = draft.count_without_vector()
-    for texts in draft.texts_without_vector(batch):
+    missing = draft.without_vector()
+    for start in range(0, len(missing), batch):
+        texts = draft.texts(missing[start : start + batch])
         answer = embedder.embed_documents(list(texts.values()))
         draft.remember(dict(zip(texts, answer.vectors, strict=True)))
         embedded += len(texts)
         truncated += answer.truncated
-        show(Progress("embedding", embedded, total))
+        show(Progress("embedding", embedded, len(missing)))
     return embedded, truncated
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from catalog.errors import CatalogDamaged, StoreError
 from catalog.identity import ModelIdentity
-from catalog.movie import Fingerprints, Movie, fingerprints, model_text
+from catalog.movie import Fingerprints, Movie, fingerprints, model_text, text_digest
 from catalog.store.background import Background
 from catalog.store.cache import VectorCache
 from catalog.store.check import verified
@@ -301,25 +301,17 @@ class Draft:
         self._rebuild_after = rebuild_after
         self._tell: Callable[[int], None] = lambda _: None
 
-    def count_without_vector(self) -> int:
-        """How many distinct texts still have to be embedded."""
-        digests = list(set(self.records.digests()))
-        return len(digests) - len(self._writer.cache.known(self.model, digests))
+    def without_vector(self) -> list[int]:
+        """The numbers of the first films of those distinct texts that still have to be embedded, in order."""
+        digests, numbers = self.records.digests(), self.records.numbers()
+        first = dict(zip(reversed(digests), reversed(numbers), strict=True))
+        known = self._writer.cache.known(self.model, list(first))
+        return sorted(number for digest, number in first.items() if digest not in known)
 
-    def texts_without_vector(self, batch: int) -> Iterator[dict[bytes, str]]:
-        """The distinct texts that no vector is known for, by digest, in batches."""
-        waiting: dict[bytes, str] = {}
-        for entries in self.records.entries():
-            known = self._writer.cache.known(self.model, [entry.fingerprints.text for entry in entries])
-            for entry in entries:
-                if entry.fingerprints.text not in known:
-                    waiting[entry.fingerprints.text] = model_text(entry.movie, self._template)
-            while len(waiting) >= batch:
-                part = dict(list(waiting.items())[:batch])
-                yield part
-                waiting = {digest: text for digest, text in waiting.items() if digest not in part}
-        if waiting:
-            yield waiting
+    def texts(self, numbers: Sequence[int]) -> dict[bytes, str]:
+        """What the model reads of the films with these numbers, by digest."""
+        texts = (model_text(movie, self._template) for movie in self.records.numbered(numbers))
+        return {text_digest(text): text for text in texts}
 
     def remember(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
         """Acknowledge vectors: from now on no kill can lose them."""

@@ -94,6 +94,10 @@ class Records:
         """The digest of every film's text, in order of arrival."""
         return [row[0] for row in self._rows("SELECT text_digest FROM movies ORDER BY number")]
 
+    def numbers(self) -> list[int]:
+        """The number of every film, in order of arrival: with gaps, until they are closed."""
+        return [row[0] for row in self._rows("SELECT number FROM movies ORDER BY number")]
+
     def metadata_digests(self) -> list[bytes]:
         """The digest of everything kept about each film, in order of arrival."""
         return [row[0] for row in self._rows("SELECT metadata_digest FROM movies ORDER BY number")]
@@ -239,8 +243,7 @@ class Records:
 
     def close_gaps(self) -> None:
         """Number the films 0, 1, 2 ... again, so that a film's number is the row of its vector."""
-        numbers = [row[0] for row in self._rows("SELECT number FROM movies ORDER BY number")]
-        moved = [(row, number) for row, number in enumerate(numbers) if row != number]
+        moved = [(row, number) for row, number in enumerate(self.numbers()) if row != number]
         with translated(self.path), self._connection:
             self._connection.executemany("UPDATE movies SET number = ? WHERE number = ?", moved)
 
