@@ -57,7 +57,7 @@ def copy_database(source: Path, target: Path) -> None:
     try:
         writing = connect(target)
         try:
-            with translated(source):
+            with translated(source), _full(target):
                 reading.backup(writing)
                 # Readable from read-only media: a file in WAL mode is not.
                 writing.execute("PRAGMA journal_mode = DELETE")
@@ -65,6 +65,17 @@ def copy_database(source: Path, target: Path) -> None:
             writing.close()
     finally:
         reading.close()
+
+
+@contextmanager
+def _full(target: Path) -> Iterator[None]:
+    """What is full is where the copy goes."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise StoreError(f"{target}: {error}; check the free space") from error
+        raise
 
 
 @contextmanager
