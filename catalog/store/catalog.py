@@ -32,7 +32,7 @@ from catalog.store.generations import (
 from catalog.store.matrix import open_matrix, write_matrix
 from catalog.store.records import Entry, Records
 from catalog.store.sqlite import check_file
-from catalog.store.vectors import Neighbour, VectorIndex
+from catalog.store.vectors import BATCH, Neighbour, VectorIndex
 from catalog.store.words import WordIndex, build_words
 
 
@@ -406,7 +406,7 @@ class Draft:
         matrix = np.load(self._generation.matrix, mmap_mode="r")
         start = 0
         try:
-            for entries in self.records.entries(1000):
+            for entries in self.records.entries(BATCH):
                 self._tell(start)
                 self._put(index, entries, np.asarray(matrix[start : start + len(entries)]))
                 start += len(entries)
@@ -420,7 +420,7 @@ class Draft:
         index.remove(sorted(difference.gone))
         matrix = np.load(self._generation.matrix, mmap_mode="r")
         start = 0
-        for entries in self.records.entries(1000):
+        for entries in self.records.entries(BATCH):
             chosen = [row for row, entry in enumerate(entries) if entry.movie.id in difference.embed]
             if chosen:
                 self._put(index, [entries[row] for row in chosen], matrix[[start + row for row in chosen]])
