@@ -103,6 +103,8 @@ class SyncConfig:
     rebuild_after: float = _setting(0.5, minimum=0, maximum=1)
     keep_generations: int = _setting(2, minimum=1, maximum=1000)
     grace: float = _setting(300.0, minimum=0)
+    check: tuple[str, ...] = ()
+    """A program and its arguments."""
 
 
 def _check_timezone(name: str) -> None:

@@ -217,7 +217,7 @@ def verify(config: Path | None, sample: int | None, repair: bool, as_json: bool)
 
 def _embed_missing(config: Config, draft: "Draft") -> int:
     """Embed what no vector is known for; the model is loaded only if there is something."""
-    if not draft.count_without_vector():
+    if not draft.without_vector():
         return 0
 
     from catalog.embedding.choose import choose_for_existing

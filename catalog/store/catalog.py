@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 
 from catalog.errors import CatalogDamaged, StoreError
 from catalog.identity import ModelIdentity
-from catalog.movie import Fingerprints, fingerprints, model_text
+from catalog.movie import Fingerprints, Movie, fingerprints, model_text, text_digest
 from catalog.store.background import Background
 from catalog.store.cache import VectorCache
 from catalog.store.check import verified
 from catalog.store.columns import FilmColumns
+from catalog.store.forward import TAGS, Forward, kept_forward, read_films
 from catalog.store.generations import (
+    LAYOUT,
     Generation,
     GenerationInfo,
     Generations,
+    as_catalog,
     collection_name,
     disk_errors,
     index_digests,
@@ -32,6 +35,7 @@ from catalog.store.generations import (
 from catalog.store.matrix import open_matrix, write_matrix
 from catalog.store.records import Entry, Records
 from catalog.store.sqlite import check_file
+from catalog.store.tags import tag_rows
 from catalog.store.vectors import BATCH, Neighbour, VectorIndex
 from catalog.store.words import WordIndex, build_words
 
@@ -170,7 +174,7 @@ class CatalogWriter:
         self.generations = Generations(root)
         self.generations.drop_unfinished()
         self.current = None if from_nothing else self.generations.current()
-        self.info = self.current.info() if self.current else None
+        self.info = self.current.info(older=True) if self.current else None
         self.cache = VectorCache(root / "vectors.sqlite3")
 
     def fingerprints(self) -> dict[str, Fingerprints]:
@@ -184,8 +188,8 @@ class CatalogWriter:
             records.close()
 
     def needs_build(self, model: ModelIdentity, template: str) -> bool:
-        """Whether the published index cannot be patched: another model or template, or it is damaged."""
-        return self.info is not None and not (self._same(model, template) and self._index_intact())
+        """Whether the published index cannot be patched: another model, template or layout, or it is damaged."""
+        return self.info is not None and not (self._same(model, template) and self._index_intact)
 
     def begin(
         self,
@@ -199,8 +203,8 @@ class CatalogWriter:
         """A private generation that starts as the current one is.
 
         Its index is built anew, from our own vectors, if `fresh`, if the published one cannot be
-        patched, or once the share `rebuild_after` of it was changed in place: deleted rows never
-        leave an HNSW index, and overwritten ones slow it down.
+        patched, or once the share `rebuild_after` of it was changed in place: rows that were deleted
+        or replaced never leave an HNSW index.
         """
         if self.current is not None:
             check_file(self.current.records)
@@ -216,17 +220,24 @@ class CatalogWriter:
     def _copied_records(self, generation: Generation, template: str, *, refresh: bool) -> Records:
         if self.current is None:
             return Records.create(generation.records)
-        with disk_errors(generation.records):
-            shutil.copyfile(self.current.records, generation.records)
+        if not refresh:
+            with disk_errors(generation.records):
+                shutil.copyfile(self.current.records, generation.records)
+            return Records.create(generation.records)
         records = Records.create(generation.records)
-        if refresh:
-            for entries in records.entries():
+        with closing(Records.open(self.current.records)) as before:
+            for entries in before.entries():
                 records.put(Entry(entry.movie, fingerprints(entry.movie, template)) for entry in entries)
         return records
 
     def _same(self, model: ModelIdentity, template: str) -> bool:
-        return self.info is not None and (self.info.model, self.info.template) == (model, template)
+        return self.info is not None and (self.info.model, self.info.template, self.info.layout) == (
+            model,
+            template,
+            LAYOUT,
+        )
 
+    @cached_property
     def _index_intact(self) -> bool:
         if self.current is None or self.info is None or index_digests(self.current) != self.info.index_files:
             return False
@@ -257,7 +268,7 @@ def open_writer(root: Path, *, rebuild: bool = False) -> Iterator[CatalogWriter]
 def _readable(root: Path) -> bool:
     try:
         if generation := Generations(root).current():
-            generation.info()
+            generation.info(older=True)
             with closing(Records.open(generation.records)) as records:
                 records.check()
                 records.count()
@@ -290,45 +301,49 @@ class Draft:
         self._rebuild_after = rebuild_after
         self._tell: Callable[[int], None] = lambda _: None
 
-    def count_without_vector(self) -> int:
-        """How many distinct texts still have to be embedded."""
-        digests = list(set(self.records.digests()))
-        return len(digests) - len(self._writer.cache.known(self.model, digests))
+    def without_vector(self) -> list[int]:
+        """The numbers of the first films of those distinct texts that still have to be embedded, in order."""
+        digests, numbers = self.records.digests(), self.records.numbers()
+        first = dict(zip(reversed(digests), reversed(numbers), strict=True))
+        known = self._writer.cache.known(self.model, list(first))
+        return sorted(number for digest, number in first.items() if digest not in known)
 
-    def texts_without_vector(self, batch: int) -> Iterator[dict[bytes, str]]:
-        """The distinct texts that no vector is known for, by digest, in batches."""
-        waiting: dict[bytes, str] = {}
-        for entries in self.records.entries():
-            known = self._writer.cache.known(self.model, [entry.fingerprints.text for entry in entries])
-            for entry in entries:
-                if entry.fingerprints.text not in known:
-                    waiting[entry.fingerprints.text] = model_text(entry.movie, self._template)
-            while len(waiting) >= batch:
-                part = dict(list(waiting.items())[:batch])
-                yield part
-                waiting = {digest: text for digest, text in waiting.items() if digest not in part}
-        if waiting:
-            yield waiting
+    def texts(self, numbers: Sequence[int]) -> dict[bytes, str]:
+        """What the model reads of the films with these numbers, by digest."""
+        texts = (model_text(movie, self._template) for movie in self.records.numbered(numbers))
+        return {text_digest(text): text for text in texts}
 
     def remember(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
         """Acknowledge vectors: from now on no kill can lose them."""
         self._writer.cache.put(self.model, vectors)
 
-    def publish(self, difference: Difference, tell: Callable[[int], None] = lambda _: None) -> GenerationInfo:
+    def publish(
+        self,
+        difference: Difference,
+        tell: Callable[[int], None] = lambda _: None,
+        check: Callable[[Path], None] | None = None,
+    ) -> GenerationInfo:
         """Build matrix and index, compare them with the truth, and put the generation in force.
 
-        `tell` hears how many films of the index are done, and may raise to stop.
+        `tell` hears how many films of the index are done, and may raise to stop. `check` is given a folder
+        that is laid out as a catalog with the new generation in force, and may raise to refuse it.
         """
         self._tell = tell
         with disk_errors(self._generation.folder):
-            return self._publish(difference)
+            info = self._built_and_verified(difference)
+            self.records.close()
+            if check is not None:
+                with as_catalog(self._generation, info) as root:
+                    check(root)
+            self._writer.generations.publish(self._generation, info)
+        return info
 
-    def _publish(self, difference: Difference) -> GenerationInfo:
+    def _built_and_verified(self, difference: Difference) -> GenerationInfo:
         self.records.close_gaps()
-        self.records.check()
         films = self.records.count()
         self._write_matrix(films)
-        self._write_words()
+        self._write_indexes()
+        self.records.check()
         info = GenerationInfo(
             number=self._generation.number,
             model=self.model,
@@ -340,8 +355,6 @@ class Draft:
         )
         info = self._patched(info, difference) or self._built(info)
         self._tell(films)
-        self.records.close()
-        self._writer.generations.publish(self._generation, info)
         return info
 
     def _patched(self, info: GenerationInfo, difference: Difference) -> GenerationInfo | None:
@@ -383,9 +396,18 @@ class Draft:
                 raise CatalogDamaged(f"{self._writer.cache.path}: {len(missing)} vectors are missing; run ingest again")
             yield np.stack([vectors[digest] for digest in part])
 
-    def _write_words(self) -> None:
+    def _write_indexes(self) -> None:
+        """By what films are found besides their vectors; only films that changed are read for it."""
         Background.of(np.load(self._generation.matrix, mmap_mode="r")).save(self._generation.background)
-        build_words(self._generation.words, (entry.movie for entries in self.records.entries() for entry in entries))
+        forward = read_films(self.records, self._forward_before())
+        forward.save(self._generation.forward)
+        columns = FilmColumns.of(self.records.ids(), self.records.titles(), forward.numbers)
+        self.records.put_index(columns, tag_rows(forward.lists[TAGS]))
+        build_words(self._generation.words, forward.lists)
+
+    def _forward_before(self) -> Forward | None:
+        current, info = self._writer.current, self._writer.info
+        return None if self._fresh or current is None or info is None else kept_forward(current, info.files)
 
     def _patch_index(self, difference: Difference) -> None:
         current, info = self._writer.current, self._writer.info
@@ -408,30 +430,28 @@ class Draft:
         try:
             for entries in self.records.entries(BATCH):
                 self._tell(start)
-                self._put(index, entries, np.asarray(matrix[start : start + len(entries)]))
-                start += len(entries)
+                movies = [entry.movie for entry in entries]
+                self._put(index, movies, np.asarray(matrix[start : start + len(movies)]))
+                start += len(movies)
             if films == 1:
                 # Chroma's smallest threshold is 2; a single row would be written by the first reader.
-                self._put(index, entries, np.asarray(matrix))
+                self._put(index, movies, np.asarray(matrix))
         finally:
             index.close()
 
     def _patch(self, index: VectorIndex, difference: Difference) -> None:
-        index.remove(sorted(difference.gone))
+        # Chroma takes six times as long to overwrite a vector as to forget it and take in another one.
+        index.remove(sorted(difference.gone | difference.embed))
         matrix = np.load(self._generation.matrix, mmap_mode="r")
-        start = 0
-        for entries in self.records.entries(BATCH):
-            chosen = [row for row, entry in enumerate(entries) if entry.movie.id in difference.embed]
-            if chosen:
-                self._put(index, [entries[row] for row in chosen], matrix[[start + row for row in chosen]])
-            described = [entry.movie for entry in entries if entry.movie.id in difference.metadata]
-            if described:
-                index.put_metadata(described)
-            start += len(entries)
-            self._tell(start)
+        done = 0
+        for numbers in _parts(self.records.numbers_of(difference.embed)):
+            self._put(index, list(self.records.numbered(numbers)), matrix[numbers])
+            self._tell(done := done + len(numbers))
+        for numbers in _parts(self.records.numbers_of(difference.metadata)):
+            index.put_metadata(list(self.records.numbered(numbers)))
+            self._tell(done := done + len(numbers))
 
-    def _put(self, index: VectorIndex, entries: Sequence[Entry], vectors: NDArray[np.float32]) -> None:
-        movies = [entry.movie for entry in entries]
+    def _put(self, index: VectorIndex, movies: Sequence[Movie], vectors: NDArray[np.float32]) -> None:
         index.put(movies, [model_text(movie, self._template) for movie in movies], vectors)
 
     def _about(self) -> dict[str, str | int | bool]:
@@ -445,3 +465,8 @@ class Draft:
             "normalized": self.model.normalized,
             "template": self._template,
         }
+
+
+def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """As many at a time as Chroma takes well."""
+    return (numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH))
