@@ -11,6 +11,8 @@ from time import monotonic
 from catalog.config import Config
 from catalog.embedding.choose import Choice, choose_for_existing, choose_for_new, note_of_fallback
 from catalog.store.catalog import CatalogWriter, open_writer
+from catalog.store.chroma_server import configured_server
+from catalog.store.generations import Generations
 from catalog.store.history import History, RunOutcome
 from catalog.store.known import Known, cached_vectors
 from catalog.store.records import Records
@@ -18,7 +20,7 @@ from ingest.fetch import Unchanged, Validators, fetch, fetch_if_changed
 from ingest.mapping import detect
 from ingest.refused import Reading, Refusals
 from ingest.report import Report
-from ingest.seen import Seen, content_digest, in_force, recall, remember, source_name, state_of
+from ingest.seen import Seen, content_digest, recall, remember, source_name, state_of
 from ingest.source import STDIN, is_url, open_rows
 from ingest.sync import Kind, Outcome, Progress, SyncOptions, sync
 
@@ -86,7 +88,8 @@ def _run(
         assert arrived is not None  # noqa: S101
         source = stack.enter_context(open_rows(arrived.location, format=request.format, name=arrived.name))
         first = source.peek()
-        writer = stack.enter_context(open_writer(config.store.path, rebuild=request.rebuild))
+        server = configured_server(config.store)
+        writer = stack.enter_context(open_writer(config.store.path, server, rebuild=request.rebuild))
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
         choice = _choose(config, writer, request, notify)
         if choice.note:
@@ -162,8 +165,7 @@ def sync_options(config: Config, request: Request, fallback_for: str | None = No
 
 def _as_before(config: Config, before: Seen, notify: Callable[[str], None]) -> Report:
     """The report of a run whose source gives what it gave before: every film is what it was."""
-    info = in_force(config.store.path)
-    assert info is not None  # noqa: S101 - `before` was recalled for this generation
+    info = Generations(config.store.path).in_force().info()
     note = None
     if info.fallback_for is not None:
         note = note_of_fallback(config.embedding)

@@ -9,7 +9,9 @@ from typing import Self
 
 from catalog.config import Config, ScheduleConfig, SearchConfig, ServerConfig, StoreConfig
 from catalog.errors import UsageError
-from catalog.store.generations import GenerationInfo, Generations, file_digests, index_digests
+from catalog.store.check import is_intact
+from catalog.store.chroma_server import ChromaServer, configured_server
+from catalog.store.generations import GenerationInfo, Generations, file_digests
 from catalog.store.history import History
 from ingest.fetch import Validators, shown
 from ingest.source import STDIN, is_url, local_paths, opened
@@ -76,7 +78,7 @@ def state_of(config: Config, kind: str | None) -> str | None:
     The generation in force, the settings but for those that change no film, the format asked for, and
     the version of this program, which may read a column that the one before did not.
     """
-    info = in_force(config.store.path)
+    info = in_force(config.store.path, configured_server(config.store))
     if info is None:
         return None
     settings = replace(
@@ -85,13 +87,13 @@ def state_of(config: Config, kind: str | None) -> str | None:
     return blake2b(repr((info.number, settings, kind, _version())).encode(), digest_size=16).hexdigest()
 
 
-def in_force(root: Path) -> GenerationInfo | None:
-    """The generation in force, if all its files are those that were published."""
+def in_force(root: Path, server: ChromaServer | None) -> GenerationInfo | None:
+    """The generation in force, if all its files are those that were published, and its index is where it shall be."""
     generation = Generations(root).current()
     if generation is None:
         return None
     info = generation.info()
-    whole = index_digests(generation) == info.index_files and file_digests(generation) == info.files
+    whole = file_digests(generation) == info.files and is_intact(generation, info, server)
     return info if whole else None
 
 
