@@ -129,6 +129,8 @@ class Proxy:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    """One packet an answer: two of them wait 40 ms for each other."""
     proxy: Proxy
 
     def _pass_on(self) -> None:
