@@ -73,6 +73,10 @@ class CatalogLocked(StoreError):
     """Another process is writing."""
 
 
+class ChromaUnreachable(StoreError):
+    """The Chroma server that holds the vector index does not answer, or is no such server."""
+
+
 class ModelError(PlotseekError):
     """The embedding model cannot be used."""
 
