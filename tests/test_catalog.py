@@ -240,6 +240,7 @@ def test_a_catalog_of_a_newer_layout_is_refused_by_name(tmp_path: Path) -> None:
             attempt(tmp_path)
 
 
+@in_folder
 def test_a_catalog_of_an_older_layout_is_moved_over_without_embedding(tmp_path: Path) -> None:
     run(tmp_path, FILMS)
     make_older(tmp_path / "generations" / "0001")
