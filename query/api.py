@@ -115,6 +115,30 @@ class Answer(BaseModel):
     notes: list[str]
 
 
+class FacetValue(BaseModel):
+    """A value, and how many of the films that fit have it."""
+
+    value: str = Field(examples=["Horror"])
+    count: int = Field(examples=[23])
+    filter: str = Field(description="The condition that keeps exactly these films", examples=['genre:"Horror"'])
+
+
+class Facet(BaseModel):
+    """A field and its most frequent values; of years and ratings the highest."""
+
+    field: str = Field(examples=["genre"])
+    values: list[FacetValue]
+    total: int = Field(description="How many values there are, shown or not", examples=[18])
+
+
+class Facets(BaseModel):
+    """What the films that fit have in common."""
+
+    facets: list[Facet]
+    total: int = Field(description="Films that fit", examples=[23])
+    generation: int
+
+
 class Suggestion(BaseModel):
     """A title that begins with what was typed."""
 

@@ -180,6 +180,9 @@ def _films() -> APIRouter:
     routes.add_api_route("/recommend", recommend, methods=["POST"], responses=found, **answer)
     routes.add_api_route("/movies/{name:path}/similar", similar, methods=["GET"], responses=found, **answer)
     routes.add_api_route("/movies/{name:path}", movie, methods=["GET"], responses=film, **answer)
+    counts: dict[int | str, dict[str, Any]] = {200: {"model": api.Facets}, **problems(404, 409)}
+    routes.add_api_route("/facets", facets, methods=["GET"], responses=counts, **answer)
+    routes.add_api_route("/facets", facets_long, methods=["POST"], responses=counts, **answer)
     routes.add_api_route("/suggest", suggest, methods=["GET"], responses=titles, **answer)
     return routes
 
@@ -221,6 +224,29 @@ async def similar(
 ) -> Response:
     """Films like this one."""
     return _sent(await within(request, service.similar(name, asked, ticket, etag)), etag)
+
+
+Examples = Annotated[list[api.Name] | None, Query(max_length=api.MOST_EXAMPLES, description="Ids, titles or words")]
+
+
+async def facets(
+    request: Request,
+    service: Serving,
+    ticket: Timed,
+    asked: Asked,
+    etag: Known = None,
+    q: Words = "",
+    like: Examples = None,
+    dislike: Examples = None,
+) -> Response:
+    """How many of all films that fit have which genre, decade ...; of all films if nothing is looked for."""
+    question = replace(asked, text=q, likes=tuple(like or ()), dislikes=tuple(dislike or ()))
+    return _sent(await within(request, service.facets(question, ticket, etag)), etag)
+
+
+async def facets_long(request: Request, service: Serving, ticket: Timed, body: api.SearchBody) -> Response:
+    """The same for a long question."""
+    return _sent(await within(request, service.facets(body.question(), ticket)))
 
 
 async def suggest(

@@ -15,11 +15,11 @@ from typing import Any
 from catalog.config import Config
 from catalog.errors import UsageError
 from catalog.store.history import History
-from query.answer import answer_to_dict
+from query.answer import answer_to_dict, facets_to_dict
 from query.follow import Follower, Ready
 from query.ingest_child import IngestRunner
 from query.instruments import Instruments
-from query.local import TRIAL, answered, prepared, warm_for_many
+from query.local import TRIAL, answered, counted, prepared, warm_for_many
 from query.naming import movie_named
 from query.problems import problem_of
 from query.question import Question
@@ -98,6 +98,16 @@ class Service:
             return [self._answered(ready, question.settled(self.config.search), ticket) for question in questions]
 
         return await self._computed("many", work, ticket)
+
+    async def facets(self, question: Question, ticket: Ticket, etag: str | None = None) -> Answer | None:
+        """How many of the films that fit have which value."""
+        self._check(question)
+        settled = question.settled(self.config.search).for_facets()
+
+        def work(ready: Ready) -> dict[str, Any]:
+            return facets_to_dict(counted(ready, settled, self.config, ticket))
+
+        return await self.answer("facets", settled.to_dict(), work, ticket, etag)
 
     async def movie(self, name: str, ticket: Ticket, etag: str | None = None) -> Answer | None:
         """One film by its id."""
