@@ -67,6 +67,12 @@ class CatalogLocked(StoreError):
     """Another process is writing."""
 
 
+class MapMissing(StoreError):
+    """The catalog has no map yet."""
+
+    http_status = 404
+
+
 class ModelError(PlotseekError):
     """The embedding model cannot be used."""
 

@@ -105,7 +105,9 @@ def _check(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> No
 
 def _scored(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Scored:
     if not request.text.strip() and not request.likes:
-        return Scored(snapshot.columns.votes, np.zeros_like(snapshot.columns.votes), np.ones_like(snapshot.columns.votes))
+        return Scored(
+            snapshot.columns.votes, np.zeros_like(snapshot.columns.votes), np.ones_like(snapshot.columns.votes)
+        )
     if request.plain:
         vector = _plain_vector(request, snapshot, embedder)
         cosines = snapshot.cosines(vector)

@@ -2,7 +2,7 @@
 
     LOCK                 one writer, by the operating system
     vectors.sqlite3      every vector ever computed, writer only
-    generations/0007/    generation.json  records.sqlite3  words.sqlite3  vectors.npy  background.npz  chroma/
+    generations/0007/    generation.json  records.sqlite3  words.sqlite3  vectors.npy  background.npz  map.npz  chroma/
     CURRENT              the name of the generation in force
 
 A generation is changed only while it is private. `generation.json` is its last file; a folder
@@ -100,6 +100,10 @@ class Generation:
     @property
     def background(self) -> Path:
         return self.folder / "background.npz"
+
+    @property
+    def map(self) -> Path:
+        return self.folder / "map.npz"
 
     @property
     def chroma(self) -> Path:

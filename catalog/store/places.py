@@ -76,4 +76,6 @@ def _fitted(places: Floats) -> UInts:
         return np.zeros((0, 2), dtype=np.uint16)
     low, high = places.min(axis=0), places.max(axis=0)
     size = max(float((high - low).max()), 1e-12)
-    return np.asarray((places - (low + high) / 2) / size * _LAST + _LAST / 2, dtype=np.float32).round().astype(np.uint16)
+    return (
+        np.asarray((places - (low + high) / 2) / size * _LAST + _LAST / 2, dtype=np.float32).round().astype(np.uint16)
+    )
