@@ -60,10 +60,10 @@ def test_the_same_vectors_give_the_same_map() -> None:
 
 @pytest.mark.slow
 def test_what_is_no_landmark_lies_beside_its_like() -> None:
-    vectors, kinds = groups(4600)
+    vectors, kinds = groups(3400)
     places = Places.of(vectors)
-    landmarks = np.linspace(0, 4599, 4000).astype(np.int64)
-    others = np.setdiff1d(np.arange(4600), landmarks)
+    landmarks = np.linspace(0, 3399, 3000).astype(np.int64)
+    others = np.setdiff1d(np.arange(3400), landmarks)
     points = places.places.astype(np.float64)
     far = np.linalg.norm(points[others][:, None] - points[landmarks][None], axis=2)
     assert float((kinds[landmarks][far.argmin(axis=1)] == kinds[others]).mean()) > 0.98

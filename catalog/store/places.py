@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ class Places:
     @classmethod
     def of(cls, vectors: Floats) -> Self:
         """Draw the map of all vectors, shape (films, d): 20 s of one core for 65,451 films."""
-        return cls(_fitted(drawn(vectors)), 0)
+        return cls(_fitted(drawn(vectors)) if len(vectors) else np.zeros((0, 2), dtype=np.uint16), 0)
 
     def followed(self, before: Sequence[bytes], digests: Sequence[bytes], vectors: Floats) -> Self | None:
         """The map of the next generation: films whose text was here stay, others are put among their neighbours.
@@ -64,16 +65,15 @@ class Places:
     def load(cls, path: Path) -> Self:
         """Raises CatalogDamaged."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            # Opened here: numpy leaves a file open that it cannot read.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return cls(stored["places"], int(stored["added"]))
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise CatalogDamaged(f"{path}: is damaged ({error}); run 'ingest verify --repair'") from error
 
 
 def _fitted(places: Floats) -> UInts:
     """Any places, shape (films, 2), as large as they can be, in the middle, in the range of 16 bits."""
-    if not len(places):
-        return np.zeros((0, 2), dtype=np.uint16)
     low, high = places.min(axis=0), places.max(axis=0)
     size = max(float((high - low).max()), 1e-12)
     return (

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-_LANDMARKS = 4000
+_LANDMARKS = 3000
 """Films that t-SNE arranges; its cost grows faster than their number."""
 _FEW = 10
 """So few films have no neighbourhoods to keep."""
@@ -72,7 +72,7 @@ def _arranged(vectors: Floats) -> Floats:
         init=start / spread * 1e-4,
         perplexity=min(_PERPLEXITY, (len(vectors) - 1) / 3),
         learning_rate="auto",
-        max_iter=750,
+        max_iter=500,
         random_state=0,
         n_jobs=1,
     )

@@ -134,12 +134,14 @@ export class Chart {
 
   drawLabel(brush, film, box) {
     const strong = film === this.pointed || this.hits.has(film);
-    brush.globalAlpha = strong ? 0.92 : 0.6;
-    brush.fillStyle = this.ground;
-    brush.fillRect(box.left, box.top, box.width, box.height);
-    brush.globalAlpha = strong ? 1 : 0.75;
+    const title = short(this.films.title[film]);
+    brush.lineJoin = "round";
+    brush.lineWidth = 3.5;
+    brush.strokeStyle = this.ground;
+    brush.strokeText(title, box.left + 4, box.top + 9.5);
+    brush.globalAlpha = strong ? 1 : 0.7;
     brush.fillStyle = this.ink;
-    brush.fillText(short(this.films.title[film]), box.left + 4, box.top + 9.5);
+    brush.fillText(title, box.left + 4, box.top + 9.5);
     brush.globalAlpha = 1;
   }
 

@@ -6,6 +6,7 @@ import { byId, el, fill } from "./dom.js";
 import { ask, now } from "./state.js";
 import { genreName, number, t } from "./words.js";
 
+const ORDER = ["genre", "year", "rating", "language", "country", "keyword", "director", "actor"];
 const FEW = 6;
 const YEARS = /^year(:\d*\.\.\d*|[<>]=\d+)$/;
 const RATED = /^rating>=[\d.]+$/;
@@ -31,7 +32,9 @@ export async function showFacets(state) {
 
 function draw(counted, state) {
   const focused = document.activeElement?.closest("#facets [data-key]")?.dataset.key;
-  const groups = counted.filter((facet) => facet.values.length > 0).map((facet) => group(facet, state));
+  const place = (facet) => ORDER.indexOf(facet.field);
+  const shown = counted.filter((facet) => facet.values.length > 0).sort((one, other) => place(one) - place(other));
+  const groups = shown.map((facet) => group(facet, state));
   fill(byId("facets"), groups, bounds(state), line(state));
   const count = conditions(state.filter).length;
   byId("facets-count").textContent = count ? `(${number(count)})` : "";

@@ -1,7 +1,7 @@
 // The page: when its address changes, whatever depends on what changed is shown anew.
 
 import { keyFrom } from "./api.js";
-import { byId, el, fill } from "./dom.js";
+import { byId, el, fill, icon } from "./dom.js";
 import { showFacets } from "./facets.js";
 import { openFilm } from "./film.js";
 import { askForKey } from "./key.js";
@@ -74,7 +74,7 @@ function showSwitches() {
   byId("language").textContent = t("language");
   byId("language").setAttribute("lang", spoken() === "de" ? "en" : "de");
   byId("language").setAttribute("aria-label", t("language-label"));
-  byId("theme").textContent = t(`theme-${theme}`);
+  fill(byId("theme"), icon("theme"), el("span", {}, t(`theme-${theme}`)));
   byId("theme").setAttribute("aria-label", t("theme-label", { name: t(`theme-${theme}`) }));
 }
 
