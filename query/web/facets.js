@@ -32,6 +32,7 @@ export async function showFacets(state) {
 
 function draw(counted, state) {
   const focused = document.activeElement?.closest("#facets [data-key]")?.dataset.key;
+  const typing = document.activeElement === byId("filter");
   const place = (facet) => ORDER.indexOf(facet.field);
   const shown = counted.filter((facet) => facet.values.length > 0).sort((one, other) => place(one) - place(other));
   const groups = shown.map((facet) => group(facet, state));
@@ -39,6 +40,7 @@ function draw(counted, state) {
   const count = conditions(state.filter).length;
   byId("facets-count").textContent = count ? `(${number(count)})` : "";
   tellProblem();
+  if (typing) pointAtProblem();
   if (focused) byId("facets").querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 
@@ -135,13 +137,19 @@ export function filterProblem(detail) {
   problem = detail.startsWith("filter: ") ? detail.slice("filter: ".length) : "";
   tellProblem();
   if (!problem || !byId("filter")) return Boolean(problem);
-  byId("facets-fold").open = true;
+  pointAtProblem();
+  return true;
+}
+
+/** Mark what is wrong in the line, or go on typing at its end. */
+function pointAtProblem() {
   const input = byId("filter");
+  byId("facets-fold").open = true;
+  input.focus();
+  if (!problem) return input.setSelectionRange(input.value.length, input.value.length);
   const start = Number(/column (\d+)/.exec(problem)?.[1] ?? 1) - 1;
   const end = input.value.indexOf(" ", start);
-  input.focus();
-  input.setSelectionRange(start, end < 0 ? input.value.length : end);
-  return true;
+  return input.setSelectionRange(start, end < 0 ? input.value.length : end);
 }
 
 function tellProblem() {
