@@ -33,7 +33,7 @@ HOSTILE = {
 }
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 SAME_DAY = "a weatherman wakes up to the same morning again and again"
-UNFIT = "/?q=a space ship&filter=title:\"Nanook of the North\""
+UNFIT = '/?q=a space ship&filter=title:"Nanook of the North"'
 
 
 @pytest.fixture(scope="module")
@@ -358,11 +358,12 @@ def test_the_map_tells_what_is_pointed_at_and_opens_it(visitor: Visitor, url: st
         )
         > 2200
     )
-    scale = min(size) * 0.9 / 65_535
-    place = {
-        "x": (drawn["x"][film] - 32_767.5) * scale + size[0] / 2,
-        "y": (drawn["y"][film] - 32_767.5) * scale + size[1] / 2,
-    }
+    low, high = [min(drawn["x"]), min(drawn["y"])], [max(drawn["x"]), max(drawn["y"])]
+    scale = 0.9 * min(size[axis] / (high[axis] - low[axis]) for axis in (0, 1))
+    x, y = (
+        (drawn[name][film] - (low[axis] + high[axis]) / 2) * scale + size[axis] / 2 for axis, name in enumerate("xy")
+    )
+    place = {"x": x, "y": y}
     chart.hover(position=place)
     expect(chart).to_have_attribute("data-pointed", drawn["title"][film])
     chart.click(position=place)
@@ -402,9 +403,10 @@ def test_the_page_in_german(visitor: Visitor) -> None:
     "address", ["/", "/?q=war&all=1", "/?q=war&view=map", "/?q=war&film=107", "/?like=73&like=66&dislike=1&q=sea"]
 )
 def test_a_phone_never_scrolls_sideways(visitor: Visitor, address: str) -> None:
-    page = visitor.open(address, **PHONE)
-    page.wait_for_load_state("networkidle")
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for locale in ("en-US", "de-DE"):
+        page = visitor.open(address, locale=locale, **PHONE)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [390, 390]
 
 
 def test_a_phone_taps_the_map_and_unfolds_the_filters(visitor: Visitor) -> None:

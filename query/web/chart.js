@@ -4,14 +4,14 @@ import { Camera } from "./camera.js";
 
 const REACH = 14;
 const ROUND_FROM = 1.6;
-const MOST_LABELS = 28;
+const MOST_LABELS = 20;
 
 /** `films` holds x and y, `titles` one title a film, the best known first. */
 export class Chart {
   constructor(canvas, films) {
     this.canvas = canvas;
     this.films = films;
-    this.camera = new Camera();
+    this.camera = new Camera(films.x, films.y);
     this.colours = [];
     this.colourOf = new Int16Array(films.x.length);
     this.hits = new Set();
