@@ -60,7 +60,7 @@ def _medians(points: Floats, weights: Floats) -> Floats:
 
 def _arranged(vectors: Floats) -> Floats:
     """Places of landmarks, shape (n, 2): t-SNE (van der Maaten 2014), begun from their principal components."""
-    components = _principal(vectors, _DIMENSIONS)
+    components = principal(vectors, _DIMENSIONS)
     start = components[:, :2]
     if len(vectors) < _FEW:
         return start
@@ -80,7 +80,7 @@ def _arranged(vectors: Floats) -> Floats:
         return np.asarray(tsne.fit_transform(components), dtype=np.float32)
 
 
-def _principal(vectors: Floats, dimensions: int) -> Floats:
+def principal(vectors: Floats, dimensions: int) -> Floats:
     """Seen from the mean film and brought to length 1: the first principal components, shape (n, at least 2)."""
     centred = vectors - vectors.mean(axis=0)
     centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
