@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged, StoreError
+from catalog.errors import CatalogDamaged, MapMissing, StoreError
 from catalog.identity import ModelIdentity
 from catalog.movie import Fingerprints, fingerprints, model_text, text_digest
 from catalog.store.background import Background
@@ -33,6 +33,7 @@ from catalog.store.generations import (
     writer_lock,
 )
 from catalog.store.matrix import open_matrix, write_matrix
+from catalog.store.places import Places
 from catalog.store.records import Entry, Records
 from catalog.store.sqlite import check_file
 from catalog.store.tags import tag_rows
@@ -81,6 +82,13 @@ class Snapshot:
     def background(self) -> Background:
         """What all films have in common."""
         return Background.load(self._generation.background)
+
+    @cached_property
+    def places(self) -> Places:
+        """Where each film lies on the map; raises MapMissing for a generation that an older version published."""
+        if not self._generation.map.exists():
+            raise MapMissing("this catalog has no map yet; the next ingest that changes something draws it")
+        return Places.load(self._generation.map)
 
     @cached_property
     def columns(self) -> FilmColumns:
@@ -345,6 +353,7 @@ class Draft:
         films = self.records.count()
         self._write_matrix(films)
         self._write_indexes()
+        self._write_map()
         self.records.check()
         info = GenerationInfo(
             number=self._generation.number,
@@ -408,6 +417,18 @@ class Draft:
         columns = FilmColumns.of(self.records.ids(), self.records.titles(), forward.numbers)
         self.records.put_index(columns, tag_rows(forward.lists[TAGS]))
         build_words(self._generation.words, forward.lists)
+
+    def _write_map(self) -> None:
+        vectors = np.load(self._generation.matrix, mmap_mode="r")
+        (self._followed_map(vectors) or Places.of(vectors)).save(self._generation.map)
+
+    def _followed_map(self, vectors: NDArray[np.float32]) -> Places | None:
+        """The current map with what is new in it; None if it has to be drawn."""
+        current = self._writer.current
+        if current is None or self._fresh or not current.map.exists():
+            return None
+        with closing(Records.open(current.records)) as records:
+            return Places.load(current.map).followed(records.digests(), self.records.digests(), vectors)
 
     def _forward_before(self) -> Forward | None:
         current, info = self._writer.current, self._writer.info

@@ -113,6 +113,10 @@ class Generation:
         return self.folder / "background.npz"
 
     @property
+    def map(self) -> Path:
+        return self.folder / "map.npz"
+
+    @property
     def collection(self) -> str:
         """The name of the Chroma collection: `movies-0007`, or what COLLECTION says."""
         try:
