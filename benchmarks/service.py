@@ -116,7 +116,7 @@ def peer(store: Path) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(generation.chroma, Path(folder) / "chroma")
         command = [sys.executable, "-m", "benchmarks.service_peer", f"{folder}/chroma"]
-        with running([*command, generation.info().collection, str(port)], {}) as process:
+        with running([*command, generation.collection, str(port)], {}) as process:
             wait_for(f"http://{HOST}:{port}/search?q=warm")
             yield Server(port, process.pid)
             print(f"peer: {memory(process.pid):.0f} MB of memory at most")

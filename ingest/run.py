@@ -11,6 +11,7 @@ from time import monotonic
 from catalog.config import Config
 from catalog.embedding.choose import Choice, choose_for_existing, choose_for_new, note_of_fallback
 from catalog.store.catalog import CatalogWriter, open_writer
+from catalog.store.chroma_server import configured_server
 from catalog.store.generations import GenerationInfo, Generations
 from catalog.store.history import History, RunOutcome
 from catalog.store.known import Known, cached_vectors
@@ -80,7 +81,8 @@ def _run(
 ) -> Report:
     started = monotonic()
     with ExitStack() as stack:
-        info = whole_in_force(config.store.path) if request.complete and not request.rebuild else None
+        server = configured_server(config.store)
+        info = whole_in_force(config.store.path, server) if request.complete and not request.rebuild else None
         before = recall(request.location, history, state_of(config, request.format, info) if info else None)
         arrived = _arrive(request, before, stack)
         if before is not None and info is not None and arrived is None:
@@ -88,7 +90,7 @@ def _run(
         assert arrived is not None  # noqa: S101
         source = stack.enter_context(open_rows(arrived.location, format=request.format, name=arrived.name))
         first = source.peek()
-        writer = stack.enter_context(open_writer(config.store.path, rebuild=request.rebuild))
+        writer = stack.enter_context(open_writer(config.store.path, server, rebuild=request.rebuild))
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
         choice = _choose(config, writer, request, notify)
         if choice.note:

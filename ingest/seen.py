@@ -8,7 +8,9 @@ from typing import Self
 
 from catalog.config import Config, ScheduleConfig, SearchConfig, ServerConfig, StoreConfig
 from catalog.errors import UsageError
-from catalog.store.generations import LAYOUT, GenerationInfo, Generations, file_digests, index_digests
+from catalog.store.check import is_intact
+from catalog.store.chroma_server import ChromaServer
+from catalog.store.generations import LAYOUT, GenerationInfo, Generations, file_digests
 from catalog.store.history import History
 from ingest.familiar import reading_code
 from ingest.fetch import Validators, shown
@@ -83,13 +85,13 @@ def state_of(config: Config, kind: str | None, info: GenerationInfo) -> str:
     return blake2b(repr((generation, settings, kind, reading_code())).encode(), digest_size=16).hexdigest()
 
 
-def whole_in_force(root: Path) -> GenerationInfo | None:
-    """The generation in force, if all its files are those that were published."""
+def whole_in_force(root: Path, server: ChromaServer | None) -> GenerationInfo | None:
+    """The generation in force, if all its files are those that were published, and its index is where it shall be."""
     generation = Generations(root).current()
     if generation is None:
         return None
     info = generation.info(older=True)
-    whole = (info.layout, index_digests(generation), file_digests(generation)) == (LAYOUT, info.index_files, info.files)
+    whole = info.layout == LAYOUT and file_digests(generation) == info.files and is_intact(generation, info, server)
     return info if whole else None
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from catalog.embedding.embedder import Embedder, Vector
 from catalog.errors import ModelMismatch, UsageError
 from catalog.store.catalog import Snapshot
+from catalog.store.facets import count_facets
 from query.confidence import confidences
 from query.diversity import diverse
 from query.explain import Evidence, explain
@@ -17,10 +18,11 @@ from query.fusion import fused, popularity_prior
 from query.lanes import Meaning, Words, meaning, query_vector, titles, words
 from query.phrasing import asks
 from query.recommend import Liked, liked, recommendation
-from query.request import Hit, SearchRequest, SearchResult
+from query.request import FacetCounts, Hit, SearchRequest, SearchResult
 from query.titles import TitleMatch
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
 
 #: Hits looked at when a page is re-ordered for diversity or capped by franchise.
 _POOL = 200
@@ -41,11 +43,13 @@ class Scored:
 
 
 def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> SearchResult:
-    """Answer a question about one generation.
+    """Answer a question about one generation; one that is only a filter keeps films, the best known first.
 
     Raises UsageError for an empty or contradictory request, ModelMismatch if the catalog was built
     with another model.
     """
+    if not request.text.strip() and not request.likes and not request.filter:
+        raise UsageError("say what to look for: words, or a film that you like")
     _check(request, snapshot, embedder)
     scored = _scored(request, snapshot, embedder)
     allowed = _allowed(request, snapshot, scored)
@@ -59,6 +63,24 @@ def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Se
             for row, hit in zip(page, hits, strict=True)
         ]
     return SearchResult(tuple(hits), len(ranked), snapshot.number, scored.notes)
+
+
+def facets(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> FacetCounts:
+    """Count genres, decades and the like of all films that fit, on whatever page; of the whole catalog if nothing
+    is looked for but what a filter keeps.
+
+    Raises UsageError, ModelMismatch as `search` does.
+    """
+    numbers = _fitting(request, snapshot, embedder)
+    counted = count_facets(snapshot.records, snapshot.columns, numbers)
+    return FacetCounts(counted, len(numbers), snapshot.number)
+
+
+def _fitting(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Ints:
+    """Numbers of the films that `search` counts as its total."""
+    _check(request, snapshot, embedder)
+    scored = _scored(request, snapshot, embedder)
+    return np.flatnonzero(_allowed(request, snapshot, scored)).astype(np.int32)
 
 
 def search_vector(snapshot: Snapshot, vector: Vector, limit: int = 10) -> list[Hit]:
@@ -75,8 +97,6 @@ def search_vector(snapshot: Snapshot, vector: Vector, limit: int = 10) -> list[H
 
 
 def _check(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> None:
-    if not request.text.strip() and not request.likes:
-        raise UsageError("say what to look for: words, or a film that you like")
     if request.plain and (len(request.likes) > 1 or request.unlikes or (request.likes and request.text.strip())):
         raise UsageError("--plain takes one question: words, or one film")
     if embedder.identity != snapshot.info.model:
@@ -84,6 +104,10 @@ def _check(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> No
 
 
 def _scored(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Scored:
+    if not request.text.strip() and not request.likes:
+        return Scored(
+            snapshot.columns.votes, np.zeros_like(snapshot.columns.votes), np.ones_like(snapshot.columns.votes)
+        )
     if request.plain:
         vector = _plain_vector(request, snapshot, embedder)
         cosines = snapshot.cosines(vector)

@@ -1,6 +1,7 @@
 """The service: routes, and the one place where errors become problem details. Everything else is elsewhere."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
@@ -125,6 +126,8 @@ def _sent(answer: Answer | None, etag: str | None = None) -> Response:
     if answer is None:
         return Response(status_code=304, headers=headers)
     headers["X-Catalog-Generation"] = str(answer.generation)
+    if answer.packed:
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
     return Response(answer.body, media_type="application/json", headers=headers)
 
 
@@ -180,6 +183,11 @@ def _films() -> APIRouter:
     routes.add_api_route("/recommend", recommend, methods=["POST"], responses=found, **answer)
     routes.add_api_route("/movies/{name:path}/similar", similar, methods=["GET"], responses=found, **answer)
     routes.add_api_route("/movies/{name:path}", movie, methods=["GET"], responses=film, **answer)
+    counts: dict[int | str, dict[str, Any]] = {200: {"model": api.Facets}, **problems(404, 409)}
+    routes.add_api_route("/facets", facets, methods=["GET"], responses=counts, **answer)
+    routes.add_api_route("/facets", facets_long, methods=["POST"], responses=counts, **answer)
+    drawn: dict[int | str, dict[str, Any]] = {200: {"model": api.FilmMap}, **problems(404)}
+    routes.add_api_route("/map", film_map, methods=["GET"], responses=drawn, **answer)
     routes.add_api_route("/suggest", suggest, methods=["GET"], responses=titles, **answer)
     return routes
 
@@ -223,6 +231,29 @@ async def similar(
     return _sent(await within(request, service.similar(name, asked, ticket, etag)), etag)
 
 
+Examples = Annotated[list[api.Name] | None, Query(max_length=api.MOST_EXAMPLES, description="Ids, titles or words")]
+
+
+async def facets(
+    request: Request,
+    service: Serving,
+    ticket: Timed,
+    asked: Asked,
+    etag: Known = None,
+    q: Words = "",
+    like: Examples = None,
+    dislike: Examples = None,
+) -> Response:
+    """How many of all films that fit have which genre, decade ...; of all films if nothing is looked for."""
+    question = replace(asked, text=q, likes=tuple(like or ()), dislikes=tuple(dislike or ()))
+    return _sent(await within(request, service.facets(question, ticket, etag)), etag)
+
+
+async def facets_long(request: Request, service: Serving, ticket: Timed, body: api.SearchBody) -> Response:
+    """The same for a long question."""
+    return _sent(await within(request, service.facets(body.question(), ticket)))
+
+
 async def suggest(
     request: Request,
     service: Serving,
@@ -233,6 +264,20 @@ async def suggest(
 ) -> Response:
     """Titles as someone types them, the best known first."""
     return _sent(await within(request, service.suggest(q, limit, ticket, etag)), etag)
+
+
+async def film_map(
+    request: Request,
+    service: Serving,
+    ticket: Timed,
+    limit: Annotated[int, Query(ge=1, le=api.MOST_ON_MAP)] = api.ON_MAP,
+    etag: Known = None,
+) -> Response:
+    """Where films lie on the map, like ones beside each other: the best known first, a column for each value."""
+    answer = await within(request, service.map(limit, ticket, etag))
+    if answer is not None and "gzip" not in request.headers.get("accept-encoding", ""):
+        answer = replace(answer, body=gzip.decompress(answer.body), packed=False)
+    return _sent(answer, etag)
 
 
 def _operation() -> APIRouter:
@@ -286,11 +331,18 @@ async def last_ingest(service: Serving) -> dict[str, Any]:
     return asdict(run)
 
 
+class _Fresh(StaticFiles):
+    """Files that a browser asks for again by their ETag: those of two versions do not work together."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
 def _pages(app: FastAPI) -> None:
     """The page for people."""
-    if not WEB.is_dir():
-        return
-    app.mount("/static", StaticFiles(directory=WEB), name="static")
+    app.mount("/static", _Fresh(directory=WEB), name="static")
 
     async def page() -> Response:
         return FileResponse(WEB / "index.html", headers={"Cache-Control": "no-cache"})

@@ -1,5 +1,6 @@
 """What stands behind the routes, without the web framework: the generation in force, threads, cache, counters."""
 
+import gzip
 import hashlib
 import json
 import logging
@@ -15,11 +16,12 @@ from typing import Any
 from catalog.config import Config
 from catalog.errors import UsageError
 from catalog.store.history import History
-from query.answer import answer_to_dict
+from query.answer import answer_to_dict, facets_to_dict
+from query.film_map import film_map
 from query.follow import Follower, Ready
 from query.ingest_child import IngestRunner
 from query.instruments import Instruments
-from query.local import TRIAL, answered, prepared, warm_for_many
+from query.local import TRIAL, answered, counted, prepared, warm_for_many
 from query.naming import movie_named
 from query.problems import problem_of
 from query.question import Question
@@ -28,6 +30,8 @@ from query.work import Ticket, WorkPool
 
 log = logging.getLogger("plotseek.questions")
 
+_LEVEL = 5
+"""Of gzip; more takes longer than it saves."""
 _READY_FOR = 1.0
 """Seconds for which one real query answers for all that ask whether we are ready."""
 
@@ -39,6 +43,8 @@ class Answer:
     body: bytes
     generation: int
     etag: str
+    packed: bool = False
+    """By gzip."""
 
 
 class Service:
@@ -99,6 +105,16 @@ class Service:
 
         return await self._computed("many", work, ticket)
 
+    async def facets(self, question: Question, ticket: Ticket, etag: str | None = None) -> Answer | None:
+        """How many of the films that fit have which value."""
+        self._check(question)
+        settled = question.settled(self.config.search).for_facets()
+
+        def work(ready: Ready) -> dict[str, Any]:
+            return facets_to_dict(counted(ready, settled, self.config, ticket))
+
+        return await self.answer("facets", settled.to_dict(), work, ticket, etag)
+
     async def movie(self, name: str, ticket: Ticket, etag: str | None = None) -> Answer | None:
         """One film by its id."""
         return await self.answer("movie", name, lambda ready: movie_named(ready.snapshot, name).to_dict(), ticket, etag)
@@ -112,6 +128,16 @@ class Service:
             return self._answered(ready, replace(settled, likes=(identity,)), ticket)
 
         return await self.answer("similar", [name, settled.to_dict()], work, ticket, etag)
+
+    async def map(self, limit: int, ticket: Ticket, etag: str | None = None) -> Answer | None:
+        """The best known films and where they lie; packed in a thread, because the event loop has not 30 ms.
+
+        Not kept here, where each is a megabyte, but by browsers, which know its ETag.
+        """
+        key = _digest("map", limit)
+        if (current := self._follower.current) is not None and etag == _etag(current, key):
+            return None
+        return await self._computed(key, lambda ready: film_map(ready.snapshot, limit).to_dict(), ticket, packed=True)
 
     async def suggest(self, typed: str, count: int, ticket: Ticket, etag: str | None = None) -> Answer | None:
         """Titles that begin with what was typed."""
@@ -141,11 +167,14 @@ class Service:
             self._cache.popitem(last=False)
         return answer
 
-    async def _computed(self, key: str, work: Callable[[Ready], object], ticket: Ticket) -> Answer:
+    async def _computed(
+        self, key: str, work: Callable[[Ready], object], ticket: Ticket, *, packed: bool = False
+    ) -> Answer:
         def call() -> Answer:
             with self._follower.lease() as ready:
                 body = json.dumps(work(ready), ensure_ascii=False).encode("utf-8", "replace")
-                return Answer(body, ready.snapshot.number, _etag(ready, key))
+                sent = gzip.compress(body, _LEVEL, mtime=0) if packed else body
+                return Answer(sent, ready.snapshot.number, _etag(ready, key), packed)
 
         return await self._pool.run(call, ticket)
 

@@ -17,7 +17,8 @@ from catalog.errors import CatalogDamaged, UsageError
 from catalog.movie import Fingerprints, Movie
 from catalog.store.columns import SORTS, FilmColumns, check_sort
 from catalog.store.conditions import Filter, Numbers, Range, Tagged, WithId
-from catalog.store.facets import FACETS, Facet, FacetValue, count_facets
+from catalog.store.facet import Facet, FacetValue
+from catalog.store.facets import FACETS, count_facets
 from catalog.store.forward import TAGS, read_films
 from catalog.store.records import Entry, Records
 from catalog.store.sqlite import connect

@@ -47,6 +47,14 @@ def test_variables_override_the_file(tmp_path: Path) -> None:
     assert (settings.search.limit, settings.embedding.model) == (7, "some/model")
 
 
+def test_one_text_stands_for_a_list_of_one(tmp_path: Path) -> None:
+    path = write(tmp_path, "embedding: {remote: {url: http://one}}")
+    assert load_config(path, {}).embedding.remote.url == ("http://one",)
+    several = {"PLOTSEEK_EMBEDDING_REMOTE_URL": "[http://one, http://two]"}
+    assert load_config(path, several).embedding.remote.url == ("http://one", "http://two")
+    assert load_config(path, {"PLOTSEEK_EMBEDDING_REMOTE_URL": ""}).embedding.remote.url == ()
+
+
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     assert load_config(write(tmp_path, "# nothing\nstore:\n"), {}) == Config()
 

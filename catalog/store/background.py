@@ -7,6 +7,7 @@ zero. Seen from the mean film, what remains is what makes a film different.
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,5 +92,5 @@ class Background:
             with np.load(path, allow_pickle=False) as stored:
                 tail, near = stored["chances"].tolist()
                 return cls(stored["mean"], stored["onto_mean"], stored["lengths"], tail, near)
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise CatalogDamaged(f"{path}: is damaged ({error}); run 'ingest verify --repair'") from error

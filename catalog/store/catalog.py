@@ -13,12 +13,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged, StoreError
+from catalog.errors import CatalogDamaged, MapMissing, StoreError
 from catalog.identity import ModelIdentity
-from catalog.movie import Fingerprints, Movie, fingerprints, model_text, text_digest
+from catalog.movie import Fingerprints, fingerprints, model_text, text_digest
 from catalog.store.background import Background
+from catalog.store.build import about, build_index, put_films
 from catalog.store.cache import VectorCache
-from catalog.store.check import verified
+from catalog.store.check import is_intact, open_checked, verified
+from catalog.store.chroma_server import ChromaServer
 from catalog.store.columns import FilmColumns
 from catalog.store.forward import TAGS, Forward, kept_forward, read_films
 from catalog.store.generations import (
@@ -27,12 +29,11 @@ from catalog.store.generations import (
     GenerationInfo,
     Generations,
     as_catalog,
-    collection_name,
     disk_errors,
-    index_digests,
     writer_lock,
 )
 from catalog.store.matrix import open_matrix, write_matrix
+from catalog.store.places import Places
 from catalog.store.records import Entry, Records
 from catalog.store.sqlite import check_file
 from catalog.store.tags import tag_rows
@@ -43,10 +44,12 @@ from catalog.store.words import WordIndex, build_words
 class Snapshot:
     """One published generation: everything a reader sees belongs together and never changes."""
 
-    def __init__(self, generation: Generation) -> None:
+    def __init__(self, generation: Generation, server: ChromaServer | None = None) -> None:
+        """A `server` is asked for the vector index alone, where that is on one."""
         self.info = generation.info()
         self.records = Records.open(generation.records)
         self._generation = generation
+        self._server = server
         self._index: VectorIndex | None = None
         self._lock = threading.Lock()
 
@@ -56,18 +59,13 @@ class Snapshot:
 
     @property
     def index(self) -> VectorIndex:
-        """The vector index, opened when it is first needed, after a look at its files.
+        """The vector index, opened and looked at when it is first needed.
 
-        Raises CatalogDamaged if they are not the ones that were published: a broken index can take
-        the whole process down.
+        Raises CatalogDamaged if it is not what was published, ChromaUnreachable.
         """
         with self._lock:
             if self._index is None:
-                if index_digests(self._generation) != self.info.index_files:
-                    raise CatalogDamaged(
-                        f"{self._generation.chroma}: the vector index is damaged; run 'ingest verify --repair'"
-                    )
-                self._index = VectorIndex.open(self._generation.chroma, self.info.collection)
+                self._index = open_checked(self._generation, self.info, self._server)
             return self._index
 
     @cached_property
@@ -84,6 +82,13 @@ class Snapshot:
     def background(self) -> Background:
         """What all films have in common."""
         return Background.load(self._generation.background)
+
+    @cached_property
+    def places(self) -> Places:
+        """Where each film lies on the map; raises MapMissing for a generation that an older version published."""
+        if not self._generation.map.exists():
+            raise MapMissing("this catalog has no map yet; the next ingest that changes something draws it")
+        return Places.load(self._generation.map)
 
     @cached_property
     def columns(self) -> FilmColumns:
@@ -116,17 +121,20 @@ class Snapshot:
 class Catalog:
     """A reader's way in: always the generation in force, without being restarted."""
 
-    def __init__(self, root: Path) -> None:
-        self._generations = Generations(root)
+    def __init__(self, root: Path, server: ChromaServer | None = None) -> None:
+        self._generations = Generations(root, server)
         self._lock = threading.Lock()
         self._stamp = self._generations.stamp()
-        self._snapshot = Snapshot(self._generations.in_force())
+        self._snapshot = Snapshot(self._generations.in_force(), server)
         self._previous: Snapshot | None = None
 
     @classmethod
-    def open(cls, root: Path) -> Self:
-        """Raises CatalogMissing if nothing has been published yet."""
-        return cls(root)
+    def open(cls, root: Path, server: ChromaServer | None = None) -> Self:
+        """Raises CatalogMissing if nothing has been published yet.
+
+        Where the vector index is on a Chroma server, `nearest` needs to know it; nothing else does.
+        """
+        return cls(root, server)
 
     def snapshot(self) -> Snapshot:
         """The generation in force now.
@@ -136,7 +144,7 @@ class Catalog:
         with self._lock:
             stamp = self._generations.stamp()
             if stamp != self._stamp:
-                fresh = Snapshot(self._generations.in_force())
+                fresh = Snapshot(self._generations.in_force(), self._generations.server)
                 if self._previous is not None:
                     self._previous.close()
                 self._previous, self._snapshot, self._stamp = self._snapshot, fresh, stamp
@@ -170,8 +178,8 @@ class Difference:
 class CatalogWriter:
     """The one process that may change the catalog, while it holds the lock."""
 
-    def __init__(self, root: Path, *, from_nothing: bool = False) -> None:
-        self.generations = Generations(root)
+    def __init__(self, root: Path, server: ChromaServer | None = None, *, from_nothing: bool = False) -> None:
+        self.generations = Generations(root, server)
         self.generations.drop_unfinished()
         self.current = None if from_nothing else self.generations.current()
         self.info = self.current.info(older=True) if self.current else None
@@ -239,11 +247,12 @@ class CatalogWriter:
 
     @cached_property
     def _index_intact(self) -> bool:
-        if self.current is None or self.info is None or index_digests(self.current) != self.info.index_files:
+        if self.current is None or self.info is None or not is_intact(self.current, self.info, self.generations.server):
             return False
         try:
-            check_file(self.current.chroma_sqlite)
-        except (CatalogDamaged, StoreError):
+            if not self.current.on_server:
+                check_file(self.current.chroma_sqlite)
+        except StoreError:
             return False
         return True
 
@@ -252,13 +261,14 @@ class CatalogWriter:
 
 
 @contextmanager
-def open_writer(root: Path, *, rebuild: bool = False) -> Iterator[CatalogWriter]:
+def open_writer(root: Path, server: ChromaServer | None = None, *, rebuild: bool = False) -> Iterator[CatalogWriter]:
     """Take the lock and open the catalog for writing; raises CatalogLocked, StoreError.
 
+    What is published from now on has its vector index on the `server`, or, without one, in its folder.
     To `rebuild`, a catalog whose films cannot be read any more counts as none.
     """
     with writer_lock(root):
-        writer = CatalogWriter(root, from_nothing=rebuild and not _readable(root))
+        writer = CatalogWriter(root, server, from_nothing=rebuild and not _readable(root))
         try:
             yield writer
         finally:
@@ -343,6 +353,7 @@ class Draft:
         films = self.records.count()
         self._write_matrix(films)
         self._write_indexes()
+        self._write_map()
         self.records.check()
         info = GenerationInfo(
             number=self._generation.number,
@@ -360,27 +371,29 @@ class Draft:
     def _patched(self, info: GenerationInfo, difference: Difference) -> GenerationInfo | None:
         """The copied and changed index, verified; None if it has to be built instead."""
         before = self._writer.info
-        if self._fresh or before is None or info.films < 2:
+        if self._fresh or before is None or info.films < 2 or self._generation.on_server:
+            # A server copies no collection, and what readers search there is never changed in place.
             return None
         churn = before.churn + len(difference.embed) + len(difference.gone)
         if churn > self._rebuild_after * info.films:
             return None
         try:
-            self._patch_index(difference)
-            return verified(self._generation, replace(info, churn=churn))
+            self._patch_index(info, difference)
+            return verified(self._generation, replace(info, churn=churn), None)
         except CatalogDamaged:
             # The copy carried a fault that its files' digests do not show; our own vectors do not.
             shutil.rmtree(self._generation.chroma)
             return None
 
     def _built(self, info: GenerationInfo) -> GenerationInfo:
-        self._build_index(info.films)
-        return verified(self._generation, info)
+        server = self._writer.generations.server
+        build_index(self._generation, info, self.records, server, self._tell)
+        return verified(self._generation, info, server)
 
     def discard(self) -> None:
         """Throw the draft away; vectors that were remembered stay."""
         self.records.close()
-        shutil.rmtree(self._generation.folder, ignore_errors=True)
+        self._writer.generations.discard(self._generation)
 
     def _write_matrix(self, films: int) -> None:
         """Row i of the matrix is the vector of the film with number i."""
@@ -405,37 +418,32 @@ class Draft:
         self.records.put_index(columns, tag_rows(forward.lists[TAGS]))
         build_words(self._generation.words, forward.lists)
 
+    def _write_map(self) -> None:
+        vectors = np.load(self._generation.matrix, mmap_mode="r")
+        (self._followed_map(vectors) or Places.of(vectors)).save(self._generation.map)
+
+    def _followed_map(self, vectors: NDArray[np.float32]) -> Places | None:
+        """The current map with what is new in it; None if it has to be drawn."""
+        current = self._writer.current
+        if current is None or self._fresh or not current.map.exists():
+            return None
+        with closing(Records.open(current.records)) as records:
+            return Places.load(current.map).followed(records.digests(), self.records.digests(), vectors)
+
     def _forward_before(self) -> Forward | None:
         current, info = self._writer.current, self._writer.info
         return None if self._fresh or current is None or info is None else kept_forward(current, info.files)
 
-    def _patch_index(self, difference: Difference) -> None:
-        current, info = self._writer.current, self._writer.info
-        if current is None or info is None:
+    def _patch_index(self, info: GenerationInfo, difference: Difference) -> None:
+        current = self._writer.current
+        if current is None:
             raise CatalogDamaged("there is no index to patch")
         shutil.copytree(current.chroma, self._generation.chroma)
-        index = VectorIndex.open(self._generation.chroma, info.collection)
+        index = VectorIndex.open(self._generation.place(None), current.collection)
         try:
-            index.rename(collection_name(self._generation.number), self._about())
+            index.rename(self._generation.collection, about(info))
             self._patch(index, difference)
             index.flush_on_open()
-        finally:
-            index.close()
-
-    def _build_index(self, films: int) -> None:
-        name = collection_name(self._generation.number)
-        index = VectorIndex.create(self._generation.chroma, name, self._about(), films)
-        matrix = np.load(self._generation.matrix, mmap_mode="r")
-        start = 0
-        try:
-            for entries in self.records.entries(1000):
-                self._tell(start)
-                movies = [entry.movie for entry in entries]
-                self._put(index, movies, np.asarray(matrix[start : start + len(movies)]))
-                start += len(movies)
-            if films == 1:
-                # Chroma's smallest threshold is 2; a single row would be written by the first reader.
-                self._put(index, movies, np.asarray(matrix))
         finally:
             index.close()
 
@@ -445,26 +453,11 @@ class Draft:
         matrix = np.load(self._generation.matrix, mmap_mode="r")
         done = 0
         for numbers in _parts(self.records.numbers_of(difference.embed)):
-            self._put(index, list(self.records.numbered(numbers)), matrix[numbers])
+            put_films(index, list(self.records.numbered(numbers)), matrix[numbers], self._template)
             self._tell(done := done + len(numbers))
         for numbers in _parts(self.records.numbers_of(difference.metadata)):
             index.put_metadata(list(self.records.numbered(numbers)))
             self._tell(done := done + len(numbers))
-
-    def _put(self, index: VectorIndex, movies: Sequence[Movie], vectors: NDArray[np.float32]) -> None:
-        index.put(movies, [model_text(movie, self._template) for movie in movies], vectors)
-
-    def _about(self) -> dict[str, str | int | bool]:
-        """The collection's own description, for whoever opens it with Chroma alone."""
-        return {
-            "made_by": "plotseek",
-            "model": self.model.name,
-            "revision": self.model.revision,
-            "dimension": self.model.dimension,
-            "max_tokens": self.model.max_tokens,
-            "normalized": self.model.normalized,
-            "template": self._template,
-        }
 
 
 def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:

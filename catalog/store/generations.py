@@ -5,6 +5,8 @@
     generations/0007/    generation.json  records.sqlite3  words.sqlite3  vectors.npy  chroma/  *.npz
     CURRENT              the name of the generation in force
 
+With a Chroma server there is COLLECTION instead of chroma/: the name of the generation's collection there.
+
 A generation is changed only while it is private. `generation.json` is its last file; a folder
 without one is what a killed run left behind. A reader opens what CURRENT names.
 """
@@ -15,15 +17,18 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Self
 
 from catalog.errors import CatalogDamaged, CatalogLocked, CatalogMissing, StoreError
 from catalog.identity import ModelIdentity
+from catalog.store.chroma_folder import ChromaFolder
+from catalog.store.chroma_server import ChromaServer
 from catalog.store.sqlite import WAY_BACK, check_file
 
 #: Of the folders' layout. Readers refuse a catalog of another one by name; the next run moves one that is not older
@@ -53,11 +58,6 @@ class GenerationInfo:
     """Digest of every file that stays as it was published, by path below the generation."""
     layout: int = LAYOUT
 
-    @property
-    def collection(self) -> str:
-        """The name of the Chroma collection."""
-        return collection_name(self.number)
-
     @classmethod
     def from_json(cls, text: str, where: Path, *, older: bool = False) -> Self:
         """Raises StoreError for another layout, though not for an `older` one that can be moved over."""
@@ -81,11 +81,6 @@ def _refuse_layout(layout: object, where: Path, *, older: bool) -> None:
     raise StoreError(
         f"{where}: was written by another version of plotseek (layout {layout}, this one reads {LAYOUT}); {way}"
     )
-
-
-def collection_name(number: int) -> str:
-    """`movies-0007`"""
-    return f"movies-{number:04d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +114,39 @@ class Generation:
         return self.folder / "background.npz"
 
     @property
+    def map(self) -> Path:
+        return self.folder / "map.npz"
+
+    @property
+    def collection(self) -> str:
+        """The name of the Chroma collection: `movies-0007`, or what COLLECTION says."""
+        try:
+            return self.collection_file.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return f"movies-{self.number:04d}"
+        except UnicodeDecodeError as error:
+            raise CatalogDamaged(f"{self.collection_file}: is damaged; run 'ingest verify --repair'") from error
+
+    @property
+    def collection_file(self) -> Path:
+        return self.folder / "COLLECTION"
+
+    @property
+    def on_server(self) -> bool:
+        """Whether the index is a collection on a Chroma server."""
+        return self.collection_file.exists()
+
+    def place(self, server: ChromaServer | None) -> ChromaFolder | ChromaServer:
+        """Where the index is; raises StoreError if that is a server and none is configured."""
+        if not self.on_server:
+            return ChromaFolder(self.chroma)
+        if server is None:
+            raise StoreError(
+                f"{self.folder}: the vector index is on a Chroma server; set store.url, or run ingest to move it here"
+            )
+        return server
+
+    @property
     def chroma(self) -> Path:
         return self.folder / "chroma"
 
@@ -148,8 +176,10 @@ class Generation:
 class Generations:
     """All generations below one folder, and which of them is in force."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, server: ChromaServer | None = None) -> None:
+        """With a `server`, new generations have their index there, and old ones are removed there."""
         self.root = root
+        self.server = server
         self._folder = root / "generations"
         self._current = root / "CURRENT"
 
@@ -189,12 +219,18 @@ class Generations:
         return sorted((Generation(path) for path in folders), key=lambda generation: generation.number)
 
     def begin(self) -> Generation:
-        """A new, empty, private folder."""
+        """A new, private folder, empty but for the name that its index shall have on a server.
+
+        The name is on disk before the collection is there, so that no killed run leaves one that nobody
+        knows; it is random, so that no two catalogs on one server, nor a copied one, ever meet.
+        """
         everything = self.all()
         number = everything[-1].number + 1 if everything else 1
         generation = Generation(self._folder / f"{number:04d}")
         with disk_errors(generation.folder):
             generation.folder.mkdir(parents=True)
+            if self.server is not None:
+                write_atomically(generation.collection_file, f"movies-{number:04d}-{token_hex(8)}\n")
         return generation
 
     def publish(self, generation: Generation, info: GenerationInfo) -> None:
@@ -248,6 +284,11 @@ class Generations:
                 removed.append(generation.number)
         return removed
 
+    def discard(self, generation: Generation) -> None:
+        """Throw a private generation away; what cannot be removed now, the next writer removes."""
+        with suppress(StoreError):
+            self._drop(generation)
+
     def drop_others(self) -> None:
         """Remove all but the generation in force: a backup holds one."""
         current = self.in_force()
@@ -259,6 +300,8 @@ class Generations:
         with disk_errors(generation.folder):
             # First, so that a kill in between leaves no half generation that looks finished.
             generation.info_file.unlink(missing_ok=True)
+            if self.server is not None and generation.on_server:
+                self.server.remove(generation.collection)
             shutil.rmtree(generation.folder)
 
 
@@ -299,8 +342,11 @@ def index_digests(generation: Generation) -> dict[str, str]:
 
 
 def file_digests(generation: Generation) -> dict[str, str]:
-    """A digest of every file that nobody changes after publishing: all but Chroma's own SQLite and generation.json."""
-    changing = (generation.chroma_sqlite.name, generation.info_file.name)
+    """A digest of every file that nobody changes after publishing: all but Chroma's own SQLite and generation.json.
+
+    Nor of COLLECTION, which no backup has; a wrong name shows in what is found under it.
+    """
+    changing = (generation.chroma_sqlite.name, generation.info_file.name, generation.collection_file.name)
     return {
         str(path.relative_to(generation.folder)): file_digest(path)
         for path in sorted(generation.folder.rglob("*"))
@@ -320,10 +366,11 @@ def damaged_files(generation: Generation) -> dict[Path, str]:
         for name, digest in published.items()
         if found.get(name) != digest
     }
-    try:
-        check_file(generation.chroma_sqlite)
-    except StoreError as error:
-        wrong[generation.chroma_sqlite] = str(error.__cause__ or "is damaged")
+    if generation.chroma.exists():
+        try:
+            check_file(generation.chroma_sqlite)
+        except StoreError as error:
+            wrong[generation.chroma_sqlite] = str(error.__cause__ or "is damaged")
     return wrong
 
 
