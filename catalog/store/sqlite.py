@@ -51,6 +51,16 @@ def check_file(path: Path) -> None:
         connection.close()
 
 
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, so that a new one can take its place; returns its new name, raises OSError."""
+    aside = path.with_name(f"{path.name}.damaged")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.replace(f"{aside}{suffix}")
+    return aside
+
+
 def copy_database(source: Path, target: Path) -> None:
     """Copy a file as it is at one moment, whoever writes it meanwhile; `target` must not exist."""
     reading = connect_shared(source)
