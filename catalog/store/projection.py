@@ -11,7 +11,7 @@ _FEW = 10
 """So few films have no neighbourhoods to keep."""
 _DIMENSIONS = 50
 _PERPLEXITY = 30.0
-_NEAR = 8
+_NEAR = 4
 _AT_ONCE = 1 << 23
 """Similarities in memory: 32 MB."""
 
