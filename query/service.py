@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 from time import monotonic, time
 from typing import Any
@@ -36,7 +37,8 @@ _READY_FOR = 1.0
 class Answer:
     """A body, and the generation that it is all from."""
 
-    body: bytes
+    body: bytes | None
+    """None where the client has it already."""
     generation: int
     etag: str
 
@@ -56,6 +58,7 @@ class Service:
         self._cache: OrderedDict[str, Answer] = OrderedDict()
         self.ingest = IngestRunner(config.store.path, config.server.source, config_file)
         self._ready_until = 0.0
+        self._trials = count()
         self._started = time()
         self._closed = threading.Event()
 
@@ -79,15 +82,15 @@ class Service:
         self._health.close()
         self._follower.close()
 
-    async def ask(self, question: Question, ticket: Ticket, etag: str | None = None) -> Answer | None:
-        """The answer; None if its ETag is the one that the client has already."""
+    async def ask(self, question: Question, ticket: Ticket, known: str = "") -> Answer:
+        """The answer; `known` is the If-None-Match of a client: what it has already comes without a body."""
         self._check(question)
         settled = question.settled(self.config.search)
 
         def work(ready: Ready) -> dict[str, Any]:
             return self._answered(ready, settled, ticket)
 
-        return await self.answer("ask", settled.to_dict(), work, ticket, etag)
+        return await self.answer("ask", settled.to_dict(), work, ticket, known)
 
     async def ask_many(self, questions: Sequence[Question], ticket: Ticket) -> Answer:
         """All answers, of one generation."""
@@ -99,11 +102,13 @@ class Service:
 
         return await self._computed("many", work, ticket)
 
-    async def movie(self, name: str, ticket: Ticket, etag: str | None = None) -> Answer | None:
+    async def movie(self, name: str, ticket: Ticket, known: str = "") -> Answer:
         """One film by its id."""
-        return await self.answer("movie", name, lambda ready: movie_named(ready.snapshot, name).to_dict(), ticket, etag)
+        return await self.answer(
+            "movie", name, lambda ready: movie_named(ready.snapshot, name).to_dict(), ticket, known
+        )
 
-    async def similar(self, name: str, question: Question, ticket: Ticket, etag: str | None = None) -> Answer | None:
+    async def similar(self, name: str, question: Question, ticket: Ticket, known: str = "") -> Answer:
         """Films like one that is named by its id."""
         settled = question.settled(self.config.search)
 
@@ -111,29 +116,29 @@ class Service:
             identity = movie_named(ready.snapshot, name).id
             return self._answered(ready, replace(settled, likes=(identity,)), ticket)
 
-        return await self.answer("similar", [name, settled.to_dict()], work, ticket, etag)
+        return await self.answer("similar", [name, settled.to_dict()], work, ticket, known)
 
-    async def suggest(self, typed: str, count: int, ticket: Ticket, etag: str | None = None) -> Answer | None:
+    async def suggest(self, typed: str, count: int, ticket: Ticket, known: str = "") -> Answer:
         """Titles that begin with what was typed."""
 
         def work(ready: Ready) -> dict[str, Any]:
-            films = suggestions(ready.titles, ready.snapshot, typed, count)
-            return {"suggestions": [{"id": film.id, "title": film.title, "year": film.year} for film in films]}
+            return {"suggestions": list(map(asdict, suggestions(ready.titles, ready.snapshot, typed, count)))}
 
-        return await self.answer("suggest", [typed, count], work, ticket, etag)
+        return await self.answer("suggest", [typed, count], work, ticket, known)
 
     async def answer(
-        self, kind: str, asked: object, work: Callable[[Ready], object], ticket: Ticket, etag: str | None
-    ) -> Answer | None:
+        self, kind: str, asked: object, work: Callable[[Ready], object], ticket: Ticket, known: str
+    ) -> Answer:
         """What `work` makes of the generation in force, from the cache where it was asked before."""
         key = _digest(kind, asked)
         if (current := self._follower.current) is not None:
-            if etag == _etag(current, key):
-                return None
-            if (known := self._cache.get(_etag(current, key))) is not None:
-                self._cache.move_to_end(known.etag)
+            etag = _etag(current, key)
+            if known and etag.removeprefix("W/") in known:
+                return Answer(None, current.snapshot.number, etag)
+            if (answer := self._cache.get(etag)) is not None:
+                self._cache.move_to_end(etag)
                 self.instruments.cached.labels("hit").inc()
-                return known
+                return answer
         self.instruments.cached.labels("miss").inc()
         answer = await self._computed(key, work, ticket)
         self._cache[answer.etag] = answer
@@ -168,7 +173,9 @@ class Service:
         def call() -> int:
             with self._follower.lease() as ready:
                 if monotonic() >= self._ready_until:
-                    answered(ready, TRIAL, self.config, ticket)
+                    # Another text each time: a known one would be answered without the model.
+                    trial = replace(TRIAL, text=f"{TRIAL.text} {next(self._trials)}")
+                    answered(ready, trial, self.config, ticket)
                     self._ready_until = monotonic() + _READY_FOR
                 return ready.snapshot.number
 
