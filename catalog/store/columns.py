@@ -61,6 +61,11 @@ class FilmColumns:
         """0 where unknown, as scores want it."""
         return np.nan_to_num(self.numbers["votes"]).astype(np.float32)
 
+    @cached_property
+    def known(self) -> Floats:
+        """The decimal logarithm of one more than the votes: how well known a film is."""
+        return np.log10(1.0 + self.votes)
+
     def row(self, identity: str) -> int:
         """The number of a film of the catalog; raises KeyError for another one."""
         return self.rows[identity]
