@@ -3,11 +3,14 @@
 The defaults here and the ones written in config.yaml are the same; a test compares them.
 """
 
+import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from catalog.errors import ConfigError
 from catalog.movie import check_template
@@ -45,11 +48,32 @@ def _setting(default: T, **limits: Any) -> T:
     return field(default=default, metadata={"limits": _Limits(**limits)})
 
 
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0):
+        raise ConfigError("allowed is http:// or https://, a host, and a port")
+    if parts.username or parts.password or parts.query:
+        raise ConfigError(f"secrets do not belong in it; set {PREFIX}_STORE_TOKEN or store.headers")
+
+
+def _check_headers(headers: Mapping[str, Any]) -> None:
+    if not all(isinstance(variable, str) and re.fullmatch(r"[A-Za-z_]\w*", variable) for variable in headers.values()):
+        raise ConfigError("allowed are names of variables that hold the headers' values")
+
+
 @dataclass(frozen=True, slots=True)
 class StoreConfig:
-    """Where the catalog lies."""
+    """Where the catalog lies, and its vector index, if that is on a Chroma server."""
 
     path: Path = Path("data")
+    url: str = _setting("", check=_check_url)
+    cloud: bool = False
+    tenant: str = ""
+    database: str = ""
+    headers: Mapping[str, Any] = field(default_factory=dict, metadata={"limits": _Limits(check=_check_headers)})
+    """Header -> the variable that holds its value."""
+    certificates: Path | None = None
+    timeout: float = _setting(300.0, minimum=0.1, maximum=86400)
 
 
 def _check_columns(fields: Mapping[str, Any]) -> None:
@@ -69,9 +93,9 @@ class CatalogConfig:
 
 @dataclass(frozen=True, slots=True)
 class RemoteConfig:
-    """The endpoint that embeds, where `embedding.provider` is remote."""
+    """The endpoint that embeds, where `embedding.provider` is remote, or several that share the work."""
 
-    url: str = ""
+    url: tuple[str, ...] = ()
     kind: str = _setting("huggingface", choices=("huggingface", "tei", "openai"))
     timeout: float = _setting(60.0, minimum=0.1, maximum=3600)
     start_timeout: float = _setting(600.0, minimum=0, maximum=86400)
@@ -103,6 +127,8 @@ class SyncConfig:
     rebuild_after: float = _setting(0.5, minimum=0, maximum=1)
     keep_generations: int = _setting(2, minimum=1, maximum=1000)
     grace: float = _setting(300.0, minimum=0)
+    check: tuple[str, ...] = ()
+    """A program and its arguments."""
 
 
 def _check_timezone(name: str) -> None:
@@ -133,6 +159,16 @@ class SearchConfig:
     least_confidence: float = _setting(0.1, minimum=0, maximum=1)
 
 
+def _check_networks(networks: tuple[str, ...]) -> None:
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError:
+            raise ConfigError(
+                f"{network!r} is no address such as 10.0.0.5, and no network such as 10.0.0.0/8"
+            ) from None
+
+
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
     """How the service listens and protects itself."""
@@ -142,8 +178,10 @@ class ServerConfig:
     names: tuple[str, ...] = ()
     keys_file: Path | None = None
     require_key: str = _setting("auto", choices=("auto", "always", "never"))
-    source: str | None = None
+    source: str | None = field(default=None, metadata={"location": True})
+    """A path, a pattern or an address."""
     cors_origins: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = _setting(("127.0.0.1", "::1"), check=_check_networks)
     rate_limit: float = _setting(20.0, minimum=0, maximum=1e6)
     burst: int = _setting(60, minimum=1, maximum=1_000_000)
     deadline: float = _setting(10.0, minimum=0.01, maximum=3600)
@@ -220,9 +258,12 @@ def _build(kind: type[T], values: Any, source: str, prefix: str, folder: Path) -
         if is_dataclass(hint):
             built[item.name] = _build(cast(type[Any], hint), {} if value is None else value, source, f"{key}.", folder)
         else:
-            built[item.name] = _checked(value, hint, item.metadata, f"{source}: {key}")
-            if isinstance(built[item.name], Path):
-                built[item.name] = folder / built[item.name]
+            made = _checked(value, hint, item.metadata, f"{source}: {key}")
+            if isinstance(made, Path):
+                made = folder / made
+            elif made and item.metadata.get("location") and "://" not in made:
+                made = str(folder / made)
+            built[item.name] = made
     return kind(**built)
 
 
@@ -280,7 +321,7 @@ def variable_name(key: str) -> str:
 
 def _from_text(text: str, hint: Any) -> Any:
     """The YAML value that the text of a variable stands for; text stays text where text is wanted."""
-    if _plain(hint) in (str, Path):
+    if _plain(hint) in (str, Path) or not text:
         return text if text or not _optional(hint) else None
     import yaml
 
@@ -324,8 +365,9 @@ def _convert(value: Any, hint: Any) -> Any:
     if kind is int:
         return value if isinstance(value, int) and not isinstance(value, bool) else _WRONG
     if get_origin(kind) is tuple:
-        whole = isinstance(value, list) and all(isinstance(part, str) for part in value)
-        return tuple(value) if whole else _WRONG
+        values = [part for part in [value] if part] if isinstance(value, str) else value  # one text is a list of one
+        whole = isinstance(values, list) and all(isinstance(part, str) for part in values)
+        return tuple(values) if whole else _WRONG
     if get_origin(kind) is Mapping:
         return dict(value) if isinstance(value, dict) and all(isinstance(name, str) for name in value) else _WRONG
     return value if isinstance(value, kind) else _WRONG

@@ -43,6 +43,12 @@ class DeletionsRefused(PlotseekError):
     exit_code = 3
 
 
+class CheckFailed(PlotseekError):
+    """The owner's check, `sync.check`, refused a new generation."""
+
+    exit_code = 4
+
+
 class Stopped(PlotseekError):
     """A run was asked to stop, and did so between two batches."""
 
@@ -65,6 +71,10 @@ class CatalogDamaged(StoreError):
 
 class CatalogLocked(StoreError):
     """Another process is writing."""
+
+
+class ChromaUnreachable(StoreError):
+    """The Chroma server that holds the vector index does not answer, or is no such server."""
 
 
 class MapMissing(StoreError):

@@ -190,11 +190,13 @@ def verify(config: Path | None, sample: int | None, repair: bool, as_json: bool)
         settled = settings(config)
 
         from catalog.errors import CatalogDamaged
+        from catalog.store.chroma_server import configured_server
         from catalog.store.verify import repair as mend
         from catalog.store.verify import verify as compare
 
+        server = configured_server(settled.store)
         try:
-            found = compare(settled.store.path, sample)
+            found = compare(settled.store.path, sample, server)
         except CatalogDamaged:
             if not repair:
                 raise
@@ -202,8 +204,8 @@ def verify(config: Path | None, sample: int | None, repair: bool, as_json: bool)
         if repair and (found is None or found.differences):
             for line in found.differences if found else ():
                 say(line)
-            mend(settled.store.path, lambda draft: _embed_missing(settled, draft), say)
-            found = compare(settled.store.path, sample)
+            mend(settled.store.path, lambda draft: _embed_missing(settled, draft), say, server)
+            found = compare(settled.store.path, sample, server)
         if found is None:
             return
         if as_json:
@@ -217,7 +219,7 @@ def verify(config: Path | None, sample: int | None, repair: bool, as_json: bool)
 
 def _embed_missing(config: Config, draft: "Draft") -> int:
     """Embed what no vector is known for; the model is loaded only if there is something."""
-    if not draft.count_without_vector():
+    if not draft.without_vector():
         return 0
 
     from catalog.embedding.choose import choose_for_existing
@@ -290,11 +292,12 @@ def backup(config: Path | None, folder: Path) -> None:
 def restore(config: Path | None, folder: Path) -> None:
     """Publish the backup in FOLDER as the newest state of the catalog."""
     with one_line_errors("ingest"):
-        root = settings(config).store.path
+        store = settings(config).store
 
         from catalog.store.backup import restore as take_back
+        from catalog.store.chroma_server import configured_server
 
-        info = take_back(folder, root)
+        info = take_back(folder, store.path, configured_server(store))
         say(f"generation {info.number} with {info.films} films is in force, from {folder}")
 
 

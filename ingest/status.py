@@ -94,7 +94,7 @@ def gather(root: Path) -> Status:
     """Look at a catalog's folder, which is only read; raises CatalogDamaged, StoreError."""
     generations = Generations(root)
     generation = generations.current()
-    info = generation.info() if generation else None
+    info = generation.info(older=True) if generation else None
     sizes = _sizes(root, generation)
     history = History.open_existing(root)
     if history is None:

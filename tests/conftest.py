@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chroma import ChromaProcess, running
+
 SEED = json.loads((Path(__file__).parent / "fixtures" / "seed.json").read_text(encoding="utf-8"))
 
 
@@ -40,3 +42,18 @@ def seed_store(seed_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     config = load_config(None, {"PLOTSEEK_STORE_PATH": str(store), "PLOTSEEK_EMBEDDING_MODEL": "bundled"})
     run(config, Request(str(seed_file)))
     return store
+
+
+@pytest.fixture(scope="session")
+def chroma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromaProcess]:
+    """A Chroma server that all tests share; whoever breaks it starts one of their own."""
+    with running(tmp_path_factory.mktemp("chroma")) as process:
+        yield process
+
+
+@pytest.fixture(params=["folder", "server"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where vector indexes are: in the catalog's folder, or on that server."""
+    if request.param == "server":
+        monkeypatch.setenv("PLOTSEEK_STORE_URL", request.getfixturevalue("chroma").url)
+    return str(request.param)

@@ -22,6 +22,7 @@ from catalog.movie import Movie, model_text, text_digest
 from catalog.store.cache import VectorCache
 from catalog.store.catalog import Catalog, Snapshot, open_writer
 from ingest.sync import Outcome, SyncOptions, sync
+from tests.chroma import server
 from tests.fakes import WORDS, WordEmbedder
 
 TEMPLATE = "{title} {plot}"
@@ -59,7 +60,7 @@ class LoggingEmbedder(WordEmbedder):
 def write(root: Path, count: int, version: int, *, rebuild: bool = False, pause: float = 0.0) -> Outcome:
     """Bring the catalog to a version."""
     options = SyncOptions(TEMPLATE, batch=BATCH, rebuild=rebuild, allow_deletes=True)
-    with open_writer(root, rebuild=rebuild) as writer:
+    with open_writer(root, server(), rebuild=rebuild) as writer:
         return sync(films(count, version), writer, LoggingEmbedder(log_of(root), pause), options)
 
 
@@ -108,7 +109,7 @@ def ask(snapshot: Snapshot, count: int) -> None:
 def read(root: Path, count: int, stop: Path) -> Iterator[tuple[int, float]]:
     """Query until `stop` exists; gives each generation with the moment it was first seen."""
     seen = 0
-    with Catalog.open(root) as catalog:
+    with Catalog.open(root, server()) as catalog:
         while not stop.exists():
             snapshot = catalog.snapshot()
             moment = time.time()
@@ -204,7 +205,7 @@ def main(command: str, root: Path, *arguments: str) -> None:
             for number, moment in read(root, int(count), Path(stop)):
                 print(json.dumps([number, moment]), flush=True)  # noqa: T201
         case "ask", count:
-            with Catalog.open(root) as catalog:
+            with Catalog.open(root, server()) as catalog:
                 ask(catalog.snapshot(), int(count))
         case _:
             raise ValueError(command)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,15 @@ from catalog.errors import CatalogDamaged, CatalogLocked, CatalogMissing, Deleti
 from catalog.movie import Movie
 from catalog.store.catalog import Catalog, open_writer
 from catalog.store.generations import Generations
+from catalog.store.verify import verify
 from ingest.sync import Kind, Outcome, SyncOptions, sync
+from tests.chroma import server
 from tests.fakes import WordEmbedder
+
+pytestmark = pytest.mark.usefixtures("place")
+
+in_folder = pytest.mark.parametrize("place", ["folder"], indirect=True)
+"""For what looks at Chroma's files; tests/test_chroma_server.py does so on a server."""
 
 TEMPLATE = "{title} {plot}"
 FILMS = [
@@ -24,12 +32,12 @@ FILMS = [
 
 def run(root: Path, movies: list[Movie], embedder: WordEmbedder | None = None, **options: object) -> Outcome:
     settings = SyncOptions(**{"template": TEMPLATE, **options})  # type: ignore[arg-type]
-    with open_writer(root) as writer:
+    with open_writer(root, server()) as writer:
         return sync(movies, writer, embedder or WordEmbedder(), settings)
 
 
 def nearest(root: Path, text: str, count: int = 10) -> list[tuple[str, float]]:
-    with Catalog.open(root) as catalog:
+    with Catalog.open(root, server()) as catalog:
         found = catalog.snapshot().nearest(WordEmbedder().embed_query(text), count)
         return [(near.id, round(near.similarity, 3)) for near in found]
 
@@ -67,14 +75,16 @@ def test_each_kind_of_change_is_told_apart(tmp_path: Path) -> None:
     }
     assert embedder.texts == ["Alien a ship in space and a robot", "Dream a dream"]
     assert nearest(tmp_path, "robot", 1) == [("1", 0.579)]
-    with Catalog.open(tmp_path) as catalog:
+    with Catalog.open(tmp_path, server()) as catalog:
         snapshot = catalog.snapshot()
         assert snapshot.records.ids() == ["1", "2", "4"]
         assert snapshot.records.get(["2"])["2"].rating == 9.9
         assert np.allclose(snapshot.vector("4"), WordEmbedder().embed_query("dream"))
-        assert (snapshot.info.churn, snapshot.index.count()) == (3, 3)
+        churn = 3 if server() is None else 0  # on a server it is built afresh
+        assert (snapshot.info.churn, snapshot.index.count()) == (churn, 3)
 
 
+@in_folder
 def test_the_index_says_what_changed_to_any_chroma_user(tmp_path: Path) -> None:
     import chromadb
     from chromadb.config import Settings
@@ -89,8 +99,8 @@ def test_the_index_says_what_changed_to_any_chroma_user(tmp_path: Path) -> None:
     assert collection.metadata["template"] == TEMPLATE
     assert stored["documents"] == ["Alien a ship in space", "Jaws a shark"]
     assert stored["metadatas"] == [
-        {"title": "Alien", "year": 1979, "plot": "a ship in space", "genres": ["Horror"]},
-        {"title": "Jaws", "year": 1975, "plot": "a shark"},
+        {"title": "Alien", "year": 1979, "genres": ["Horror"]},
+        {"title": "Jaws", "year": 1975},
     ]
 
 
@@ -114,7 +124,7 @@ def test_too_many_deletions_are_refused_and_change_nothing(tmp_path: Path) -> No
     run(tmp_path, many)
     with pytest.raises(DeletionsRefused, match=r"^21 of 40 films are missing .* --allow-deletes$"):
         run(tmp_path, many[:19])
-    with Catalog.open(tmp_path) as catalog:
+    with Catalog.open(tmp_path, server()) as catalog:
         assert catalog.snapshot().info.films == 40
     assert [generation.number for generation in Generations(tmp_path).all()] == [1]
     assert run(tmp_path, many[:19], allow_deletes=True).films == 19
@@ -125,7 +135,7 @@ def test_another_template_builds_a_generation_of_its_own(tmp_path: Path) -> None
     embedder = WordEmbedder()
     outcome = run(tmp_path, FILMS, embedder, template="{plot}")
     assert (outcome.generation, outcome.embedded) == (2, 3)
-    with Catalog.open(tmp_path) as catalog:
+    with Catalog.open(tmp_path, server()) as catalog:
         assert catalog.snapshot().info.template == "{plot}"
 
 
@@ -134,7 +144,7 @@ def test_another_model_never_shares_vectors(tmp_path: Path) -> None:
     other = WordEmbedder("other")
     outcome = run(tmp_path, FILMS, other)
     assert (outcome.embedded, outcome.published) == (3, True)
-    with Catalog.open(tmp_path) as catalog:
+    with Catalog.open(tmp_path, server()) as catalog:
         assert catalog.snapshot().info.model == other.identity
 
 
@@ -174,6 +184,7 @@ def test_what_a_killed_run_left_is_thrown_away(tmp_path: Path) -> None:
     assert nearest(tmp_path, "shark", 1) == [("2", 1.0)]
 
 
+@in_folder
 @pytest.mark.parametrize("damage", ["empty", "half", "noise", "deleted"])
 @pytest.mark.parametrize("pattern", ["*.bin", "chroma.sqlite3"])
 def test_a_damaged_index_is_noticed_and_rebuilt_without_embedding(tmp_path: Path, damage: str, pattern: str) -> None:
@@ -195,7 +206,7 @@ def test_a_damaged_index_is_noticed_and_rebuilt_without_embedding(tmp_path: Path
 
 def test_a_reader_follows_what_is_published(tmp_path: Path) -> None:
     run(tmp_path, FILMS[:2])
-    with Catalog.open(tmp_path) as catalog:
+    with Catalog.open(tmp_path, server()) as catalog:
         before = catalog.snapshot()
         assert [near.id for near in before.nearest(WordEmbedder().embed_query("ghost"), 5)] == ["2", "1"]
         run(tmp_path, FILMS)
@@ -218,12 +229,44 @@ def test_a_second_writer_is_refused_by_name(tmp_path: Path) -> None:
         assert writer.info is None
 
 
-def test_a_catalog_of_another_layout_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_catalog_of_a_newer_layout_is_refused_by_name(tmp_path: Path) -> None:
     run(tmp_path, FILMS)
     path = tmp_path / "generations" / "0001" / "generation.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"layout": 99}))
-    with pytest.raises(StoreError, match=r"another version of plotseek \(layout 99, this one reads 2\)"):
+    for attempt in (Catalog.open, lambda root: run(root, FILMS)):
+        with pytest.raises(
+            StoreError, match=r"plotseek \(layout 99, this one reads 2\); use that version, or build the"
+        ):
+            attempt(tmp_path)
+
+
+@in_folder
+def test_a_catalog_of_an_older_layout_is_moved_over_without_embedding(tmp_path: Path) -> None:
+    run(tmp_path, FILMS)
+    make_older(tmp_path / "generations" / "0001")
+    with pytest.raises(
+        StoreError, match=r"\(layout 1, this one reads 2\); run 'ingest --file FILE', which moves it over"
+    ):
         Catalog.open(tmp_path)
+    embedder = WordEmbedder()
+    outcome = run(tmp_path, FILMS, embedder)
+    assert (outcome.counts[Kind.UNCHANGED], outcome.published, outcome.generation) == (3, True, 2)
+    assert embedder.texts == []
+    assert nearest(tmp_path, "space ship") == [("1", 1.0), ("2", 0.007), ("3", 0.005)]
+    assert verify(tmp_path).differences == ()
+
+
+def make_older(generation: Path) -> None:
+    """A generation as the first layout had it: films, vectors and Chroma's index, nothing else."""
+    connection = sqlite3.connect(generation / "records.sqlite3")
+    connection.executescript("DROP TABLE tags; DROP TABLE columns")
+    connection.close()
+    for name in ("words.sqlite3", "background.npz", "forward.npz"):
+        (generation / name).unlink()
+    path = generation / "generation.json"
+    info = json.loads(path.read_text())
+    del info["files"]
+    path.write_text(json.dumps(info | {"layout": 1}))
 
 
 def test_films_that_were_never_there_leave_no_generation(tmp_path: Path) -> None:

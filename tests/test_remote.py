@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from catalog.embedding.remote import (
     request_url,
     smallest_cosine,
 )
-from catalog.errors import ConfigError, ModelError, ModelUnavailable
+from catalog.errors import ConfigError, ModelError, ModelMismatch, ModelUnavailable
 from catalog.identity import ModelIdentity
 from tests.endpoint_server import Failure, Rows, StandInEndpoint, Style, serve_endpoint
 
@@ -372,3 +372,23 @@ def test_models_are_told_apart(local: Embedder) -> None:
         assert smallest_cosine(remote.embed_documents(TEXTS[:4]).vectors, here) < 0.9
     assert smallest_cosine(here, here[:, :3]) == -1.0
     assert smallest_cosine(here[:0], here[:0]) == 1.0
+
+
+def test_several_endpoints_share_the_work() -> None:
+    endpoints = [StandInEndpoint("tei", toy) for _ in range(3)]
+    with ExitStack() as stack:
+        for endpoint in endpoints:
+            stack.enter_context(serve_endpoint(endpoint))
+        urls = [endpoint.url for endpoint in endpoints]
+        remote = open_remote(url=urls, kind="tei", model="m", revision="r", max_tokens=99, dimension=3, in_flight=2)
+        stack.callback(remote.client.close)
+        assert remote.in_flight == 6
+        texts = [f"text {number}" for number in range(32 * 6)]
+        assert np.array_equal(remote.embed_documents(texts).vectors, toy_vectors(texts))
+    assert [endpoint.sizes for endpoint in endpoints] == [[1, 32, 32]] * 3
+
+
+def test_endpoints_of_different_models_are_refused() -> None:
+    first, other = StandInEndpoint("tei", toy), StandInEndpoint("tei", lambda texts: [[0.0, 1.0, 0.0] for _ in texts])
+    with serve_endpoint(first), serve_endpoint(other), pytest.raises(ModelMismatch, match="url: endpoint 2 answers wi"):
+        open_remote(url=[first.url, other.url], kind="tei", model="m", revision="r", max_tokens=99)

@@ -16,15 +16,19 @@ from catalog.store.catalog import Catalog, open_writer
 from catalog.store.generations import Generations
 from catalog.store.verify import verify
 from tests import survivor
+from tests.chroma import server
+from tests.test_catalog import in_folder
+
+pytestmark = pytest.mark.usefixtures("place")
 
 COUNT = 200
 
 
 def assert_whole(root: Path, version: int, count: int = COUNT) -> None:
     """The catalog holds exactly that version, and everything in it agrees."""
-    found = verify(root)
+    found = verify(root, server=server())
     assert (found.films, found.differences) == (count, ())
-    with Catalog.open(root) as catalog:
+    with Catalog.open(root, server()) as catalog:
         assert set(catalog.snapshot().records.ids()) == {film.id for film in survivor.films(count, version)}
 
 
@@ -57,7 +61,7 @@ def test_readers_see_one_generation_at_a_time_and_every_one_at_once(tmp_path: Pa
         outcome = survivor.write(root, COUNT, version, rebuild=version == 6)
         assert outcome.generation is not None
         published[outcome.generation] = (root / "CURRENT").stat().st_mtime
-        Generations(root).drop_old(2, 1.0)
+        Generations(root, server()).drop_old(2, 1.0)
         if version == 3:
             survivor.kill_at_rewrite(survivor.start("write", root, COUNT, version + 1, 0.0), root)
     survivor.release(once)
@@ -88,7 +92,7 @@ def test_of_two_writers_one_is_refused_by_name_and_nothing_is_lost(tmp_path: Pat
                 survivor.write(root, COUNT, version)
             assert other.communicate()[1] == ""
         else:
-            with open_writer(root), pytest.raises(CatalogLocked, match=rf"process {os.getpid()}, since "):
+            with open_writer(root, server()), pytest.raises(CatalogLocked, match=rf"process {os.getpid()}, since "):
                 survivor.write(root, COUNT, version)
     survivor.write(root, COUNT, 11)
     assert_whole(root, 11)
@@ -114,6 +118,7 @@ def run_full(root: Path, limit: int, version: int) -> "subprocess.CompletedProce
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
+@in_folder
 @pytest.mark.slow
 @pytest.mark.parametrize("begun", [False, True])
 def test_a_full_disk_is_one_line_and_costs_nothing(tmp_path: Path, *, begun: bool) -> None:
@@ -136,6 +141,7 @@ def test_a_full_disk_is_one_line_and_costs_nothing(tmp_path: Path, *, begun: boo
     assert_whole(root, 1)
 
 
+@in_folder
 @pytest.mark.slow
 def test_a_full_file_system_is_one_line_and_costs_nothing(tmp_path: Path) -> None:
     small = tmp_path / "small"
@@ -174,6 +180,7 @@ with one_line_errors("query"), Catalog.open(Path(sys.argv[1])) as catalog:
 """
 
 
+@in_folder
 def test_a_read_only_folder_is_one_line_to_writers_and_readers(tmp_path: Path) -> None:
     root = tmp_path / "store"
     survivor.write(root, 20, 0)
@@ -213,9 +220,9 @@ def test_a_signal_stops_after_the_batch_in_hand(tmp_path: Path, number: signal.S
     script = (
         "import sys; from ingest.stop import stop_on; from signal import SIGINT, SIGTERM; from pathlib import Path\n"
         "from catalog.terminal import one_line_errors; from catalog.store.catalog import open_writer\n"
-        "from ingest.sync import SyncOptions, sync; from tests import survivor\n"
+        "from ingest.sync import SyncOptions, sync; from tests import survivor; from tests.chroma import server\n"
         "root = Path(sys.argv[1])\n"
-        "with one_line_errors('ingest'), stop_on(SIGINT, SIGTERM) as stop, open_writer(root) as writer:\n"
+        "with one_line_errors('ingest'), stop_on(SIGINT, SIGTERM) as stop, open_writer(root, server()) as writer:\n"
         "    embedder = survivor.LoggingEmbedder(survivor.log_of(root), 0.3)\n"
         "    options = SyncOptions(survivor.TEMPLATE, batch=50)\n"
         "    sync(survivor.films(200, 0), writer, embedder, options, stop=stop.is_set)\n"

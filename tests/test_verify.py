@@ -1,5 +1,6 @@
 """Verify names every difference, and repair mends it, embedding only what is nowhere."""
 
+import os
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -11,18 +12,27 @@ from catalog.errors import CatalogDamaged, StoreError
 from catalog.movie import Movie, text_digest
 from catalog.store.cache import VectorCache
 from catalog.store.catalog import Draft, open_writer
-from catalog.store.generations import Generations, writer_lock
+from catalog.store.generations import Generation, Generations, writer_lock
 from catalog.store.vectors import VectorIndex
 from catalog.store.verify import repair, verify
 from ingest.sync import SyncOptions, embed_missing, sync
+from tests.chroma import server
 from tests.fakes import WordEmbedder
 from tests.test_catalog import FILMS, TEMPLATE, nearest, run
+
+pytestmark = pytest.mark.usefixtures("place")
 
 CACHE = "vectors.sqlite3"
 
 
 def generation(root: Path, number: int) -> Path:
     return root / "generations" / f"{number:04d}"
+
+
+def opened(root: Path, number: int) -> VectorIndex:
+    """The index of a generation, to be changed behind its back."""
+    found = Generation(generation(root, number))
+    return VectorIndex.open(found.place(server()), found.collection)
 
 
 def mend(root: Path) -> tuple[list[str], list[str]]:
@@ -33,19 +43,19 @@ def mend(root: Path) -> tuple[list[str], list[str]]:
     def embed(draft: Draft) -> int:
         return embed_missing(draft, embedder, 100)[0]
 
-    repair(root, embed, said.append)
+    repair(root, embed, said.append, server())
     return [line.replace(f"{root}/", "") for line in said], embedder.texts
 
 
 def differences(root: Path, sample: int | None = None) -> list[str]:
-    return [line.replace(f"{root}/", "") for line in verify(root, sample).differences]
+    return [line.replace(f"{root}/", "") for line in verify(root, sample, server()).differences]
 
 
 def test_a_catalog_agrees_with_itself(tmp_path: Path) -> None:
     run(tmp_path, FILMS)
-    found = verify(tmp_path)
+    found = verify(tmp_path, server=server())
     assert (found.generation, found.films, found.differences) == (1, 3, ())
-    assert verify(tmp_path, sample=2).differences == ()
+    assert verify(tmp_path, 2, server()).differences == ()
     run(tmp_path, FILMS[:2], rebuild_after=10.0)
     assert differences(tmp_path) == []
 
@@ -53,7 +63,7 @@ def test_a_catalog_agrees_with_itself(tmp_path: Path) -> None:
 def test_an_empty_catalog_agrees_with_itself(tmp_path: Path) -> None:
     run(tmp_path, FILMS[:1])
     run(tmp_path, [], allow_deletes=True)
-    assert verify(tmp_path).films == 0
+    assert verify(tmp_path, server=server()).films == 0
     assert differences(tmp_path) == []
 
 
@@ -74,13 +84,14 @@ def test_a_file_that_changed_is_named_and_made_again(tmp_path: Path, name: str, 
 
 def test_what_chroma_holds_otherwise_is_named_and_mended(tmp_path: Path) -> None:
     run(tmp_path, FILMS)
-    index = VectorIndex.open(generation(tmp_path, 1) / "chroma", "movies-0001")
+    index = opened(tmp_path, 1)
     other = WordEmbedder().embed_query("war")
     index.put([FILMS[0]], ["Alien another text"], other[np.newaxis])
     index.remove(["2"])
     index.close()
     (line,) = differences(tmp_path)
-    assert line == "generations/0001/chroma: 1 ids differ, '2' for one"
+    where = "generations/0001/chroma" if server() is None else f"Chroma at {os.environ['PLOTSEEK_STORE_URL']}"
+    assert line == f"{where}: 1 ids differ, '2' for one"
     assert mend(tmp_path) == (["generation 2 built and published, 0 texts embedded"], [])
     assert differences(tmp_path) == []
     assert nearest(tmp_path, "shark", 1) == [("2", 1.0)]
@@ -88,7 +99,7 @@ def test_what_chroma_holds_otherwise_is_named_and_mended(tmp_path: Path) -> None
 
 def test_other_metadata_are_named_and_mended(tmp_path: Path) -> None:
     run(tmp_path, FILMS)
-    index = VectorIndex.open(generation(tmp_path, 1) / "chroma", "movies-0001")
+    index = opened(tmp_path, 1)
     index.put_metadata([Movie("1", "Aliens", "a ship in space", year=1986)])
     index.close()
     assert differences(tmp_path) == ["the vector index holds other metadata: 1 films, '1' for one"]
@@ -145,7 +156,7 @@ def test_lost_films_name_every_way_back(tmp_path: Path, damage: str) -> None:
     (line,) = differences(tmp_path)
     assert line.startswith("generations/0002/records.sqlite3: is ")
     embedder = WordEmbedder()
-    with open_writer(tmp_path, rebuild=True) as writer:
+    with open_writer(tmp_path, server(), rebuild=True) as writer:
         outcome = sync(FILMS, writer, embedder, SyncOptions(TEMPLATE, rebuild=True))
     assert (outcome.generation, outcome.films, embedder.texts) == (3, 3, [])
     assert differences(tmp_path) == []
@@ -179,14 +190,14 @@ def test_rollback_helps_where_current_names_nothing(tmp_path: Path) -> None:
     shutil.rmtree(generation(tmp_path, 1))
     with pytest.raises(CatalogDamaged, match="0001: is not a finished generation; run 'ingest rollback'"):
         run(tmp_path, FILMS)
-    with open_writer(tmp_path, rebuild=True) as writer:
+    with open_writer(tmp_path, server(), rebuild=True) as writer:
         assert sync(FILMS, writer, WordEmbedder(), SyncOptions(TEMPLATE, rebuild=True)).films == 3
 
 
 def test_old_generations_are_removed_but_never_the_one_in_force(tmp_path: Path) -> None:
     for count in (1, 2, 3):
         run(tmp_path, FILMS[:count])
-    generations = Generations(tmp_path)
+    generations = Generations(tmp_path, server())
     assert generations.drop_old(keep=2, grace=300) == []
     assert generations.drop_old(keep=2, grace=0) == [1]
     assert roll_back(tmp_path) == 2

@@ -4,6 +4,7 @@ What a catalog remembers of it is the model's name and revision as configured, n
 Prompts, where a model has them, are the endpoint's business.
 """
 
+import itertools
 import json
 import random
 import time
@@ -20,7 +21,7 @@ import numpy as np
 from catalog.embedding.answer import read_vectors
 from catalog.embedding.embedder import Embedded, Vector, Vectors
 from catalog.embedding.tokens import clean
-from catalog.errors import ConfigError, ModelError, ModelUnavailable, PlotseekError
+from catalog.errors import ConfigError, ModelError, ModelMismatch, ModelUnavailable, PlotseekError
 from catalog.identity import ModelIdentity
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ MOST_TEXTS = 32
 MOST_BYTES = 1_000_000
 """Of one request's JSON."""
 _LONGEST_PAUSE = 30.0
+_SAME_MODEL = 0.999
+"""Least cosine between two endpoints' vectors of one text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +194,36 @@ class EndpointClient:
         return ModelUnavailable(f"{self._shown}: {busy}; waited {waited:.0f} of {limit:g} s{asks}{setting}")
 
 
+class ClientsInTurn:
+    """Several endpoints of one model as one client: each request goes to the next of them."""
+
+    def __init__(self, clients: Sequence[EndpointClient]) -> None:
+        """Raises ModelMismatch if they do not give the same vectors, ModelUnavailable, ModelError."""
+        self._clients = clients
+        self._turns = itertools.cycle(clients)
+        first, *others = [client.vectors(["hello world"]) for client in clients]
+        for number, other in enumerate(others, 2):
+            if smallest_cosine(first, other) < _SAME_MODEL:
+                raise ModelMismatch(
+                    f"embedding.remote.url: endpoint {number} answers with another model than the first"
+                )
+
+    def vectors(self, texts: Sequence[str], stop: Event | None = None) -> Vectors:
+        """Embed one batch as `EndpointClient.vectors` does."""
+        return next(self._turns).vectors(texts, stop)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients:
+            client.close()
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteEmbedder:
     """An endpoint as an `Embedder`. How many texts it cut is not known here: `truncated` is 0."""
 
     identity: ModelIdentity
-    client: EndpointClient
+    client: EndpointClient | ClientsInTurn
     in_flight: int
 
     def embed_documents(self, texts: Sequence[str]) -> Embedded:
@@ -229,7 +256,7 @@ class RemoteEmbedder:
 
 def open_remote(
     *,
-    url: str,
+    url: str | Sequence[str],
     kind: Kind,
     model: str,
     revision: str,
@@ -243,20 +270,29 @@ def open_remote(
     notify: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] | None = None,
 ) -> RemoteEmbedder:
-    """Open an endpoint. `model`, `revision` and `max_tokens`, as configured, are what a catalog remembers.
+    """Open an endpoint, or several that share the work, `in_flight` requests each.
 
-    Without `dimension` one request finds it out. `notify` hears when the endpoint is starting.
-    Raises ConfigError for an impossible URL, ModelUnavailable and ModelError as `EndpointClient.vectors` does.
+    `model`, `revision` and `max_tokens`, as configured, are what a catalog remembers. Without `dimension` one
+    request finds it out. `notify` hears when the endpoint is starting.
+    Raises ConfigError for an impossible URL, ModelUnavailable and ModelError as `EndpointClient.vectors` does,
+    ModelMismatch where several are not the same.
     """
     secret = token.strip() if token else None
-    client = EndpointClient(Endpoint(url, kind, model, secret, timeout, start_timeout, patience), notify, sleep)
-    if dimension is None:
-        try:
+    urls = [url] if isinstance(url, str) else url
+    clients = [
+        EndpointClient(Endpoint(address, kind, model, secret, timeout, start_timeout, patience), notify, sleep)
+        for address in urls
+    ]
+    try:
+        client = clients[0] if len(clients) == 1 else ClientsInTurn(clients)
+        if dimension is None:
             dimension = client.vectors(["hello world"]).shape[1]
-        except PlotseekError:
-            client.close()
-            raise
-    return RemoteEmbedder(ModelIdentity(model, revision, dimension, max_tokens), client, in_flight)
+    except PlotseekError:
+        for opened in clients:
+            opened.close()
+        raise
+    identity = ModelIdentity(model, revision, dimension, max_tokens)
+    return RemoteEmbedder(identity, client, in_flight * len(clients))
 
 
 def batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -1,6 +1,7 @@
 """Backup: the generation in force and every vector, copied while anybody reads or writes. And back again.
 
-A backup is laid out as a catalog is, so that `store.path` may also point at one.
+A backup is laid out as a catalog is, so that `store.path` may also point at one. An index on a Chroma server
+is not in it: it is built again from what is.
 """
 
 import json
@@ -11,19 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from catalog.errors import CatalogDamaged, CatalogMissing, StoreError
+from catalog.store.build import build_index
 from catalog.store.cache import VectorCache, set_aside_if_damaged
 from catalog.store.check import verified
+from catalog.store.chroma_server import ChromaServer
 from catalog.store.generations import (
     Generation,
     GenerationInfo,
     Generations,
-    collection_name,
     damaged_files,
     disk_errors,
     sync_to_disk,
     write_atomically,
     writer_lock,
 )
+from catalog.store.records import Records
 from catalog.store.sqlite import copy_database
 from catalog.store.vectors import VectorIndex
 
@@ -52,6 +55,11 @@ def back_up(root: Path, folder: Path) -> GenerationInfo:
             backup.switch(copy)
             backup.drop_others()
     return info
+
+
+def is_without_index(root: Path, generation: Generation) -> bool:
+    """Whether this is a backup of a catalog whose index is on a server."""
+    return (root / _MARK).exists() and not generation.on_server and not generation.chroma.exists()
 
 
 def _refuse_other_folder(folder: Path) -> None:
@@ -90,12 +98,13 @@ def _copy_generation(source: Generation, folder: Path) -> Generation:
 def _copy_files(source: Generation, target: Generation) -> None:
     """Everything but generation.json; Chroma's SQLite as SQLite copies it, since every reader writes a line there."""
     chroma_sqlite = f"{source.chroma_sqlite.name}*"
-    left_out = shutil.ignore_patterns(source.info_file.name, chroma_sqlite)
+    left_out = shutil.ignore_patterns(source.info_file.name, source.collection_file.name, chroma_sqlite)
     shutil.copytree(source.folder, target.folder, ignore=left_out, dirs_exist_ok=True)
-    copy_database(source.chroma_sqlite, target.chroma_sqlite)
+    if source.chroma.exists():
+        copy_database(source.chroma_sqlite, target.chroma_sqlite)
 
 
-def restore(folder: Path, root: Path) -> GenerationInfo:
+def restore(folder: Path, root: Path, server: ChromaServer | None = None) -> GenerationInfo:
     """Check a backup, and publish it as a new generation; the vectors it holds are added to the cache.
 
     Raises StoreError if `folder` holds no backup, CatalogDamaged if a file of it is damaged.
@@ -104,17 +113,18 @@ def restore(folder: Path, root: Path) -> GenerationInfo:
     before = source.info()
     with writer_lock(root):
         _add_vectors(root, folder / _VECTORS)
-        generations = Generations(root)
+        generations = Generations(root, server)
         generations.drop_unfinished()
         target = generations.begin()
+        info = replace(before, number=target.number, published=time.time())
         try:
             with disk_errors(target.folder):
                 _copy_files(source, target)
-            _rename_collection(target, before)
-            info = verified(target, replace(before, number=target.number, published=time.time()))
+                info = _restored_index(source, target, info, server)
+            info = verified(target, info, server)
             generations.publish(target, info)
         except BaseException:
-            shutil.rmtree(target.folder, ignore_errors=True)
+            generations.discard(target)
             raise
     return info
 
@@ -138,9 +148,18 @@ def _add_vectors(root: Path, backup: Path) -> None:
         cache.add_all(backup)
 
 
-def _rename_collection(target: Generation, before: GenerationInfo) -> None:
-    index = VectorIndex.open(target.chroma, before.collection)
-    try:
-        index.rename(collection_name(target.number))
-    finally:
-        index.close()
+def _restored_index(
+    source: Generation, target: Generation, info: GenerationInfo, server: ChromaServer | None
+) -> GenerationInfo:
+    """The copied index under its new name; one that is not in the backup, or shall be on a server, is built."""
+    if target.chroma.exists() and not target.on_server:
+        index = VectorIndex.open(target.place(server), source.collection)
+        try:
+            index.rename(target.collection)
+        finally:
+            index.close()
+        return info
+    shutil.rmtree(target.chroma, ignore_errors=True)
+    with closing(Records.open(target.records)) as records:
+        build_index(target, info, records, server)
+    return replace(info, churn=0)

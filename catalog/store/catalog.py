@@ -15,35 +15,41 @@ from numpy.typing import NDArray
 
 from catalog.errors import CatalogDamaged, MapMissing, StoreError
 from catalog.identity import ModelIdentity
-from catalog.movie import Fingerprints, fingerprints, model_text
+from catalog.movie import Fingerprints, fingerprints, model_text, text_digest
 from catalog.store.background import Background
+from catalog.store.build import about, build_index, put_films
 from catalog.store.cache import VectorCache
-from catalog.store.check import verified
+from catalog.store.check import is_intact, open_checked, verified
+from catalog.store.chroma_server import ChromaServer
 from catalog.store.columns import FilmColumns
+from catalog.store.forward import TAGS, Forward, kept_forward, read_films
 from catalog.store.generations import (
+    LAYOUT,
     Generation,
     GenerationInfo,
     Generations,
-    collection_name,
+    as_catalog,
     disk_errors,
-    index_digests,
     writer_lock,
 )
 from catalog.store.matrix import open_matrix, write_matrix
 from catalog.store.places import Places
 from catalog.store.records import Entry, Records
 from catalog.store.sqlite import check_file
-from catalog.store.vectors import Neighbour, VectorIndex
+from catalog.store.tags import tag_rows
+from catalog.store.vectors import BATCH, Neighbour, VectorIndex
 from catalog.store.words import WordIndex, build_words
 
 
 class Snapshot:
     """One published generation: everything a reader sees belongs together and never changes."""
 
-    def __init__(self, generation: Generation) -> None:
+    def __init__(self, generation: Generation, server: ChromaServer | None = None) -> None:
+        """A `server` is asked for the vector index alone, where that is on one."""
         self.info = generation.info()
         self.records = Records.open(generation.records)
         self._generation = generation
+        self._server = server
         self._index: VectorIndex | None = None
         self._lock = threading.Lock()
 
@@ -53,18 +59,13 @@ class Snapshot:
 
     @property
     def index(self) -> VectorIndex:
-        """The vector index, opened when it is first needed, after a look at its files.
+        """The vector index, opened and looked at when it is first needed.
 
-        Raises CatalogDamaged if they are not the ones that were published: a broken index can take
-        the whole process down.
+        Raises CatalogDamaged if it is not what was published, ChromaUnreachable.
         """
         with self._lock:
             if self._index is None:
-                if index_digests(self._generation) != self.info.index_files:
-                    raise CatalogDamaged(
-                        f"{self._generation.chroma}: the vector index is damaged; run 'ingest verify --repair'"
-                    )
-                self._index = VectorIndex.open(self._generation.chroma, self.info.collection)
+                self._index = open_checked(self._generation, self.info, self._server)
             return self._index
 
     @cached_property
@@ -120,17 +121,20 @@ class Snapshot:
 class Catalog:
     """A reader's way in: always the generation in force, without being restarted."""
 
-    def __init__(self, root: Path) -> None:
-        self._generations = Generations(root)
+    def __init__(self, root: Path, server: ChromaServer | None = None) -> None:
+        self._generations = Generations(root, server)
         self._lock = threading.Lock()
         self._stamp = self._generations.stamp()
-        self._snapshot = Snapshot(self._generations.in_force())
+        self._snapshot = Snapshot(self._generations.in_force(), server)
         self._previous: Snapshot | None = None
 
     @classmethod
-    def open(cls, root: Path) -> Self:
-        """Raises CatalogMissing if nothing has been published yet."""
-        return cls(root)
+    def open(cls, root: Path, server: ChromaServer | None = None) -> Self:
+        """Raises CatalogMissing if nothing has been published yet.
+
+        Where the vector index is on a Chroma server, `nearest` needs to know it; nothing else does.
+        """
+        return cls(root, server)
 
     def snapshot(self) -> Snapshot:
         """The generation in force now.
@@ -140,7 +144,7 @@ class Catalog:
         with self._lock:
             stamp = self._generations.stamp()
             if stamp != self._stamp:
-                fresh = Snapshot(self._generations.in_force())
+                fresh = Snapshot(self._generations.in_force(), self._generations.server)
                 if self._previous is not None:
                     self._previous.close()
                 self._previous, self._snapshot, self._stamp = self._snapshot, fresh, stamp
@@ -174,11 +178,11 @@ class Difference:
 class CatalogWriter:
     """The one process that may change the catalog, while it holds the lock."""
 
-    def __init__(self, root: Path, *, from_nothing: bool = False) -> None:
-        self.generations = Generations(root)
+    def __init__(self, root: Path, server: ChromaServer | None = None, *, from_nothing: bool = False) -> None:
+        self.generations = Generations(root, server)
         self.generations.drop_unfinished()
         self.current = None if from_nothing else self.generations.current()
-        self.info = self.current.info() if self.current else None
+        self.info = self.current.info(older=True) if self.current else None
         self.cache = VectorCache(root / "vectors.sqlite3")
 
     def fingerprints(self) -> dict[str, Fingerprints]:
@@ -192,8 +196,8 @@ class CatalogWriter:
             records.close()
 
     def needs_build(self, model: ModelIdentity, template: str) -> bool:
-        """Whether the published index cannot be patched: another model or template, or it is damaged."""
-        return self.info is not None and not (self._same(model, template) and self._index_intact())
+        """Whether the published index cannot be patched: another model, template or layout, or it is damaged."""
+        return self.info is not None and not (self._same(model, template) and self._index_intact)
 
     def begin(
         self,
@@ -207,8 +211,8 @@ class CatalogWriter:
         """A private generation that starts as the current one is.
 
         Its index is built anew, from our own vectors, if `fresh`, if the published one cannot be
-        patched, or once the share `rebuild_after` of it was changed in place: deleted rows never
-        leave an HNSW index, and overwritten ones slow it down.
+        patched, or once the share `rebuild_after` of it was changed in place: rows that were deleted
+        or replaced never leave an HNSW index.
         """
         if self.current is not None:
             check_file(self.current.records)
@@ -224,23 +228,31 @@ class CatalogWriter:
     def _copied_records(self, generation: Generation, template: str, *, refresh: bool) -> Records:
         if self.current is None:
             return Records.create(generation.records)
-        with disk_errors(generation.records):
-            shutil.copyfile(self.current.records, generation.records)
+        if not refresh:
+            with disk_errors(generation.records):
+                shutil.copyfile(self.current.records, generation.records)
+            return Records.create(generation.records)
         records = Records.create(generation.records)
-        if refresh:
-            for entries in records.entries():
+        with closing(Records.open(self.current.records)) as before:
+            for entries in before.entries():
                 records.put(Entry(entry.movie, fingerprints(entry.movie, template)) for entry in entries)
         return records
 
     def _same(self, model: ModelIdentity, template: str) -> bool:
-        return self.info is not None and (self.info.model, self.info.template) == (model, template)
+        return self.info is not None and (self.info.model, self.info.template, self.info.layout) == (
+            model,
+            template,
+            LAYOUT,
+        )
 
+    @cached_property
     def _index_intact(self) -> bool:
-        if self.current is None or self.info is None or index_digests(self.current) != self.info.index_files:
+        if self.current is None or self.info is None or not is_intact(self.current, self.info, self.generations.server):
             return False
         try:
-            check_file(self.current.chroma_sqlite)
-        except (CatalogDamaged, StoreError):
+            if not self.current.on_server:
+                check_file(self.current.chroma_sqlite)
+        except StoreError:
             return False
         return True
 
@@ -249,13 +261,14 @@ class CatalogWriter:
 
 
 @contextmanager
-def open_writer(root: Path, *, rebuild: bool = False) -> Iterator[CatalogWriter]:
+def open_writer(root: Path, server: ChromaServer | None = None, *, rebuild: bool = False) -> Iterator[CatalogWriter]:
     """Take the lock and open the catalog for writing; raises CatalogLocked, StoreError.
 
+    What is published from now on has its vector index on the `server`, or, without one, in its folder.
     To `rebuild`, a catalog whose films cannot be read any more counts as none.
     """
     with writer_lock(root):
-        writer = CatalogWriter(root, from_nothing=rebuild and not _readable(root))
+        writer = CatalogWriter(root, server, from_nothing=rebuild and not _readable(root))
         try:
             yield writer
         finally:
@@ -265,7 +278,7 @@ def open_writer(root: Path, *, rebuild: bool = False) -> Iterator[CatalogWriter]
 def _readable(root: Path) -> bool:
     try:
         if generation := Generations(root).current():
-            generation.info()
+            generation.info(older=True)
             with closing(Records.open(generation.records)) as records:
                 records.check()
                 records.count()
@@ -298,46 +311,50 @@ class Draft:
         self._rebuild_after = rebuild_after
         self._tell: Callable[[int], None] = lambda _: None
 
-    def count_without_vector(self) -> int:
-        """How many distinct texts still have to be embedded."""
-        digests = list(set(self.records.digests()))
-        return len(digests) - len(self._writer.cache.known(self.model, digests))
+    def without_vector(self) -> list[int]:
+        """The numbers of the first films of those distinct texts that still have to be embedded, in order."""
+        digests, numbers = self.records.digests(), self.records.numbers()
+        first = dict(zip(reversed(digests), reversed(numbers), strict=True))
+        known = self._writer.cache.known(self.model, list(first))
+        return sorted(number for digest, number in first.items() if digest not in known)
 
-    def texts_without_vector(self, batch: int) -> Iterator[dict[bytes, str]]:
-        """The distinct texts that no vector is known for, by digest, in batches."""
-        waiting: dict[bytes, str] = {}
-        for entries in self.records.entries():
-            known = self._writer.cache.known(self.model, [entry.fingerprints.text for entry in entries])
-            for entry in entries:
-                if entry.fingerprints.text not in known:
-                    waiting[entry.fingerprints.text] = model_text(entry.movie, self._template)
-            while len(waiting) >= batch:
-                part = dict(list(waiting.items())[:batch])
-                yield part
-                waiting = {digest: text for digest, text in waiting.items() if digest not in part}
-        if waiting:
-            yield waiting
+    def texts(self, numbers: Sequence[int]) -> dict[bytes, str]:
+        """What the model reads of the films with these numbers, by digest."""
+        texts = (model_text(movie, self._template) for movie in self.records.numbered(numbers))
+        return {text_digest(text): text for text in texts}
 
     def remember(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
         """Acknowledge vectors: from now on no kill can lose them."""
         self._writer.cache.put(self.model, vectors)
 
-    def publish(self, difference: Difference, tell: Callable[[int], None] = lambda _: None) -> GenerationInfo:
+    def publish(
+        self,
+        difference: Difference,
+        tell: Callable[[int], None] = lambda _: None,
+        check: Callable[[Path], None] | None = None,
+    ) -> GenerationInfo:
         """Build matrix and index, compare them with the truth, and put the generation in force.
 
-        `tell` hears how many films of the index are done, and may raise to stop.
+        `tell` hears how many films of the index are done, and may raise to stop. `check` is given a folder
+        that is laid out as a catalog with the new generation in force, and may raise to refuse it.
         """
         self._tell = tell
         with disk_errors(self._generation.folder):
-            return self._publish(difference)
+            info = self._built_and_verified(difference)
+            self.records.close()
+            if check is not None:
+                with as_catalog(self._generation, info) as root:
+                    check(root)
+            self._writer.generations.publish(self._generation, info)
+        return info
 
-    def _publish(self, difference: Difference) -> GenerationInfo:
+    def _built_and_verified(self, difference: Difference) -> GenerationInfo:
         self.records.close_gaps()
-        self.records.check()
         films = self.records.count()
         self._write_matrix(films)
-        self._write_words()
+        self._write_indexes()
         self._write_map()
+        self.records.check()
         info = GenerationInfo(
             number=self._generation.number,
             model=self.model,
@@ -349,34 +366,34 @@ class Draft:
         )
         info = self._patched(info, difference) or self._built(info)
         self._tell(films)
-        self.records.close()
-        self._writer.generations.publish(self._generation, info)
         return info
 
     def _patched(self, info: GenerationInfo, difference: Difference) -> GenerationInfo | None:
         """The copied and changed index, verified; None if it has to be built instead."""
         before = self._writer.info
-        if self._fresh or before is None or info.films < 2:
+        if self._fresh or before is None or info.films < 2 or self._generation.on_server:
+            # A server copies no collection, and what readers search there is never changed in place.
             return None
         churn = before.churn + len(difference.embed) + len(difference.gone)
         if churn > self._rebuild_after * info.films:
             return None
         try:
-            self._patch_index(difference)
-            return verified(self._generation, replace(info, churn=churn))
+            self._patch_index(info, difference)
+            return verified(self._generation, replace(info, churn=churn), None)
         except CatalogDamaged:
             # The copy carried a fault that its files' digests do not show; our own vectors do not.
             shutil.rmtree(self._generation.chroma)
             return None
 
     def _built(self, info: GenerationInfo) -> GenerationInfo:
-        self._build_index(info.films)
-        return verified(self._generation, info)
+        server = self._writer.generations.server
+        build_index(self._generation, info, self.records, server, self._tell)
+        return verified(self._generation, info, server)
 
     def discard(self) -> None:
         """Throw the draft away; vectors that were remembered stay."""
         self.records.close()
-        shutil.rmtree(self._generation.folder, ignore_errors=True)
+        self._writer.generations.discard(self._generation)
 
     def _write_matrix(self, films: int) -> None:
         """Row i of the matrix is the vector of the film with number i."""
@@ -392,9 +409,14 @@ class Draft:
                 raise CatalogDamaged(f"{self._writer.cache.path}: {len(missing)} vectors are missing; run ingest again")
             yield np.stack([vectors[digest] for digest in part])
 
-    def _write_words(self) -> None:
+    def _write_indexes(self) -> None:
+        """By what films are found besides their vectors; only films that changed are read for it."""
         Background.of(np.load(self._generation.matrix, mmap_mode="r")).save(self._generation.background)
-        build_words(self._generation.words, (entry.movie for entries in self.records.entries() for entry in entries))
+        forward = read_films(self.records, self._forward_before())
+        forward.save(self._generation.forward)
+        columns = FilmColumns.of(self.records.ids(), self.records.titles(), forward.numbers)
+        self.records.put_index(columns, tag_rows(forward.lists[TAGS]))
+        build_words(self._generation.words, forward.lists)
 
     def _write_map(self) -> None:
         vectors = np.load(self._generation.matrix, mmap_mode="r")
@@ -408,61 +430,36 @@ class Draft:
         with closing(Records.open(current.records)) as records:
             return Places.load(current.map).followed(records.digests(), self.records.digests(), vectors)
 
-    def _patch_index(self, difference: Difference) -> None:
+    def _forward_before(self) -> Forward | None:
         current, info = self._writer.current, self._writer.info
-        if current is None or info is None:
+        return None if self._fresh or current is None or info is None else kept_forward(current, info.files)
+
+    def _patch_index(self, info: GenerationInfo, difference: Difference) -> None:
+        current = self._writer.current
+        if current is None:
             raise CatalogDamaged("there is no index to patch")
         shutil.copytree(current.chroma, self._generation.chroma)
-        index = VectorIndex.open(self._generation.chroma, info.collection)
+        index = VectorIndex.open(self._generation.place(None), current.collection)
         try:
-            index.rename(collection_name(self._generation.number), self._about())
+            index.rename(self._generation.collection, about(info))
             self._patch(index, difference)
             index.flush_on_open()
         finally:
             index.close()
 
-    def _build_index(self, films: int) -> None:
-        name = collection_name(self._generation.number)
-        index = VectorIndex.create(self._generation.chroma, name, self._about(), films)
-        matrix = np.load(self._generation.matrix, mmap_mode="r")
-        start = 0
-        try:
-            for entries in self.records.entries(1000):
-                self._tell(start)
-                self._put(index, entries, np.asarray(matrix[start : start + len(entries)]))
-                start += len(entries)
-            if films == 1:
-                # Chroma's smallest threshold is 2; a single row would be written by the first reader.
-                self._put(index, entries, np.asarray(matrix))
-        finally:
-            index.close()
-
     def _patch(self, index: VectorIndex, difference: Difference) -> None:
-        index.remove(sorted(difference.gone))
+        # Chroma takes six times as long to overwrite a vector as to forget it and take in another one.
+        index.remove(sorted(difference.gone | difference.embed))
         matrix = np.load(self._generation.matrix, mmap_mode="r")
-        start = 0
-        for entries in self.records.entries(1000):
-            chosen = [row for row, entry in enumerate(entries) if entry.movie.id in difference.embed]
-            if chosen:
-                self._put(index, [entries[row] for row in chosen], matrix[[start + row for row in chosen]])
-            described = [entry.movie for entry in entries if entry.movie.id in difference.metadata]
-            if described:
-                index.put_metadata(described)
-            start += len(entries)
-            self._tell(start)
+        done = 0
+        for numbers in _parts(self.records.numbers_of(difference.embed)):
+            put_films(index, list(self.records.numbered(numbers)), matrix[numbers], self._template)
+            self._tell(done := done + len(numbers))
+        for numbers in _parts(self.records.numbers_of(difference.metadata)):
+            index.put_metadata(list(self.records.numbered(numbers)))
+            self._tell(done := done + len(numbers))
 
-    def _put(self, index: VectorIndex, entries: Sequence[Entry], vectors: NDArray[np.float32]) -> None:
-        movies = [entry.movie for entry in entries]
-        index.put(movies, [model_text(movie, self._template) for movie in movies], vectors)
 
-    def _about(self) -> dict[str, str | int | bool]:
-        """The collection's own description, for whoever opens it with Chroma alone."""
-        return {
-            "made_by": "plotseek",
-            "model": self.model.name,
-            "revision": self.model.revision,
-            "dimension": self.model.dimension,
-            "max_tokens": self.model.max_tokens,
-            "normalized": self.model.normalized,
-            "template": self._template,
-        }
+def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """As many at a time as Chroma takes well."""
+    return (numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH))

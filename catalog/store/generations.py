@@ -2,8 +2,10 @@
 
     LOCK                 one writer, by the operating system
     vectors.sqlite3      every vector ever computed, writer only
-    generations/0007/    generation.json  records.sqlite3  words.sqlite3  vectors.npy  background.npz  map.npz  chroma/
+    generations/0007/    generation.json  records.sqlite3  words.sqlite3  vectors.npy  chroma/  *.npz
     CURRENT              the name of the generation in force
+
+With a Chroma server there is COLLECTION instead of chroma/: the name of the generation's collection there.
 
 A generation is changed only while it is private. `generation.json` is its last file; a folder
 without one is what a killed run left behind. A reader opens what CURRENT names.
@@ -14,19 +16,23 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Self
 
 from catalog.errors import CatalogDamaged, CatalogLocked, CatalogMissing, StoreError
 from catalog.identity import ModelIdentity
+from catalog.store.chroma_folder import ChromaFolder
+from catalog.store.chroma_server import ChromaServer
 from catalog.store.sqlite import WAY_BACK, check_file
 
-#: Of the folders' layout. A catalog of another version is refused by name.
-LAYOUT = 2
+#: Of the folders' layout. Readers refuse a catalog of another one by name; the next run moves one that is not older
+#: than OLDEST over: its films and vectors are read, everything else is built anew.
+LAYOUT, OLDEST = 2, 1
 
 _CHECKED_BLOCKS, _BLOCK = 64, 4096
 
@@ -51,28 +57,29 @@ class GenerationInfo:
     """Digest of every file that stays as it was published, by path below the generation."""
     layout: int = LAYOUT
 
-    @property
-    def collection(self) -> str:
-        """The name of the Chroma collection."""
-        return collection_name(self.number)
-
     @classmethod
-    def from_json(cls, text: str, where: Path) -> Self:
+    def from_json(cls, text: str, where: Path, *, older: bool = False) -> Self:
+        """Raises StoreError for another layout, though not for an `older` one that can be moved over."""
         try:
             values: dict[str, Any] = json.loads(text)
-            if (layout := values.get("layout")) != LAYOUT:
-                raise StoreError(
-                    f"{where}: was written by another version of plotseek (layout {layout}, this one reads {LAYOUT});"
-                    " use that version, or build the catalog again in another store.path"
-                )
+            _refuse_layout(values.get("layout"), where, older=older)
             return cls(**{**values, "model": ModelIdentity(**values["model"])})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CatalogDamaged(f"{where}: is damaged ({error}); {WAY_BACK}") from error
 
 
-def collection_name(number: int) -> str:
-    """`movies-0007`"""
-    return f"movies-{number:04d}"
+def _refuse_layout(layout: object, where: Path, *, older: bool) -> None:
+    movable = isinstance(layout, int) and OLDEST <= layout < LAYOUT
+    if layout == LAYOUT or (movable and older):
+        return
+    way = (
+        "run 'ingest --file FILE', which moves it over without embedding"
+        if movable
+        else "use that version, or build the catalog again in another store.path"
+    )
+    raise StoreError(
+        f"{where}: was written by another version of plotseek (layout {layout}, this one reads {LAYOUT}); {way}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +105,45 @@ class Generation:
         return self.folder / "words.sqlite3"
 
     @property
+    def forward(self) -> Path:
+        return self.folder / "forward.npz"
+
+    @property
     def background(self) -> Path:
         return self.folder / "background.npz"
 
     @property
     def map(self) -> Path:
         return self.folder / "map.npz"
+
+    @property
+    def collection(self) -> str:
+        """The name of the Chroma collection: `movies-0007`, or what COLLECTION says."""
+        try:
+            return self.collection_file.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return f"movies-{self.number:04d}"
+        except UnicodeDecodeError as error:
+            raise CatalogDamaged(f"{self.collection_file}: is damaged; run 'ingest verify --repair'") from error
+
+    @property
+    def collection_file(self) -> Path:
+        return self.folder / "COLLECTION"
+
+    @property
+    def on_server(self) -> bool:
+        """Whether the index is a collection on a Chroma server."""
+        return self.collection_file.exists()
+
+    def place(self, server: ChromaServer | None) -> ChromaFolder | ChromaServer:
+        """Where the index is; raises StoreError if that is a server and none is configured."""
+        if not self.on_server:
+            return ChromaFolder(self.chroma)
+        if server is None:
+            raise StoreError(
+                f"{self.folder}: the vector index is on a Chroma server; set store.url, or run ingest to move it here"
+            )
+        return server
 
     @property
     def chroma(self) -> Path:
@@ -117,9 +157,11 @@ class Generation:
     def info_file(self) -> Path:
         return self.folder / "generation.json"
 
-    def info(self) -> GenerationInfo:
+    def info(self, *, older: bool = False) -> GenerationInfo:
+        """Raises CatalogDamaged, and StoreError for another layout than this one or, if asked for, an `older` one."""
         try:
-            return GenerationInfo.from_json(self.info_file.read_text(encoding="utf-8"), self.info_file)
+            text = self.info_file.read_text(encoding="utf-8")
+            return GenerationInfo.from_json(text, self.info_file, older=older)
         except FileNotFoundError:
             raise CatalogDamaged(f"{self.folder}: is not a finished generation; {WAY_BACK}") from None
         except UnicodeDecodeError as error:
@@ -133,8 +175,10 @@ class Generation:
 class Generations:
     """All generations below one folder, and which of them is in force."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, server: ChromaServer | None = None) -> None:
+        """With a `server`, new generations have their index there, and old ones are removed there."""
         self.root = root
+        self.server = server
         self._folder = root / "generations"
         self._current = root / "CURRENT"
 
@@ -174,12 +218,18 @@ class Generations:
         return sorted((Generation(path) for path in folders), key=lambda generation: generation.number)
 
     def begin(self) -> Generation:
-        """A new, empty, private folder."""
+        """A new, private folder, empty but for the name that its index shall have on a server.
+
+        The name is on disk before the collection is there, so that no killed run leaves one that nobody
+        knows; it is random, so that no two catalogs on one server, nor a copied one, ever meet.
+        """
         everything = self.all()
         number = everything[-1].number + 1 if everything else 1
         generation = Generation(self._folder / f"{number:04d}")
         with disk_errors(generation.folder):
             generation.folder.mkdir(parents=True)
+            if self.server is not None:
+                write_atomically(generation.collection_file, f"movies-{number:04d}-{token_hex(8)}\n")
         return generation
 
     def publish(self, generation: Generation, info: GenerationInfo) -> None:
@@ -233,6 +283,11 @@ class Generations:
                 removed.append(generation.number)
         return removed
 
+    def discard(self, generation: Generation) -> None:
+        """Throw a private generation away; what cannot be removed now, the next writer removes."""
+        with suppress(StoreError):
+            self._drop(generation)
+
     def drop_others(self) -> None:
         """Remove all but the generation in force: a backup holds one."""
         current = self.in_force()
@@ -244,7 +299,31 @@ class Generations:
         with disk_errors(generation.folder):
             # First, so that a kill in between leaves no half generation that looks finished.
             generation.info_file.unlink(missing_ok=True)
+            if self.server is not None and generation.on_server:
+                self.server.remove(generation.collection)
             shutil.rmtree(generation.folder)
+
+
+@contextmanager
+def as_catalog(generation: Generation, info: GenerationInfo) -> Iterator[Path]:
+    """A folder of links that is laid out as a catalog with this private generation in force.
+
+    It lies inside the generation, so that what a kill leaves of it is thrown away with that.
+    """
+    root = generation.folder / "as_catalog"
+    folder = root / "generations" / generation.folder.name
+    with disk_errors(root):
+        parts = [path.absolute() for path in generation.folder.iterdir()]
+        folder.mkdir(parents=True)
+        for path in parts:
+            (folder / path.name).symlink_to(path)
+        shown = Generation(folder)
+        write_atomically(shown.info_file, json.dumps(asdict(info)))
+        Generations(root).switch(shown)
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def index_digests(generation: Generation) -> dict[str, str]:
@@ -262,10 +341,13 @@ def index_digests(generation: Generation) -> dict[str, str]:
 
 
 def file_digests(generation: Generation) -> dict[str, str]:
-    """A digest of every file that nobody changes after publishing: all but Chroma's own SQLite and generation.json."""
-    changing = (generation.chroma_sqlite.name, generation.info_file.name)
+    """A digest of every file that nobody changes after publishing: all but Chroma's own SQLite and generation.json.
+
+    Nor of COLLECTION, which no backup has; a wrong name shows in what is found under it.
+    """
+    changing = (generation.chroma_sqlite.name, generation.info_file.name, generation.collection_file.name)
     return {
-        str(path.relative_to(generation.folder)): _digest(path)
+        str(path.relative_to(generation.folder)): file_digest(path)
         for path in sorted(generation.folder.rglob("*"))
         if path.is_file() and not path.name.startswith(changing)
     }
@@ -283,14 +365,15 @@ def damaged_files(generation: Generation) -> dict[Path, str]:
         for name, digest in published.items()
         if found.get(name) != digest
     }
-    try:
-        check_file(generation.chroma_sqlite)
-    except StoreError as error:
-        wrong[generation.chroma_sqlite] = str(error.__cause__ or "is damaged")
+    if generation.chroma.exists():
+        try:
+            check_file(generation.chroma_sqlite)
+        except StoreError as error:
+            wrong[generation.chroma_sqlite] = str(error.__cause__ or "is damaged")
     return wrong
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     digest = blake2b(digest_size=16)
     with path.open("rb", buffering=0) as file:
         while block := file.read(1 << 20):

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from catalog.errors import CatalogDamaged, DeletionsRefused, PlotseekError, Stopped, StoreError
+from catalog.errors import CatalogDamaged, CheckFailed, DeletionsRefused, PlotseekError, Stopped, StoreError
 from catalog.store.lock import is_held
 from catalog.store.sqlite import Connection, connect, connect_read_only, translated
 
@@ -45,7 +45,7 @@ class RunOutcome(StrEnum):
     OK = "ok"
     UNCHANGED = "unchanged"
     REFUSED = "refused"
-    """The guard refused its deletions."""
+    """The guard refused its deletions, or the owner's check the new state."""
     FAILED = "failed"
     STOPPED = "stopped"
 
@@ -247,7 +247,7 @@ def _verdict(error: BaseException) -> Recording:
     match error:
         case Stopped():
             return Recording(RunOutcome.STOPPED, reason=reason)
-        case DeletionsRefused():
+        case DeletionsRefused() | CheckFailed():
             return Recording(RunOutcome.REFUSED, reason=reason)
         case PlotseekError():
             return Recording(RunOutcome.FAILED, reason=reason)

@@ -1,7 +1,7 @@
 """Verify: compare everything that should say the same. Repair: build again, from our own vectors."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from catalog.errors import CatalogDamaged, StoreError
 from catalog.movie import fingerprints, model_text, text_digest
+from catalog.store.backup import is_without_index
 from catalog.store.cache import VectorCache, set_aside_if_damaged
 from catalog.store.catalog import CatalogWriter, Difference, Draft
 from catalog.store.check import check_generation
+from catalog.store.chroma_server import ChromaServer
 from catalog.store.generations import Generation, GenerationInfo, Generations, damaged_files, writer_lock
 from catalog.store.matrix import open_matrix
 from catalog.store.records import Entry, Records
@@ -48,17 +50,17 @@ class _Differences:
         return [f"{what}: {len(ids)} films, {ids[0]!r} for one" for what, ids in self.found.items()]
 
 
-def verify(root: Path, sample: int | None = None) -> Verification:
+def verify(root: Path, sample: int | None = None, server: ChromaServer | None = None) -> Verification:
     """Compare files, records, matrix, vector cache and Chroma of the generation in force.
 
     All films, or a `sample` spread over them. Takes no lock: what is published does not change.
-    Raises CatalogMissing, and CatalogDamaged where there is nothing left to compare.
+    Raises CatalogMissing, CatalogDamaged where there is nothing left to compare, ChromaUnreachable.
     """
     generation = Generations(root).in_force()
     info = generation.info()
     differences = _cache_damage(root) + _generation_damage(generation)
     if not differences:
-        differences = _differences(root, generation, info, sample)
+        differences = _differences(root, generation, info, sample, server)
     return Verification(info.number, info.films, tuple(differences))
 
 
@@ -78,18 +80,22 @@ def _cache_damage(root: Path) -> list[str]:
     return lines
 
 
-def _differences(root: Path, generation: Generation, info: GenerationInfo, sample: int | None) -> list[str]:
+def _differences(
+    root: Path, generation: Generation, info: GenerationInfo, sample: int | None, server: ChromaServer | None
+) -> list[str]:
     found = _Differences()
     try:
-        check_generation(generation, info)
-        with (
-            closing(Records.open(generation.records)) as records,
-            closing(VectorCache(root / "vectors.sqlite3", reading=True)) as cache,
-            closing(VectorIndex.open(generation.chroma, info.collection)) as index,
-        ):
+        with ExitStack() as stack:
+            records = stack.enter_context(closing(Records.open(generation.records)))
+            cache = stack.enter_context(closing(VectorCache(root / "vectors.sqlite3", reading=True)))
+            index = None
+            if not is_without_index(root, generation):
+                check_generation(generation, info, server)
+                index = stack.enter_context(closing(VectorIndex.open(generation.place(server), generation.collection)))
             for entries, vectors in _films(records, open_matrix(generation, info), sample):
                 _compare_truth(entries, vectors, info, cache, found)
-                _compare_index(entries, vectors, info, index, found)
+                if index is not None:
+                    _compare_index(entries, vectors, info, index, found)
     except CatalogDamaged as error:
         return [*found.lines(), str(error).split("; ")[0]]
     return found.lines()
@@ -151,7 +157,12 @@ def _compare_index(
             found.add("the vector index holds other metadata", identity)
 
 
-def repair(root: Path, embed: Callable[[Draft], int], say: Callable[[str], None] = lambda _: None) -> None:
+def repair(
+    root: Path,
+    embed: Callable[[Draft], int],
+    say: Callable[[str], None] = lambda _: None,
+    server: ChromaServer | None = None,
+) -> None:
     """Mend what `verify` found, and say what was done, line by line.
 
     The vector cache is refilled from the generation's matrix; a new generation is then built from the
@@ -167,10 +178,10 @@ def repair(root: Path, embed: Callable[[Draft], int], say: Callable[[str], None]
         damaged = damaged_files(generation)
         if generation.records in damaged:
             raise CatalogDamaged(f"{generation.records}: {damaged[generation.records]}; {WAY_BACK}")
-        with closing(CatalogWriter(root)) as writer:
+        with closing(CatalogWriter(root, server)) as writer:
             if generation.matrix not in damaged and (taken := _refill(writer.cache, generation, info)):
                 say(f"{path}: {taken} vectors taken back from {generation.matrix}")
-            if damaged or _differences(root, generation, info, None):
+            if damaged or _differences(root, generation, info, None, server):
                 say(_build_again(writer, info, embed))
 
 
