@@ -13,6 +13,7 @@ without one is what a killed run left behind. A reader opens what CURRENT names.
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -428,7 +429,9 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except shutil.Error as error:
-        raise StoreError(f"{path}: {error.args[0][0][2]}; check the free space and the folder's permissions") from error
+        _, target, reason = error.args[0][0]
+        reason = re.sub(r"^\[Errno \d+\] |: '.*$", "", str(reason))
+        raise StoreError(f"{target}: {reason}; check the free space and the folder's permissions") from error
     except OSError as error:
         raise StoreError(
             f"{error.filename or path}: {error.strerror}; check the free space and the folder's permissions"

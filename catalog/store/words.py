@@ -21,6 +21,8 @@ from catalog.store.sqlite import BATCH, Connection, connect, connect_read_only, 
 
 Floats = NDArray[np.float32]
 
+_WAY_BACK = "run 'ingest verify --repair'"
+
 #: Saturation of a term's frequency.
 _K1 = 1.6
 
@@ -198,7 +200,7 @@ class WordIndex:
     @classmethod
     def open(cls, path: Path, films: int) -> Self:
         if not path.exists():
-            raise CatalogDamaged(f"{path}: is missing; run 'ingest verify --repair'")
+            raise CatalogDamaged(f"{path}: is missing; {_WAY_BACK}")
         return cls(connect_read_only(path), path, films)
 
     def close(self) -> None:
@@ -255,5 +257,5 @@ class WordIndex:
         return found
 
     def _rows(self, statement: str, values: Iterable[object]) -> list[Any]:
-        with translated(self.path):
+        with translated(self.path, _WAY_BACK):
             return self._connection.execute(statement, tuple(values)).fetchall()
