@@ -212,6 +212,13 @@ class Problem(BaseModel):
     errors: list[str] = []
 
 
+#: The two ways to present an API key.
+KEYS = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+KEY_NEEDED: list[dict[str, list[str]]] = [{name: []} for name in KEYS]
+
 _WORDS = {
     400: "The question itself is wrong",
     401: "No API key that the service knows",

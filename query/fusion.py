@@ -30,13 +30,12 @@ def fused(meaning: Meaning | None, words: Words | None, titles: Sequence[TitleMa
     return scores
 
 
-def popularity_prior(votes: Floats, weight: float, *, asked: bool) -> Floats:
-    """What a film gains by being known, from the logarithm of its votes.
+def popularity_prior(known: Floats, weight: float, *, asked: bool) -> Floats:
+    """What a film gains by being known, from the logarithm of its votes (`FilmColumns.known`).
 
     A description means a well-known film more often than not, the more so the better it is known; someone's
     question means one that is known a little (see `phrasing.asks`).
     """
-    known = np.log10(1.0 + votes)
     if asked:
         gain = _ASKED * (np.clip(known, _ASKED_FROM, _ASKED_TO) - _ASKED_FROM)
     else:

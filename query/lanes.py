@@ -15,7 +15,7 @@ from catalog.store.catalog import Snapshot
 from catalog.store.words import Posting
 from query.german import gloss, is_german, knows, translated_terms
 from query.phrasing import asks, without_chatter
-from query.titles import TitleMatch, match_titles
+from query.titles import TitleMatch, exact_titles, misspelt_titles
 
 Floats = NDArray[np.float32]
 
@@ -90,9 +90,7 @@ def titles(snapshot: Snapshot, text: str) -> list[TitleMatch]:
 
     Otherwise "the dark night" would be a slip of "The Dark Knight" for everyone who looks for a dark night.
     """
-    found = match_titles(snapshot.words, text)
-    if not found or found[0].exact:
+    if found := exact_titles(snapshot.words, text):
         return found
-    known = snapshot.words.terms(english_terms(text))
-    unknown = [token for token in tokens(text) if english_terms(token) and english_terms(token)[0] not in known]
-    return found if unknown else []
+    terms = set(english_terms(text))
+    return misspelt_titles(snapshot.words, text) if len(snapshot.words.terms(terms)) < len(terms) else []

@@ -53,8 +53,7 @@ def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Se
     _check(request, snapshot, embedder)
     scored = _scored(request, snapshot, embedder)
     allowed = _allowed(request, snapshot, scored)
-    ranked = _ranked(request, snapshot, scored, allowed)
-    page = ranked[request.offset : request.offset + request.limit]
+    page = _ranked(request, snapshot, scored, allowed)[request.offset : request.offset + request.limit]
     hits = _hits(snapshot, scored, page)
     if request.why:
         evidence = Evidence(request.text, scored.meaning, scored.words, scored.titles, scored.likes)
@@ -62,7 +61,7 @@ def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Se
             replace(hit, why=explain(evidence, embedder, int(row), hit.movie))
             for row, hit in zip(page, hits, strict=True)
         ]
-    return SearchResult(tuple(hits), len(ranked), snapshot.number, scored.notes)
+    return SearchResult(tuple(hits), int(np.count_nonzero(allowed)), snapshot.number, scored.notes)
 
 
 def facets(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> FacetCounts:
@@ -129,7 +128,7 @@ def _by_text(request: SearchRequest, text: str, snapshot: Snapshot, embedder: Em
     by_meaning = meaning(snapshot, query_vector(snapshot, text, embedder))
     by_words = words(snapshot, text)
     by_title = titles(snapshot, text)
-    prior = popularity_prior(snapshot.columns.votes, request.popularity, asked=asks(text))
+    prior = popularity_prior(snapshot.columns.known, request.popularity, asked=asks(text))
     notes = [] if by_words.best > 0 else ["no film holds a word of the question: found by meaning alone"]
     return Scored(
         relevance=fused(by_meaning, by_words, by_title, prior),
@@ -172,17 +171,25 @@ def _allowed(request: SearchRequest, snapshot: Snapshot, scored: Scored) -> NDAr
 def _ranked(
     request: SearchRequest, snapshot: Snapshot, scored: Scored, allowed: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """Rows of the films that fit, best first; equal ones by id, so that pages never overlap."""
+    """Rows of the films that fit, best first, as far as the page; equal ones by id, so that pages never overlap."""
     rows = np.flatnonzero(allowed)
-    ids = snapshot.columns.id_order[rows]
     if request.sort != "relevance":
-        keys: list[NDArray[Any]] = [ids, *snapshot.columns.sort_keys(request.sort, rows)]
+        keys: list[NDArray[Any]] = [snapshot.columns.id_order[rows], *snapshot.columns.sort_keys(request.sort, rows)]
         return rows[np.lexsort(keys)]
-    ranked = rows[np.lexsort((ids, -scored.relevance[rows]))]
+    rows = _best(rows, scored.relevance, max(request.offset + request.limit, _POOL))
+    ranked = rows[np.lexsort((snapshot.columns.id_order[rows], -scored.relevance[rows]))]
     if request.plain or not (request.diversity or request.franchise):
         return ranked
     pool = diverse(snapshot, ranked[:_POOL], scored.relevance, request.diversity, request.franchise)
     return np.concatenate([pool, ranked[_POOL:]])
+
+
+def _best(rows: NDArray[np.int64], relevance: Floats, count: int) -> NDArray[np.int64]:
+    """The `count` best rows and those equal to the last of them: sorting all 65,451 films takes 8 ms."""
+    if len(rows) <= count:
+        return rows
+    values = relevance[rows]
+    return rows[values >= np.partition(values, -count)[-count]]
 
 
 def _hits(snapshot: Snapshot, scored: Scored, rows: Sequence[int] | NDArray[np.int64]) -> list[Hit]:

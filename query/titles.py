@@ -25,18 +25,14 @@ class TitleMatch:
         return self.similarity > 0.97
 
 
-def match_titles(index: WordIndex, text: str) -> list[TitleMatch]:
-    """Films by title, best first; empty for a text that is no title."""
+def exact_titles(index: WordIndex, text: str) -> list[TitleMatch]:
+    """Films with this title, but for case, accents, signs and a leading article."""
     typed = plain_title(text)
-    if not typed or len(typed) > _LONGEST:
-        return []
     if found := index.titled(typed):
         return [TitleMatch(film, 1.0) for film in dict.fromkeys(found)]
     core = without_article(typed)
     bare = [film for name in _with_articles(core) for film in index.titled(name)]
-    if bare:
-        return [TitleMatch(film, 0.98) for film in dict.fromkeys(bare)]
-    return _misspelt(index, core)
+    return [TitleMatch(film, 0.98) for film in dict.fromkeys(bare)]
 
 
 def _with_articles(core: str) -> list[str]:
@@ -48,13 +44,14 @@ def _allowed(length: int) -> int:
     return 0 if length < 4 else 1 if length < 8 else 2 if length < 16 else 3
 
 
-def _misspelt(index: WordIndex, typed: str) -> list[TitleMatch]:
-    """Candidates by shared trigrams (Dice), then the optimal string alignment distance."""
+def misspelt_titles(index: WordIndex, text: str) -> list[TitleMatch]:
+    """Films whose title is a few slips away, best first: by shared trigrams, then optimal string alignment."""
     from rapidfuzz.distance import OSA
 
+    typed = without_article(plain_title(text))
     wanted = grams(typed)
     allowed = _allowed(len(typed))
-    if not allowed:
+    if not allowed or len(typed) > _LONGEST:
         return []
     shared = index.scores(index.grams(wanted), {})
     candidates = np.argpartition(-shared, min(_CANDIDATES * 5, len(shared) - 1))[: _CANDIDATES * 5]

@@ -113,7 +113,7 @@ def test_the_map_has_a_place_for_every_film(http: httpx.Client) -> None:
     response = http.get("/map")
     drawn = response.json()
     assert response.headers["content-encoding"] == "gzip"
-    assert sorted(drawn["id"]) == sorted(film["id"] for film in FILMS)
+    assert sorted(drawn["id"]) == sorted(str(film["id"]) for film in FILMS)
     assert (drawn["total"], len(drawn["x"]), len(drawn["y"])) == (len(FILMS),) * 3
     assert {min(drawn["x"] + drawn["y"]), max(drawn["x"] + drawn["y"])} == {0, 65_535}
     assert all(-1 <= genre < len(drawn["genres"]) for genre in drawn["genre"])

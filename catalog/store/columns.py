@@ -63,6 +63,11 @@ class FilmColumns:
         """From each film's id, title and NUMBERS, in the order of the films' numbers."""
         return cls(ids, _places(ids), _places([fold(title) for title in titles]), numbers)
 
+    @cached_property
+    def known(self) -> Floats:
+        """The decimal logarithm of one more than the votes: how well known a film is."""
+        return np.log10(1.0 + self.votes)
+
     def row(self, identity: str) -> int:
         """The number of a film of the catalog; raises KeyError for another one."""
         return self.rows[identity]

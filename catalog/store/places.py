@@ -16,7 +16,6 @@ Floats = NDArray[np.float32]
 UInts = NDArray[np.uint16]
 
 _LAST = 65_535
-_BLOCK = 200
 _REDRAWN_AFTER = 0.3
 """Share of films that were put in since the map was drawn: they can only join what is there, not found anything."""
 
@@ -51,10 +50,7 @@ class Places:
         kept = np.flatnonzero(origin >= 0)
         places[kept] = self.places[origin[kept]]
         if len(fresh):
-            anchors = np.asarray(vectors[kept])
-            for start in range(0, len(fresh), _BLOCK):
-                part = fresh[start : start + _BLOCK]
-                places[part] = beside(np.asarray(vectors[part]), anchors, places[kept])
+            places[fresh] = beside(np.asarray(vectors[fresh]), np.asarray(vectors[kept]), places[kept])
         return type(self)(places.astype(np.uint16), added)
 
     def save(self, path: Path) -> None:

@@ -11,8 +11,9 @@ _FEW = 10
 """So few films have no neighbourhoods to keep."""
 _DIMENSIONS = 50
 _PERPLEXITY = 30.0
-_NEAR = 8
-_BLOCK = 1000
+_NEAR = 4
+_AT_ONCE = 1 << 23
+"""Similarities in memory: 32 MB."""
 
 
 def drawn(vectors: Floats) -> Floats:
@@ -29,9 +30,7 @@ def drawn(vectors: Floats) -> Floats:
     places = np.empty((films, 2), dtype=np.float32)
     others = np.setdiff1d(np.arange(films), chosen)
     places[chosen] = arranged
-    for start in range(0, len(others), _BLOCK):
-        rows = others[start : start + _BLOCK]
-        places[rows] = beside(np.asarray(vectors[rows]), landmarks, arranged)
+    places[others] = beside(np.asarray(vectors[others]), landmarks, arranged)
     return places
 
 
@@ -41,6 +40,14 @@ def beside(vectors: Floats, anchors: Floats, places: Floats) -> Floats:
     The geometric median of the nearest, not their mean: a film like some of two groups joins one of them instead
     of lying alone in between.
     """
+    mean = anchors.mean(axis=0)
+    anchors = _seen_from(mean, anchors)
+    block = max(1, _AT_ONCE // len(anchors))
+    parts = [vectors[start : start + block] for start in range(0, len(vectors), block)]
+    return np.concatenate([_beside(_seen_from(mean, part), anchors, places) for part in parts])
+
+
+def _beside(vectors: Floats, anchors: Floats, places: Floats) -> Floats:
     similarities = vectors @ anchors.T
     near = np.argpartition(-similarities, min(_NEAR, len(anchors)) - 1, axis=1)[:, :_NEAR]
     weights = np.take_along_axis(similarities, near, axis=1)
@@ -82,10 +89,15 @@ def _arranged(vectors: Floats) -> Floats:
 
 def principal(vectors: Floats, dimensions: int) -> Floats:
     """Seen from the mean film and brought to length 1: the first principal components, shape (n, at least 2)."""
-    centred = vectors - vectors.mean(axis=0)
-    centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
+    centred = _seen_from(vectors.mean(axis=0), vectors)
     _, axes = np.linalg.eigh(centred.T @ centred)
     axes = axes[:, ::-1][:, :dimensions]
     # The sign of an axis is arbitrary: the largest part of each points up.
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     return np.asarray(centred @ axes, dtype=np.float32)
+
+
+def _seen_from(mean: Floats, vectors: Floats) -> Floats:
+    """Directions from the mean film, shape (n, d): all embeddings point into one cone, which tells nothing."""
+    centred = vectors - mean
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6), dtype=np.float32)
