@@ -25,6 +25,7 @@ from catalog.store.generations import Generation, Generations
 from catalog.store.vectors import VectorIndex
 from catalog.store.verify import verify
 from ingest.sync import Outcome, SyncOptions, sync
+from tests import survivor
 from tests.chroma import ChromaProcess, Proxy, certificate, free_port, running
 from tests.fakes import WordEmbedder
 from tests.test_catalog import FILMS, TEMPLATE
@@ -207,6 +208,27 @@ def test_a_server_killed_during_a_run_costs_that_run_alone(tmp_path: Path, own: 
     assert embedder.texts == []
     assert verify(root, server=server).differences == ()
     assert len(own.collections()) == 2
+
+
+@pytest.mark.slow
+def test_a_server_killed_at_any_moment_loses_nothing(
+    tmp_path: Path, own: ChromaProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLOTSEEK_STORE_URL", own.url)
+    root, films, server = tmp_path / "store", 300, ChromaServer(own.url)
+    survivor.write(root, films, 0)
+    for version in range(1, 4):
+        before = survivor.read_twice(root)
+        process = survivor.start("write", root, films, version, 0.02)
+        if version % 2:
+            survivor.kill_server_at_random(process, own, 1.0)
+        else:
+            assert survivor.kill_server_at_rewrite(process, own)
+        assert survivor.lost(root) == 0
+        survivor.write(root, films, version)
+        assert survivor.read_twice(root) - before <= survivor.BATCH
+        found = verify(root, server=server)
+        assert (found.films, found.differences) == (films, ())
 
 
 def test_an_index_moves_to_a_server_and_back_without_embedding(tmp_path: Path, chroma: ChromaProcess) -> None:
