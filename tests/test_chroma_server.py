@@ -24,7 +24,7 @@ from catalog.store.chroma_server import CLOUD, ChromaServer, configured_server
 from catalog.store.generations import Generation, Generations
 from catalog.store.vectors import VectorIndex
 from catalog.store.verify import verify
-from ingest.sync import Outcome, SyncOptions, sync
+from ingest.sync import Outcome, Progress, SyncOptions, sync
 from tests import survivor
 from tests.chroma import ChromaProcess, Proxy, certificate, free_port, running
 from tests.fakes import WordEmbedder
@@ -109,8 +109,13 @@ def test_what_a_killed_run_left_on_the_server_is_removed(tmp_path: Path, chroma:
 
 def test_a_run_that_fails_leaves_no_collection(tmp_path: Path, chroma: ChromaProcess) -> None:
     server, before = ChromaServer(chroma.url), chroma.collections()
+
+    def fail(progress: Progress) -> None:
+        if progress.stage == "indexing":
+            raise ZeroDivisionError
+
     with open_writer(tmp_path, server) as writer, pytest.raises(ZeroDivisionError):
-        sync(FILMS, writer, WordEmbedder(), SyncOptions(TEMPLATE), lambda progress: 1 // (progress.stage != "indexing"))
+        sync(FILMS, writer, WordEmbedder(), SyncOptions(TEMPLATE), fail)
     assert chroma.collections() == before
     assert Generations(tmp_path).all() == []
 

@@ -12,7 +12,9 @@ from tests.test_cli import write
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
+def store(tmp_path: Path, place: str) -> Path:
+    """A catalog whose index is in its folder, and the same on a Chroma server."""
+    assert place
     films = write(
         tmp_path,
         {"id": 1, "title": "Alien", "plot": "A ship answers a call."},
