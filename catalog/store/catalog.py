@@ -22,7 +22,8 @@ from catalog.store.cache import VectorCache
 from catalog.store.check import is_intact, open_checked, verified
 from catalog.store.chroma_server import ChromaServer
 from catalog.store.columns import FilmColumns
-from catalog.store.generations import Generation, GenerationInfo, Generations, disk_errors, writer_lock
+from catalog.store.generations import Generation, GenerationInfo, Generations, disk_errors
+from catalog.store.lock import writer_lock
 from catalog.store.matrix import open_matrix, write_matrix
 from catalog.store.records import Entry, Records
 from catalog.store.sqlite import check_file
