@@ -190,6 +190,13 @@ def test_without_the_server_films_are_found_and_the_rest_says_what_to_do(tmp_pat
     assert verify(root, server=server).differences == ()
 
 
+def test_a_server_that_is_away_is_noticed_before_anything_is_embedded(tmp_path: Path) -> None:
+    embedder = WordEmbedder()
+    with pytest.raises(ChromaUnreachable):
+        run(tmp_path, FILMS, ChromaServer(f"http://127.0.0.1:{free_port()}"), embedder)
+    assert embedder.texts == []
+
+
 class Killing(WordEmbedder):
     """Kills the server while a run embeds."""
 

@@ -199,6 +199,8 @@ class CatalogWriter:
         """
         if self.current is not None:
             check_file(self.current.records)
+        if self.generations.server is not None:
+            self.generations.server.check()  # before an hour of embedding, not after it
         generation = self.generations.begin()
         try:
             records = self._copied_records(generation, template, refresh=not self._same(model, template))

@@ -65,6 +65,11 @@ class ChromaServer:
             session.event_hooks = {"response": [_refuse_foreign]}
         return client
 
+    def check(self) -> None:
+        """Raise ChromaUnreachable unless it answers as it should."""
+        with self.reached():
+            self._probe()
+
     def close(self, client: "Client") -> None:
         """Release the connections, which Chroma's client would keep open."""
         for session in _sessions(client):
