@@ -10,7 +10,7 @@ and the time of a search with distinct questions in one warm process, their embe
 
 import argparse
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -25,7 +25,7 @@ from catalog.identity import ModelIdentity
 from catalog.store.catalog import Catalog, Snapshot
 from catalog.store.known import known_vectors
 from query.asks import single_lanes, whole_search
-from query.evaluate import Outcome, Ranker, evaluate
+from query.evaluate import Ranker, evaluate
 from query.filters import parse_filter
 from query.judgments import PairSet, QuerySet, read_sets, sampled, within
 from query.metrics import Estimate
