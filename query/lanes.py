@@ -14,7 +14,7 @@ from catalog.language import english_terms, german_terms, tokens
 from catalog.store.catalog import Snapshot
 from catalog.store.words import Posting
 from query.german import gloss, is_german, knows, translated_terms
-from query.phrasing import asks, without_chatter
+from query.phrasing import Phrasing, phrasing, without_chatter
 from query.titles import TitleMatch, exact_titles, misspelt_titles
 
 Floats = NDArray[np.float32]
@@ -66,7 +66,7 @@ def words(snapshot: Snapshot, text: str) -> Words:
 
 def _english_terms(text: str) -> dict[str, float]:
     terms = english_terms(text)
-    return dict.fromkeys(without_chatter(terms) if asks(text) else terms, 1.0)
+    return dict.fromkeys(without_chatter(terms) if phrasing(text) is Phrasing.ASKED else terms, 1.0)
 
 
 def _german_terms(text: str) -> dict[str, float]:

@@ -22,7 +22,7 @@ Numbers = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 #: Saturation of a term's frequency.
-_K1 = 1.6
+_K1 = 1.2
 
 _SCHEMA = """
 CREATE TABLE terms (term TEXT PRIMARY KEY, films BLOB NOT NULL, weights BLOB NOT NULL) WITHOUT ROWID;
@@ -50,8 +50,8 @@ def _names(values: Iterable[object]) -> list[str]:
 #: Weights and dilutions measured on the judgments of benchmarks/README.md, "Search".
 FIELDS = (
     Field(1.0, 0.2, lambda movie: _names([movie.title, movie.original_title])),
-    Field(1.0, 0.95, lambda movie: english_terms(movie.plot)),
-    Field(1.0, 0.95, lambda movie: german_terms(movie.plot_de or "")),
+    Field(1.0, 0.75, lambda movie: english_terms(movie.plot)),
+    Field(1.0, 0.75, lambda movie: german_terms(movie.plot_de or "")),
     Field(0.7, 0.0, lambda movie: _names([*movie.genres, *movie.keywords])),
     Field(0.5, 0.0, lambda movie: _names([*movie.directors, *movie.actors, movie.year])),
     Field(0.3, 0.0, lambda movie: _names([*movie.languages, *movie.countries])),
