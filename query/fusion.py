@@ -35,7 +35,7 @@ class Weights:
 
 WEIGHTS: Mapping[Phrasing, Weights] = {
     Phrasing.ASKED: Weights(words=3.0, known=0.6, first=1.5, last=4.5),
-    Phrasing.TOLD: Weights(words=3.5, known=1.5, first=3.0),
+    Phrasing.TOLD: Weights(words=3.5, known=1.8, first=3.0),
     Phrasing.NAMED: Weights(words=6.0, known=0.9, first=1.5),
     Phrasing.OTHER: Weights(words=3.0, known=0.9, first=1.5),
 }

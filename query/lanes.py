@@ -23,6 +23,10 @@ ENGLISH_ONLY = frozenset({"bundled"})
 """Models that read a German question better with its English gloss."""
 
 
+_LONG_TITLE = 8
+"""Letters from which on a title of known words is hardly typed by chance."""
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """Similarity of meaning."""
@@ -86,11 +90,16 @@ def _reads_german(snapshot: Snapshot, text: str) -> bool:
 
 
 def titles(snapshot: Snapshot, text: str) -> list[TitleMatch]:
-    """Films that are called like this. A misspelt title counts only if a word of it is unknown.
+    """Films that are called like this.
 
-    Otherwise "the dark night" would be a slip of "The Dark Knight" for everyone who looks for a dark night.
+    Where all words are known, only a title of several words that is one slip away counts: otherwise "cars" would be
+    a slip of "Cats" for everyone who looks for cars.
     """
     if found := exact_titles(snapshot.words, text):
         return found
     terms = set(english_terms(text))
-    return misspelt_titles(snapshot.words, text) if len(snapshot.words.terms(terms)) < len(terms) else []
+    if len(snapshot.words.terms(terms)) < len(terms):
+        return misspelt_titles(snapshot.words, text)
+    if len(text) < _LONG_TITLE or len(text.split()) < 2:
+        return []
+    return [match for match in misspelt_titles(snapshot.words, text) if match.slips == 1]

@@ -9,8 +9,9 @@ from query.eras import era
 
 _ASKING = re.compile(
     r"\b(movies?|films?|flick|i|i'm|anyone|remember|help (?:me|find|finding|identify|with)|ich|jemand)\b"
-    r"|^(about|with|where|in which|that|scene)\b",
-    re.IGNORECASE,
+    r"|^(about|with|where|in which|that|scene)\b"
+    r"|^(?!(?:what|who|how|why|when|where|which|is|are|can|could|do|does|did|will|would|has|have|was|wer|wie)\b).*\?\s*$",
+    re.IGNORECASE | re.DOTALL,
 )
 _TOLD = re.compile(r"[.!][\"')]?\s*$")
 _FEW = 3
