@@ -23,8 +23,8 @@ ENGLISH_ONLY = frozenset({"bundled"})
 """Models that read a German question better with its English gloss."""
 
 
-_LONG_TITLE = 8
-"""Letters from which on a title of known words is hardly typed by chance."""
+_TITLE_LETTERS = (8, 40)
+"""Shorter texts come near a title by chance, longer ones are descriptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,6 @@ def titles(snapshot: Snapshot, text: str) -> list[TitleMatch]:
     terms = set(english_terms(text))
     if len(snapshot.words.terms(terms)) < len(terms):
         return misspelt_titles(snapshot.words, text)
-    if len(text) < _LONG_TITLE or len(text.split()) < 2:
+    if not _TITLE_LETTERS[0] <= len(text) <= _TITLE_LETTERS[1] or len(text.split()) < 2:
         return []
     return [match for match in misspelt_titles(snapshot.words, text) if match.slips == 1]

@@ -9,6 +9,7 @@ from catalog.store.words import WordIndex
 
 _LONGEST = 80
 _CANDIDATES = 200
+_SPARE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def _allowed(length: int) -> int:
 
 
 def misspelt_titles(index: WordIndex, text: str) -> list[TitleMatch]:
-    """Films whose title is a few slips away, best first: by shared trigrams, then optimal string alignment.
+    """Films whose title is a few slips away, best first: by shared trigrams, then by optimal string alignment.
 
     Titles are compared with and without their article: both "godfahter" and "teh godfather" are slips.
     """
@@ -55,8 +56,9 @@ def misspelt_titles(index: WordIndex, text: str) -> list[TitleMatch]:
     allowed = _allowed(len(typed))
     if not allowed or len(typed) > _LONGEST:
         return []
-    wanted = grams(typed)
-    shared = index.scores(index.grams(wanted), {})
+    # A slip spoils four trigrams at most, so that one of the rarest is left: few films to look at.
+    rarest = index.rarest_grams(grams(typed), 4 * allowed + _SPARE)
+    shared = index.scores(rarest, {})
     candidates = np.argpartition(-shared, min(_CANDIDATES, len(shared) - 1))[:_CANDIDATES]
     matches: dict[int, TitleMatch] = {}
     for film, title in index.titles_of([int(number) for number in candidates if shared[number] > 0]):

@@ -230,9 +230,12 @@ class WordIndex:
         """The postings of those terms that some film holds."""
         return self._postings("terms", terms)
 
-    def grams(self, terms: Iterable[str]) -> dict[str, Posting]:
-        """The postings of title trigrams."""
-        return self._postings("grams", terms)
+    def rarest_grams(self, terms: Iterable[str], count: int) -> dict[str, Posting]:
+        """The postings of those title trigrams that the fewest films hold."""
+        wanted = list(dict.fromkeys(terms))
+        marks = ",".join("?" * len(wanted))
+        rarest = f"SELECT term FROM grams WHERE term IN ({marks}) ORDER BY length(films), term LIMIT ?"  # noqa: S608
+        return self._postings("grams", [row[0] for row in self._rows(rarest, (*wanted, count))])
 
     def tags(self, terms: Iterable[str]) -> dict[str, Posting]:
         """The postings of `movie_tags`."""
