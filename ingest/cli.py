@@ -275,7 +275,8 @@ def rollback(config: Path | None) -> None:
     with one_line_errors("ingest"):
         root = settings(config).store.path
 
-        from catalog.store.generations import Generations, writer_lock
+        from catalog.store.generations import Generations
+        from catalog.store.lock import writer_lock
 
         with writer_lock(root):
             info = Generations(root).roll_back()

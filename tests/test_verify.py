@@ -13,7 +13,8 @@ from catalog.errors import CatalogDamaged, StoreError
 from catalog.movie import Movie, text_digest
 from catalog.store.cache import VectorCache
 from catalog.store.catalog import Draft, open_writer
-from catalog.store.generations import Generation, Generations, writer_lock
+from catalog.store.generations import Generation, Generations
+from catalog.store.lock import writer_lock
 from catalog.store.vectors import VectorIndex
 from catalog.store.verify import repair, verify
 from ingest.sync import SyncOptions, embed_missing, sync

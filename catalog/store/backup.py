@@ -24,8 +24,8 @@ from catalog.store.generations import (
     disk_errors,
     sync_to_disk,
     write_atomically,
-    writer_lock,
 )
+from catalog.store.lock import writer_lock
 from catalog.store.records import Records
 from catalog.store.sqlite import copy_database
 from catalog.store.vectors import VectorIndex

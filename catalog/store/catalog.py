@@ -32,8 +32,8 @@ from catalog.store.generations import (
     damaged_files,
     disk_errors,
     file_digest,
-    writer_lock,
 )
+from catalog.store.lock import writer_lock
 from catalog.store.matrix import open_matrix, write_matrix
 from catalog.store.places import Places
 from catalog.store.records import Entry, Records
@@ -218,6 +218,8 @@ class CatalogWriter:
         """
         if self.current is not None and self.info is not None:
             _check_records(self.current, self.info)
+        if self.generations.server is not None:
+            self.generations.server.check()  # before an hour of embedding, not after it
         generation = self.generations.begin()
         try:
             records = self._copied_records(generation, template, refresh=not self._same(model, template))

@@ -25,7 +25,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, Self
 
-from catalog.errors import CatalogDamaged, CatalogLocked, CatalogMissing, StoreError
+from catalog.errors import CatalogDamaged, CatalogMissing, StoreError
 from catalog.identity import ModelIdentity
 from catalog.store.chroma_folder import ChromaFolder
 from catalog.store.chroma_server import ChromaServer
@@ -391,36 +391,6 @@ def _sampled_digest(path: Path) -> str:
             file.seek(position)
             digest.update(file.read(_BLOCK))
     return f"{size}:{digest.hexdigest()}"
-
-
-@contextmanager
-def writer_lock(root: Path) -> Iterator[None]:
-    """Hold LOCK, or raise CatalogLocked naming the process that does. It dies with its process."""
-    from filelock import FileLock, Timeout
-
-    holder = root / "LOCK.holder"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(root / "LOCK", blocking=False)
-        lock.acquire()
-    except Timeout:
-        raise CatalogLocked(f"{root}: is being written by {_read_holder(holder)}; wait for it to end") from None
-    except OSError as error:
-        raise StoreError(f"{root}: cannot be written: {error.strerror}; check the folder's permissions") from error
-    try:
-        with disk_errors(root):
-            write_atomically(holder, f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-        yield
-        holder.unlink(missing_ok=True)
-    finally:
-        lock.release()
-
-
-def _read_holder(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return "another process"
 
 
 @contextmanager
