@@ -15,7 +15,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, cast
 
-from catalog.store.generations import GenerationInfo, disk_errors
+from catalog.store.disk import disk_errors
+from catalog.store.generations import GenerationInfo
 from catalog.version import digest_of_code
 from ingest.columns import FieldMap
 from ingest.row import Row

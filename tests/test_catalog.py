@@ -10,9 +10,10 @@ import pytest
 
 from catalog.errors import CatalogDamaged, CatalogLocked, CatalogMissing, DeletionsRefused, StoreError
 from catalog.movie import Movie
-from catalog.store.catalog import Catalog, open_writer
+from catalog.store.catalog import Catalog
 from catalog.store.generations import Generations
 from catalog.store.verify import verify
+from catalog.store.writer import open_writer
 from ingest.sync import Kind, Outcome, SyncOptions, sync
 from tests.chroma import server
 from tests.fakes import WordEmbedder

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from catalog.errors import ModelMismatch, UsageError
 from catalog.movie import Movie
-from catalog.store.catalog import Catalog, Snapshot, open_writer
+from catalog.store.catalog import Catalog, Snapshot
+from catalog.store.writer import open_writer
 from ingest.sync import SyncOptions, sync
 from query.diversity import series_of
 from query.request import Example, SearchRequest, SearchResult
