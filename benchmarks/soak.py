@@ -3,8 +3,8 @@
     python -m benchmarks.soak STORE [--minutes 10] [--connections 8]
 
 Works on a copy of STORE, a catalog filled with the bundled model. Each edition of the catalogue writes its number
-into every film, changes the plots of some and leaves some out: an answer of two generations would show two editions.
-It goes on for longer where no generation has changed meanwhile.
+into every film, changes the plots of some, brings some and takes those of the one before: an answer of two
+generations would show two editions. It goes on for longer where no generation has changed meanwhile.
 """
 
 import argparse
@@ -30,7 +30,8 @@ from catalog.store.catalog import Catalog
 from ingest.export import export
 from query.access import Role, make_key
 
-_CHANGED, _LEFT_OUT = 200, 20
+_CHANGED, _ITS_OWN = 200, 20
+"""Films of each edition: with another plot than before; that no other edition has."""
 _SETTINGS = """
 store: {{path: {folder}/store}}
 catalog: {{fields: {{extra: [edition]}}}}
@@ -124,11 +125,12 @@ class Syncs:
         new = self.source.with_suffix(".new")
         with new.open("w", encoding="utf-8") as file:
             for number, film in enumerate(self.films):
-                if (number + edition) % (len(self.films) // _LEFT_OUT) == 0:
-                    continue
-                changed = number % (len(self.films) // _CHANGED) == 0
+                changed = number % max(len(self.films) // _CHANGED, 1) == 0
                 plot = f"{film['plot']} Edition {edition}." if changed else film["plot"]
                 file.write(json.dumps({**film, "plot": plot, "edition": str(edition)}) + "\n")
+            for number in range(_ITS_OWN):
+                own = {"id": f"{edition}-{number}", "title": f"Edition {edition}", "plot": f"Story {number} of a ship."}
+                file.write(json.dumps({**own, "edition": str(edition)}) + "\n")
         new.replace(self.source)
 
 
