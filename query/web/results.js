@@ -105,7 +105,13 @@ function notice(state, total) {
 
 function nothingFits(state) {
   const showAll = button("show-all", () => ask({ all: true }));
-  return el("div", { class: "notice" }, el("p", { class: "strong" }, t("nothing")), el("p", {}, t("nothing-lead")), el("div", { class: "notice-buttons" }, showAll, noFilter(state)));
+  return el(
+    "div",
+    { class: "notice" },
+    el("p", { class: "strong" }, t("nothing")),
+    el("p", {}, t("nothing-lead")),
+    el("div", { class: "notice-buttons" }, showAll, noFilter(state)),
+  );
 }
 
 const noFilter = (state) => state.filter && button("no-filter", () => ask({ filter: "" }));
