@@ -410,12 +410,25 @@ def test_a_phone_never_scrolls_sideways(visitor: Visitor, address: str) -> None:
         assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [390, 390]
 
 
-def test_a_phone_taps_the_map_and_unfolds_the_filters(visitor: Visitor) -> None:
+def test_a_phone_unfolds_the_filters_and_zooms_the_map(visitor: Visitor) -> None:
     page = visitor.open("/?q=war&all=1", **PHONE)
     expect(page.locator("#facets")).to_be_hidden()
     page.locator("#facets-fold summary").tap()
-    page.locator("#facets [data-key='genre:\"War\"']").tap()
+    page.locator('#facets [data-key=\'genre:"War"\']').tap()
     expect(page.locator("#chips")).to_contain_text("War")
+    page.get_by_role("button", name="Map").tap()
+    chart = page.locator("#chart")
+    expect(chart).to_be_visible()
+    for _ in range(4):
+        page.get_by_role("button", name="Zoom in").tap()
+    chart.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#live")).to_contain_text("In the middle: ")
+    before = points(page)
+    page.get_by_role("button", name="Show all").tap()
+    page.wait_for_timeout(100)
+    assert points(page) != before
 
 
 def test_everything_by_keyboard(visitor: Visitor) -> None:
