@@ -10,8 +10,9 @@ and the time of a search with distinct questions in one warm process, their embe
 
 import argparse
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 
@@ -25,7 +26,7 @@ from catalog.identity import ModelIdentity
 from catalog.store.catalog import Catalog, Snapshot
 from catalog.store.known import known_vectors
 from query.asks import single_lanes, whole_search
-from query.evaluate import Outcome, Ranker, evaluate
+from query.evaluate import Ask, Ranker, evaluate
 from query.filters import parse_filter
 from query.judgments import PairSet, QuerySet, read_sets, sampled, within
 from query.metrics import Estimate
@@ -94,20 +95,26 @@ def _options() -> argparse.Namespace:
 
 def print_sets(snapshot: Snapshot, embedder: Embedder, sets: Sets) -> None:
     """nDCG@10, or AUC, of search and of the best lane; the halves tell what was chosen from what was confirmed."""
-    whole = whole_search(snapshot, embedder, SearchConfig())
+    whole = _remembered(whole_search(snapshot, embedder, SearchConfig()))
     found = _measured(sets, whole)
     lanes = {name: _measured(sets, ranker) for name, ranker in single_lanes(snapshot, embedder).items()}
+    del lanes["title"]
     halves = [_measured([_half(judged, odd) for judged in sets], whole) for odd in (False, True)]
     print("\n| set | search | even half | odd half | best lane alone |\n|---|---|---|---|---|")
     for name, estimate in found.items():
         alone = {lane: values[name].value for lane, values in lanes.items() if name in values}
-        best = max(alone, key=lambda lane: alone[lane]) if alone else ""
-        cells = (f"{half[name].value:.3f}" if name in half else "" for half in halves)
-        print(
-            f"| {name} | {_interval(estimate)} | {' | '.join(cells)} | {best} {alone[best]:.3f} |"
-            if best
-            else f"| {name} | {_interval(estimate)} | {' | '.join(cells)} | |"
-        )
+        value, best = max((value, lane) for lane, value in alone.items()) if alone else (0.0, "")
+        cells = [f"{half[name].value:.3f}" if name in half else "" for half in halves]
+        print(f"| {name} | {_interval(estimate)} | {' | '.join(cells)} | {best} {value:.3f} |", flush=True)
+
+
+def _remembered(ranker: Ranker) -> Ranker:
+    """Asks each question once: the halves are parts of the whole."""
+
+    def once(ask: Ask | None) -> Ask | None:
+        return None if ask is None else cache(ask)
+
+    return Ranker(cache(ranker.search), once(ranker.recommend), once(ranker.rate))
 
 
 def _measured(sets: Sets, ranker: Ranker) -> dict[str, Estimate]:

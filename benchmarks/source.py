@@ -1,6 +1,6 @@
 """How fast a catalogue file becomes movies, and in how much memory.
 
-    python -m benchmarks.source [--rows 1000000] [--file FILE]
+    python -m benchmarks.source [--rows 1000000] [--file FILE] [--only plan]
 
 Each line is a process of its own, so that its peak memory is its own. Peers read the same bytes: `json.load` and
 ijson give rows, ours gives rows, then movies, then what a run would do with them.
@@ -136,6 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--file", type=Path, help="an array of films, instead of generated ones")
+    parser.add_argument("--only", choices=list(READERS), help="this reader alone")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -145,7 +146,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for path in [options.file] if options.file else write(Path(folder), options.rows):
             for reader in READERS if path.suffix == ".json" else ["rows", "movies", "plan"]:
-                row(path, reader)
+                if options.only in (None, reader):
+                    row(path, reader)
 
 
 def row(path: Path, reader: str) -> None:

@@ -1,18 +1,21 @@
 """Kills, two writers, readers and cut files, counted: what a catalog survives.
 
-    python -m benchmarks.survival [--films 2000] [--kills 50] [--syncs 20]
+    python -m benchmarks.survival [--films 2000] [--kills 50] [--syncs 20] [--server]
 
-Half the kills come at random, half at the moment at which Chroma writes its index files. The embedder is a fake
+Half the kills come at random, half at the moment at which Chroma writes its index files. With --server the
+index is on a real Chroma server: then three of four kills hit the server, one the run. The embedder is a fake
 that takes its time, so that kills also meet it; everything else is what `ingest` does.
 """
 
 import argparse
 import gzip
 import json
+import os
 import random
 import tempfile
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.dirty import as_parquet, as_table
@@ -25,13 +28,14 @@ from ingest.refused import Reading, Refusals
 from ingest.source import open_rows
 from ingest.sync import Kind, SyncOptions, sync
 from tests import survivor
+from tests.chroma import ChromaProcess, running, server
 from tests.fakes import WordEmbedder
 
 _PAUSE = 0.03
 """Seconds a batch of 50 texts."""
 
 
-def killed_runs(root: Path, films: int, kills: int) -> None:
+def killed_runs(root: Path, films: int, kills: int, chroma: ChromaProcess | None) -> None:
     """Kill runs, finish each with the next one, and count what was lost or done twice."""
     counts: Counter[str] = Counter()
     worst = version = 0
@@ -44,16 +48,21 @@ def killed_runs(root: Path, films: int, kills: int) -> None:
         more = ["rebuild"] if version % 5 == 0 else []
         process = survivor.start("write", root, films, version, _PAUSE, *more)
         aimed = version % 2 == 0
-        met = survivor.kill_at_rewrite(process, root) if aimed else survivor.kill_at_random(process, longest)
+        if chroma is None or version % 4 == 1:
+            met = survivor.kill_at_rewrite(process, root) if aimed else survivor.kill_at_random(process, longest)
+        else:
+            aim = survivor.kill_server_at_rewrite
+            met = aim(process, chroma) if aimed else survivor.kill_server_at_random(process, chroma, longest)
+            counts["kills that hit the Chroma server"] += met
         counts["kills that met a run" if met else "runs that were over before"] += 1
         counts["kills while index files were written"] += aimed and met
         counts["acknowledged vectors lost"] += survivor.lost(root)
-        counts["catalogs that differed right after"] += bool(verify(root).differences)
+        counts["catalogs that differed right after"] += bool(verify(root, server=server()).differences)
         survivor.write(root, films, version)
         twice = survivor.read_twice(root) - before
         worst = max(worst, twice)
         counts["texts embedded twice"] += twice
-        found = verify(root)
+        found = verify(root, server=server())
         counts["catalogs incomplete or different after the next run"] += (found.films, found.differences) != (films, ())
     for what, count in counts.items():
         print(f"| {what} | {count} |")
@@ -76,7 +85,7 @@ def readers(root: Path, films: int, syncs: int) -> None:
         outcome = survivor.write(root, films, version, rebuild=version > syncs)
         if outcome.generation is not None:
             published[outcome.generation] = (root / "CURRENT").stat().st_mtime
-        Generations(root).drop_old(2, 10.0)
+        Generations(root, server()).drop_old(2, 10.0)
         short.communicate()
         errors += short.returncode != 0
         once += 1
@@ -103,7 +112,7 @@ def two_writers(root: Path, films: int, times: int) -> None:
         refused = sum("CatalogLocked" in process.communicate()[1] for process in both)
         counts["one refused by name" if refused else "one after the other"] += 1
         counts["neither came through"] += all(process.returncode for process in both)
-        found = verify(root)
+        found = verify(root, server=server())
         counts["catalogs incomplete or different"] += (found.films, found.differences) != (films, ())
     for what, count in counts.items():
         print(f"| two writers: {what} | {count} |")
@@ -162,10 +171,14 @@ def main() -> None:
     parser.add_argument("--films", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--syncs", type=int, default=20)
+    parser.add_argument("--server", action="store_true", help="keep the index on a Chroma server")
     options = parser.parse_args()
     print("| what | count |\n|---|---|")
-    with tempfile.TemporaryDirectory() as folder:
-        killed_runs(Path(folder) / "killed", options.films, options.kills)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        chroma = stack.enter_context(running(Path(folder) / "chroma")) if options.server else None
+        if chroma is not None:
+            os.environ["PLOTSEEK_STORE_URL"] = chroma.url
+        killed_runs(Path(folder) / "killed", options.films, options.kills, chroma)
         readers(Path(folder) / "read", options.films, options.syncs)
         two_writers(Path(folder) / "two", options.films, options.syncs)
         cut_files(Path(folder) / "cut", options.films, 20)

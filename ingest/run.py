@@ -62,7 +62,7 @@ def run(
     Stopped; the generation in force is then the one from before.
     """
     with (
-        History.open(config.store.path) as history,
+        History.open(config.store.path, notify) as history,
         history.recording(source_name(request.location)) as recording,
     ):
         report = _run(config, request, history, show, notify, stop)

@@ -31,6 +31,10 @@ class Status:
     """A catalog's folder at one moment."""
 
     catalog: GenerationInfo | None
+    collection: str | None
+    """Chroma's name for the vector index."""
+    on_server: bool
+    """Whether it is on a Chroma server, not in the folder."""
     sizes: Sizes
     writer: str | None
     """Who is writing now."""
@@ -55,6 +59,7 @@ class Status:
             and {
                 "films": info.films,
                 "generation": info.number,
+                "collection": self.collection,
                 "model": info.model.name,
                 "published": _iso(info.published),
             },
@@ -83,6 +88,7 @@ class Status:
         return [
             _catalog_line(self.catalog, zone),
             f"on disk: {parts}, {_bytes(sizes.total)} in all",
+            *([f"vector index: collection {self.collection} on a Chroma server"] if self.on_server else []),
             f"writing now: {self.writer or 'nobody'}",
             _next_line(self.appointment, zone, running=any(run.outcome is None for run in self.runs)),
             "last runs:" if self.runs else "no runs yet",
@@ -95,14 +101,16 @@ def gather(root: Path) -> Status:
     generations = Generations(root)
     generation = generations.current()
     info = generation.info(older=True) if generation else None
+    collection = generation.collection if generation else None
+    on_server = generation is not None and generation.on_server
     sizes = _sizes(root, generation)
     history = History.open_existing(root)
     if history is None:
-        return Status(info, sizes, _writer(root), None, (), None)
+        return Status(info, collection, on_server, sizes, _writer(root), None, (), None)
     with history:
         runs, good = tuple(history.last(_SHOWN)), history.last_good()
         appointment = Appointment.read(root, history)
-    return Status(info, sizes, _writer(root), appointment, runs, good.ended if good else None)
+    return Status(info, collection, on_server, sizes, _writer(root), appointment, runs, good.ended if good else None)
 
 
 def _writer(root: Path) -> str | None:

@@ -20,7 +20,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 class Asked(BaseModel):
     """What every question may say besides what it is about."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     filter: str = Field("", description='Conditions that must hold: "year>=1980 genre:Horror -genre:Comedy"')
     exclude: list[Name] = Field(default_factory=list, max_length=MOST_EXCLUDED, description="Ids to leave out")

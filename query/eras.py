@@ -10,8 +10,16 @@ _FIRST, _LAST = 1890, 2100
 _NAMED = {
     name: 1900 + 10 * tens
     for tens, names in enumerate(
-        ("twenties zwanziger", "thirties dreissiger", "forties vierziger", "fifties funfziger", "sixties sechziger")
-        + ("seventies siebziger", "eighties achtziger", "nineties neunziger"),
+        (
+            "twenties zwanziger",
+            "thirties dreissiger",
+            "forties vierziger",
+            "fifties funfziger",
+            "sixties sechziger",
+            "seventies siebziger",
+            "eighties achtziger",
+            "nineties neunziger",
+        ),
         start=2,
     )
     for name in names.split()

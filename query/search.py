@@ -13,10 +13,11 @@ from catalog.store.catalog import Snapshot
 from catalog.store.facets import count_facets
 from query.confidence import confidences
 from query.diversity import diverse
+from query.eras import era
 from query.explain import Evidence, explain
-from query.fusion import fused, popularity_prior
+from query.fusion import WEIGHTS, fame, fused, out_of_time
 from query.lanes import Meaning, Words, meaning, query_vector, titles, words
-from query.phrasing import asks
+from query.phrasing import phrasing
 from query.recommend import Liked, liked, recommendation
 from query.request import FacetCounts, Hit, SearchRequest, SearchResult
 from query.titles import TitleMatch
@@ -128,12 +129,16 @@ def _by_text(request: SearchRequest, text: str, snapshot: Snapshot, embedder: Em
     by_meaning = meaning(snapshot, query_vector(snapshot, text, embedder))
     by_words = words(snapshot, text)
     by_title = titles(snapshot, text)
-    prior = popularity_prior(snapshot.columns.known, request.popularity, asked=asks(text))
+    weights = WEIGHTS[phrasing(text)]
+    gain = fame(snapshot.columns.known, weights)
+    prior = np.float32(request.popularity) * gain
+    if asked := era(text):
+        prior -= out_of_time(snapshot.columns.year, asked)
     notes = [] if by_words.best > 0 else ["no film holds a word of the question: found by meaning alone"]
     return Scored(
-        relevance=fused(by_meaning, by_words, by_title, prior),
+        relevance=fused(by_meaning, by_words, by_title, weights, prior),
         cosines=by_meaning.cosines,
-        confidence=confidences(snapshot.background, by_meaning, by_words, by_title),
+        confidence=confidences(snapshot.background, by_meaning, by_words, by_title, gain),
         meaning=by_meaning,
         words=by_words,
         titles=tuple(by_title),

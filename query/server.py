@@ -95,7 +95,8 @@ def _wrap(app: FastAPI, config: Config, service: Service) -> None:
         )
 
 
-def _service(request: Request) -> Service:
+# What a route depends on is asynchronous, too: the framework would take anything else to a thread, and back.
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
@@ -123,7 +124,7 @@ async def _gone(request: Request) -> None:
         pass
 
 
-def _ticket(service: Serving) -> Ticket:
+async def _ticket(service: Serving) -> Ticket:
     return Ticket(service.config.server.deadline)
 
 
@@ -140,7 +141,7 @@ def _sent(answer: Answer) -> Response:
     return Response(answer.body, media_type="application/json", headers=headers)
 
 
-def _asked(
+async def _asked(
     filter: Annotated[str, Query(description='"year>=1980 genre:Horror -genre:Comedy"')] = "",  # noqa: A002
     exclude: Annotated[list[api.Name] | None, Query(max_length=api.MOST_EXAMPLES)] = None,
     sort: Annotated[str, Query(max_length=40)] = "relevance",

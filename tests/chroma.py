@@ -48,7 +48,7 @@ class ChromaProcess:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        command = [BINARY, "run", "--path", self.folder, "--host", "127.0.0.1", "--port", str(self.port)]
+        command = [str(BINARY), "run", "--path", str(self.folder), "--host", "127.0.0.1", "--port", str(self.port)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 30
         while True:
@@ -99,9 +99,10 @@ class Proxy:
     url: str = ""
 
     def respond(self, method: str, path: str, headers: Mapping[str, str], content: bytes) -> tuple[int, bytes]:
+        given = {name.lower(): value for name, value in headers.items()}
         if self.answer is not None:
             return self.answer
-        if any(headers.get(name) != value for name, value in self.wanted.items()):
+        if any(given.get(name.lower()) != value for name, value in self.wanted.items()):
             return 401, b"who are you?"
         passed = {"Content-Type": "application/json"}
         response = self._http.request(method, f"{self.target}{path}", content=content, headers=passed)
@@ -135,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        status, body = self.proxy.respond(self.command, self.path, self.headers, content)
+        status, body = self.proxy.respond(self.command, self.path, dict(self.headers), content)
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -7,11 +7,12 @@ version. Every text that the embedder reads is logged, so that what was read twi
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -22,7 +23,7 @@ from catalog.movie import Movie, model_text, text_digest
 from catalog.store.cache import VectorCache
 from catalog.store.catalog import Catalog, Snapshot, open_writer
 from ingest.sync import Outcome, SyncOptions, sync
-from tests.chroma import server
+from tests.chroma import ChromaProcess, server
 from tests.fakes import WORDS, WordEmbedder
 
 TEMPLATE = "{title} {plot}"
@@ -156,14 +157,40 @@ def kill_at_random(process: "subprocess.Popen[str]", longest: float) -> bool:
 
 def kill_at_rewrite(process: "subprocess.Popen[str]", root: Path) -> bool:
     """Kill while Chroma writes its index files; whether that moment was met."""
-    before = _index_files(root)
     release(process)
+    met = _await_rewrite(process, lambda: _index_files(root))
+    return _kill(process) and met
+
+
+def kill_server_at_random(process: "subprocess.Popen[str]", chroma: ChromaProcess, longest: float) -> bool:
+    """Kill the Chroma server under a run, after a random time, and start it again; whether the run was alive."""
+    release(process)
+    time.sleep(random.uniform(0, longest))  # noqa: S311
+    return _kill_server(process, chroma)
+
+
+def kill_server_at_rewrite(process: "subprocess.Popen[str]", chroma: ChromaProcess) -> bool:
+    """Kill the Chroma server while it writes index files, and start it again; whether that moment was met."""
+    release(process)
+    met = _await_rewrite(process, lambda: _stamps(chroma.folder.glob("*/*.bin")))
+    return _kill_server(process, chroma) and met
+
+
+def _await_rewrite(process: "subprocess.Popen[str]", look: Callable[[], set[tuple[str, int, int]]]) -> bool:
+    before = look()
     while process.poll() is None:
-        if _index_files(root) != before:
+        if look() != before:
             time.sleep(random.uniform(0, 0.005))  # noqa: S311
-            return _kill(process)
-    _finish(process)
+            return True
     return False
+
+
+def _kill_server(process: "subprocess.Popen[str]", chroma: ChromaProcess) -> bool:
+    alive = process.poll() is None
+    chroma.end(signal.SIGKILL)
+    _finish(process)
+    chroma.start()
+    return alive
 
 
 def _kill(process: "subprocess.Popen[str]") -> bool:
@@ -179,17 +206,19 @@ def _finish(process: "subprocess.Popen[str]") -> None:
 
 def _index_files(root: Path) -> set[tuple[str, int, int]]:
     """Name, size and time of the index files that Chroma writes in unfinished generations."""
+    unfinished = (folder for folder in (root / "generations").glob("*") if not (folder / "generation.json").exists())
+    return _stamps(path for folder in unfinished for path in folder.glob("chroma/*/*.bin"))
+
+
+def _stamps(paths: Iterable[Path]) -> set[tuple[str, int, int]]:
     found = set()
-    for folder in (root / "generations").glob("*"):
-        if (folder / "generation.json").exists():
+    for path in paths:
+        try:
+            status = os.stat(path)  # noqa: PTH116
+        except FileNotFoundError:
             continue
-        for path in folder.glob("chroma/*/*.bin"):
-            try:
-                status = os.stat(path)  # noqa: PTH116
-            except FileNotFoundError:
-                continue
-            if status.st_size:
-                found.add((str(path), status.st_size, status.st_mtime_ns))
+        if status.st_size:
+            found.add((str(path), status.st_size, status.st_mtime_ns))
     return found
 
 

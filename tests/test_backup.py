@@ -52,6 +52,21 @@ def test_a_backup_is_a_catalog(tmp_path: Path) -> None:
         assert nearest(tmp_path / "backup", "shark", 1) == [("2", 1.0)]
 
 
+def test_a_replica_follows_the_backups_that_are_made_into_it(tmp_path: Path) -> None:
+    store, replica = tmp_path / "store", tmp_path / "replica"
+    run(store, FILMS[:2])
+    back_up(store, replica)
+    with Catalog.open(replica) as catalog:
+        before = catalog.snapshot()
+        assert before.cosines(WordEmbedder().embed_query("shark")).argmax() == 1
+        run(store, FILMS)
+        assert catalog.snapshot() is before
+        back_up(store, replica)
+        assert catalog.snapshot().records.ids() == ["1", "2", "3"]
+        assert catalog.snapshot().cosines(WordEmbedder().embed_query("ghost love")).argmax() == 2
+        assert before.cosines(WordEmbedder().embed_query("shark")).argmax() == 1
+
+
 def test_a_backup_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
     store, folder = tmp_path / "store", tmp_path / "backup"
     run(store, FILMS[:1])

@@ -24,7 +24,8 @@ from catalog.store.chroma_server import CLOUD, ChromaServer, configured_server
 from catalog.store.generations import Generation, Generations
 from catalog.store.vectors import VectorIndex
 from catalog.store.verify import verify
-from ingest.sync import Outcome, SyncOptions, sync
+from ingest.sync import Outcome, Progress, SyncOptions, sync
+from tests import survivor
 from tests.chroma import ChromaProcess, Proxy, certificate, free_port, running
 from tests.fakes import WordEmbedder
 from tests.test_catalog import FILMS, TEMPLATE
@@ -108,8 +109,13 @@ def test_what_a_killed_run_left_on_the_server_is_removed(tmp_path: Path, chroma:
 
 def test_a_run_that_fails_leaves_no_collection(tmp_path: Path, chroma: ChromaProcess) -> None:
     server, before = ChromaServer(chroma.url), chroma.collections()
+
+    def fail(progress: Progress) -> None:
+        if progress.stage == "indexing":
+            raise ZeroDivisionError
+
     with open_writer(tmp_path, server) as writer, pytest.raises(ZeroDivisionError):
-        sync(FILMS, writer, WordEmbedder(), SyncOptions(TEMPLATE), lambda progress: 1 // (progress.stage != "indexing"))
+        sync(FILMS, writer, WordEmbedder(), SyncOptions(TEMPLATE), fail)
     assert chroma.collections() == before
     assert Generations(tmp_path).all() == []
 
@@ -184,6 +190,13 @@ def test_without_the_server_films_are_found_and_the_rest_says_what_to_do(tmp_pat
     assert verify(root, server=server).differences == ()
 
 
+def test_a_server_that_is_away_is_noticed_before_anything_is_embedded(tmp_path: Path) -> None:
+    embedder = WordEmbedder()
+    with pytest.raises(ChromaUnreachable):
+        run(tmp_path, FILMS, ChromaServer(f"http://127.0.0.1:{free_port()}"), embedder)
+    assert embedder.texts == []
+
+
 class Killing(WordEmbedder):
     """Kills the server while a run embeds."""
 
@@ -207,6 +220,27 @@ def test_a_server_killed_during_a_run_costs_that_run_alone(tmp_path: Path, own: 
     assert embedder.texts == []
     assert verify(root, server=server).differences == ()
     assert len(own.collections()) == 2
+
+
+@pytest.mark.slow
+def test_a_server_killed_at_any_moment_loses_nothing(
+    tmp_path: Path, own: ChromaProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLOTSEEK_STORE_URL", own.url)
+    root, films, server = tmp_path / "store", 300, ChromaServer(own.url)
+    survivor.write(root, films, 0)
+    for version in range(1, 4):
+        before = survivor.read_twice(root)
+        process = survivor.start("write", root, films, version, 0.02)
+        if version % 2:
+            survivor.kill_server_at_random(process, own, 1.0)
+        else:
+            assert survivor.kill_server_at_rewrite(process, own)
+        assert survivor.lost(root) == 0
+        survivor.write(root, films, version)
+        assert survivor.read_twice(root) - before <= survivor.BATCH
+        found = verify(root, server=server)
+        assert (found.films, found.differences) == (films, ())
 
 
 def test_an_index_moves_to_a_server_and_back_without_embedding(tmp_path: Path, chroma: ChromaProcess) -> None:

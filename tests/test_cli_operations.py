@@ -7,12 +7,15 @@ import pytest
 from click.testing import Result
 
 from catalog.store.generations import Generations
+from tests.chroma import free_port
 from tests.test_cli import run_ingest as ingest
 from tests.test_cli import write
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
+def store(tmp_path: Path, place: str) -> Path:
+    """A catalog whose index is in its folder, and the same on a Chroma server."""
+    assert place
     films = write(
         tmp_path,
         {"id": 1, "title": "Alien", "plot": "A ship answers a call."},
@@ -30,6 +33,26 @@ def test_verify_says_what_agrees(store: Path) -> None:
     assert result(ingest(store, "verify")) == (0, "generation 1, 2 films: everything agrees\n", "")
     answer = ingest(store, "verify", "--json", "--sample", "1")
     assert json.loads(answer.stdout) == {"generation": 1, "films": 2, "differences": []}
+
+
+def test_status_names_the_collection(store: Path, place: str) -> None:
+    found = json.loads(ingest(store, "status", "--json").stdout)["catalog"]["collection"]
+    assert found == Generations(store).in_force().collection
+    line = f"vector index: collection {found} on a Chroma server"
+    assert (line in ingest(store, "status").stdout.splitlines()) == (place == "server")
+
+
+def test_a_server_that_is_away_is_one_line(tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setenv("PLOTSEEK_STORE_URL", away)
+    for arguments in (
+        ["--file", str(tmp_path / "films.jsonl")],
+        ["--file", str(tmp_path / "films.jsonl"), "--rebuild"],
+    ):
+        answer = ingest(store, *arguments)
+        assert (answer.exit_code, answer.stdout) == (1, "")
+        assert answer.stderr.splitlines()[-1].startswith(f"ingest: Chroma at {away}: cannot be reached (")
+    assert ingest(store, "status").exit_code == 0
 
 
 def test_verify_exits_1_on_a_difference_and_repair_mends_it(store: Path) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from catalog.store.generations import writer_lock
 from catalog.store.history import History, RunOutcome, RunRecord
+from catalog.store.lock import writer_lock
 from catalog.store.sqlite import connect
 from ingest.cli import main
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from catalog.store.generations import writer_lock
 from catalog.store.history import History, RunOutcome
+from catalog.store.lock import writer_lock
 from ingest.cli import main
 from ingest.scheduler import Appointment
 from ingest.status import gather

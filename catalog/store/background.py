@@ -93,4 +93,4 @@ class Background:
                 tail, near = stored["chances"].tolist()
                 return cls(stored["mean"], stored["onto_mean"], stored["lengths"], tail, near)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise CatalogDamaged(f"{path}: is damaged ({error}); run 'ingest verify --repair'") from error
+            raise CatalogDamaged(f"{path}: is damaged; run 'ingest verify --repair'") from error

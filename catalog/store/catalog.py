@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged, MapMissing, StoreError
+from catalog.errors import CatalogDamaged, MapMissing
 from catalog.identity import ModelIdentity
 from catalog.movie import Fingerprints, fingerprints, model_text, text_digest
 from catalog.store.background import Background
@@ -29,13 +29,15 @@ from catalog.store.generations import (
     GenerationInfo,
     Generations,
     as_catalog,
+    damaged_files,
     disk_errors,
-    writer_lock,
+    file_digest,
 )
+from catalog.store.lock import writer_lock
 from catalog.store.matrix import open_matrix, write_matrix
 from catalog.store.places import Places
 from catalog.store.records import Entry, Records
-from catalog.store.sqlite import check_file
+from catalog.store.sqlite import WAY_BACK, check_file
 from catalog.store.tags import tag_rows
 from catalog.store.vectors import BATCH, Neighbour, VectorIndex
 from catalog.store.words import WordIndex, build_words
@@ -196,8 +198,8 @@ class CatalogWriter:
             records.close()
 
     def needs_build(self, model: ModelIdentity, template: str) -> bool:
-        """Whether the published index cannot be patched: another model, template or layout, or it is damaged."""
-        return self.info is not None and not (self._same(model, template) and self._index_intact)
+        """Whether what is published cannot be patched: another model, template or layout, or it is damaged."""
+        return self.info is not None and not (self._same(model, template) and self._intact)
 
     def begin(
         self,
@@ -214,8 +216,10 @@ class CatalogWriter:
         patched, or once the share `rebuild_after` of it was changed in place: rows that were deleted
         or replaced never leave an HNSW index.
         """
-        if self.current is not None:
-            check_file(self.current.records)
+        if self.current is not None and self.info is not None:
+            _check_records(self.current, self.info)
+        if self.generations.server is not None:
+            self.generations.server.check()  # before an hour of embedding, not after it
         generation = self.generations.begin()
         try:
             records = self._copied_records(generation, template, refresh=not self._same(model, template))
@@ -246,15 +250,11 @@ class CatalogWriter:
         )
 
     @cached_property
-    def _index_intact(self) -> bool:
-        if self.current is None or self.info is None or not is_intact(self.current, self.info, self.generations.server):
+    def _intact(self) -> bool:
+        """Whether everything that is built from films and vectors is still as it was published."""
+        if self.current is None or self.info is None:
             return False
-        try:
-            if not self.current.on_server:
-                check_file(self.current.chroma_sqlite)
-        except StoreError:
-            return False
-        return True
+        return is_intact(self.current, self.info, self.generations.server) and not damaged_files(self.current)
 
     def close(self) -> None:
         self.cache.close()
@@ -278,13 +278,22 @@ def open_writer(root: Path, server: ChromaServer | None = None, *, rebuild: bool
 def _readable(root: Path) -> bool:
     try:
         if generation := Generations(root).current():
-            generation.info(older=True)
+            _check_records(generation, generation.info(older=True))
             with closing(Records.open(generation.records)) as records:
-                records.check()
                 records.count()
     except CatalogDamaged:
         return False
     return True
+
+
+def _check_records(generation: Generation, info: GenerationInfo) -> None:
+    """Raise CatalogDamaged if the films are damaged: nothing else says what they were."""
+    path = generation.records
+    if not path.exists():
+        raise CatalogDamaged(f"{path}: is missing; {WAY_BACK}")
+    check_file(path)
+    if info.files.get(path.name) not in (None, file_digest(path)):
+        raise CatalogDamaged(f"{path}: is not the file that was published; {WAY_BACK}")
 
 
 class Draft:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from catalog.config import PREFIX, StoreConfig
@@ -64,6 +64,11 @@ class ChromaServer:
             session.timeout = self._timeout()
             session.event_hooks = {"response": [_refuse_foreign]}
         return client
+
+    def check(self) -> None:
+        """Raise ChromaUnreachable unless it answers as it should."""
+        with self.reached():
+            self._probe()
 
     def close(self, client: "Client") -> None:
         """Release the connections, which Chroma's client would keep open."""
@@ -198,9 +203,9 @@ def configured_server(store: StoreConfig, environment: Mapping[str, str] = os.en
     )
 
 
-def _sessions(client: "Client") -> "list[httpx.Client]":
+def _sessions(client: Any) -> "list[httpx.Client]":
     """What Chroma's client speaks HTTP with: it has one for data and one for databases."""
-    return [part._server._session for part in (client, client._admin_client)]  # type: ignore[attr-defined]
+    return [part._server._session for part in (client, client._admin_client)]
 
 
 def _refuse_foreign(response: "httpx.Response") -> None:

@@ -13,6 +13,7 @@ without one is what a killed run left behind. A reader opens what CURRENT names.
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, Self
 
-from catalog.errors import CatalogDamaged, CatalogLocked, CatalogMissing, StoreError
+from catalog.errors import CatalogDamaged, CatalogMissing, StoreError
 from catalog.identity import ModelIdentity
 from catalog.store.chroma_folder import ChromaFolder
 from catalog.store.chroma_server import ChromaServer
@@ -393,42 +394,14 @@ def _sampled_digest(path: Path) -> str:
 
 
 @contextmanager
-def writer_lock(root: Path) -> Iterator[None]:
-    """Hold LOCK, or raise CatalogLocked naming the process that does. It dies with its process."""
-    from filelock import FileLock, Timeout
-
-    holder = root / "LOCK.holder"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(root / "LOCK", blocking=False)
-        lock.acquire()
-    except Timeout:
-        raise CatalogLocked(f"{root}: is being written by {_read_holder(holder)}; wait for it to end") from None
-    except OSError as error:
-        raise StoreError(f"{root}: cannot be written: {error.strerror}; check the folder's permissions") from error
-    try:
-        with disk_errors(root):
-            write_atomically(holder, f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-        yield
-        holder.unlink(missing_ok=True)
-    finally:
-        lock.release()
-
-
-def _read_holder(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return "another process"
-
-
-@contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """The file system's errors as ours."""
     try:
         yield
     except shutil.Error as error:
-        raise StoreError(f"{path}: {error.args[0][0][2]}; check the free space and the folder's permissions") from error
+        _, target, reason = error.args[0][0]
+        reason = re.sub(r"^\[Errno \d+\] |: '.*$", "", str(reason))
+        raise StoreError(f"{target}: {reason}; check the free space and the folder's permissions") from error
     except OSError as error:
         raise StoreError(
             f"{error.filename or path}: {error.strerror}; check the free space and the folder's permissions"

@@ -65,7 +65,7 @@ class Places:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return cls(stored["places"], int(stored["added"]))
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise CatalogDamaged(f"{path}: is damaged ({error}); run 'ingest verify --repair'") from error
+            raise CatalogDamaged(f"{path}: is damaged; run 'ingest verify --repair'") from error
 
 
 def _fitted(places: Floats) -> UInts:

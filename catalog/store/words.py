@@ -21,8 +21,10 @@ from catalog.store.sqlite import BATCH, Connection, connect, connect_read_only, 
 
 Floats = NDArray[np.float32]
 
+_WAY_BACK = "run 'ingest verify --repair'"
+
 #: Saturation of a term's frequency.
-_K1 = 1.6
+_K1 = 1.2
 
 _SCHEMA = """
 CREATE TABLE terms (term TEXT PRIMARY KEY, films BLOB NOT NULL, weights BLOB NOT NULL) WITHOUT ROWID;
@@ -50,8 +52,8 @@ def _names(values: Iterable[object]) -> list[str]:
 #: Weights and dilutions measured on the judgments of benchmarks/README.md, "Search".
 FIELDS = (
     Field(1.0, 0.2, lambda movie: _names([movie.title, movie.original_title])),
-    Field(1.0, 0.95, lambda movie: english_terms(movie.plot)),
-    Field(1.0, 0.95, lambda movie: german_terms(movie.plot_de or "")),
+    Field(1.0, 0.75, lambda movie: english_terms(movie.plot)),
+    Field(1.0, 0.75, lambda movie: german_terms(movie.plot_de or "")),
     Field(0.7, 0.0, lambda movie: _names([*movie.genres, *movie.keywords])),
     Field(0.5, 0.0, lambda movie: _names([*movie.directors, *movie.actors, movie.year])),
     Field(0.3, 0.0, lambda movie: _names([*movie.languages, *movie.countries])),
@@ -198,7 +200,7 @@ class WordIndex:
     @classmethod
     def open(cls, path: Path, films: int) -> Self:
         if not path.exists():
-            raise CatalogDamaged(f"{path}: is missing; run 'ingest verify --repair'")
+            raise CatalogDamaged(f"{path}: is missing; {_WAY_BACK}")
         return cls(connect_read_only(path), path, films)
 
     def close(self) -> None:
@@ -208,9 +210,12 @@ class WordIndex:
         """The postings of those terms that some film holds."""
         return self._postings("terms", terms)
 
-    def grams(self, terms: Iterable[str]) -> dict[str, Posting]:
-        """The postings of title trigrams."""
-        return self._postings("grams", terms)
+    def rarest_grams(self, terms: Iterable[str], count: int) -> dict[str, Posting]:
+        """The postings of those title trigrams that the fewest films hold."""
+        wanted = list(dict.fromkeys(terms))
+        marks = ",".join("?" * len(wanted))
+        rarest = f"SELECT term FROM grams WHERE term IN ({marks}) ORDER BY length(films), term LIMIT ?"  # noqa: S608
+        return self._postings("grams", [row[0] for row in self._rows(rarest, (*wanted, count))])
 
     def tags(self, terms: Iterable[str]) -> dict[str, Posting]:
         """The postings of `movie_tags`."""
@@ -255,5 +260,5 @@ class WordIndex:
         return found
 
     def _rows(self, statement: str, values: Iterable[object]) -> list[Any]:
-        with translated(self.path):
+        with translated(self.path, _WAY_BACK):
             return self._connection.execute(statement, tuple(values)).fetchall()

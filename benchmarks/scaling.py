@@ -1,0 +1,135 @@
+"""What the ways to outgrow one machine cost: an index on a Chroma server, a replica, several embedding endpoints.
+
+    python -m benchmarks.scaling [--films 5000]
+
+Films are made up, and so are their vectors: what is measured is where they go.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from catalog.embedding.embedder import Embedded, Vector
+from catalog.embedding.remote import open_remote
+from catalog.identity import ModelIdentity
+from catalog.movie import Movie
+from catalog.store.backup import back_up
+from catalog.store.catalog import Catalog, open_writer
+from catalog.store.chroma_server import ChromaServer
+from catalog.store.verify import verify
+from ingest.sync import SyncOptions, sync
+from tests.chroma import running
+from tests.endpoint_server import StandInEndpoint, serve_endpoint
+
+_WORDS = "ship storm island winter brother letter train garden robot ghost war love night river stranger".split()
+_DELAY = 0.05
+"""Seconds a request of 32 texts takes each endpoint."""
+
+
+class MadeUp:
+    """A vector of 384 numbers that depends on the text alone."""
+
+    identity = ModelIdentity("made up", "1", 384, 512)
+
+    def embed_documents(self, texts: Sequence[str]) -> Embedded:
+        return Embedded(np.stack([self.embed_query(text) for text in texts]), 0)
+
+    def embed_query(self, text: str) -> Vector:
+        vector = np.random.default_rng(zlib.crc32(text.encode())).normal(size=384).astype(np.float32)
+        return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
+
+
+def films(count: int, changed: int = 0) -> list[Movie]:
+    """Films with plots of 90 words, of which the first `changed` are other ones."""
+    random = np.random.default_rng(1)
+    plots = [" ".join(random.choice(_WORDS, 90)) for _ in range(count)]
+    return [
+        Movie(str(number), f"Film {number}", f"changed {plot}" if number < changed else plot, year=1990)
+        for number, plot in enumerate(plots)
+    ]
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _run(root: Path, server: ChromaServer | None, wanted: list[Movie]) -> None:
+    with open_writer(root, server) as writer:
+        sync(wanted, writer, MadeUp(), SyncOptions("{title} {plot}", batch=1000))
+
+
+def places(folder: Path, count: int) -> None:
+    """The same life in a folder and on a server."""
+    print(f"| {count} films | build | 1 % changed | unchanged | verify | a query of the index |")
+    print("|---|---|---|---|---|---|")
+    with running(folder / "chroma") as chroma:
+        for name, server in (("folder", None), ("server", ChromaServer(chroma.url))):
+            root = folder / name
+            times = [seconds(lambda: _run(root, server, films(count, changed))) for changed in (0, count // 100)]  # noqa: B023
+            times.append(seconds(lambda: _run(root, server, films(count, count // 100))))  # noqa: B023
+            times.append(seconds(lambda: verify(root, server=server)))  # noqa: B023
+            shown = " | ".join(f"{spent:.1f} s" for spent in times)
+            print(f"| {name} | {shown} | {_query(root, server):.1f} ms |")
+
+
+def _query(root: Path, server: ChromaServer | None) -> float:
+    """Median milliseconds of a query through Chroma."""
+    vectors = [MadeUp().embed_query(f"question {number}") for number in range(100)]
+    with Catalog.open(root, server) as catalog:
+        snapshot = catalog.snapshot()
+        return 1000 * statistics.median(seconds(lambda: snapshot.nearest(vector, 10)) for vector in vectors)  # noqa: B023
+
+
+def replica(folder: Path) -> None:
+    """What a read replica by `ingest backup` costs, first and after a change."""
+    root, copy = folder / "server", folder / "replica"
+    first, again = seconds(lambda: back_up(root, copy)), seconds(lambda: back_up(root, copy))
+    size = sum(path.stat().st_size for path in copy.rglob("*") if path.is_file())
+    print(f"\nA replica: {first:.2f} s, without a change {again:.2f} s, {size / 1e6:.0f} MB, no Chroma in it")
+
+
+@contextmanager
+def _endpoints(count: int) -> Iterator[list[str]]:
+    def embed(texts: list[str]) -> list[list[float]]:
+        return [[float(zlib.crc32(text.encode())), float(len(text)), 1.0] for text in texts]
+
+    with ExitStack() as stack:
+        served = [StandInEndpoint("tei", embed, delay=_DELAY) for _ in range(count)]
+        for endpoint in served:
+            stack.enter_context(serve_endpoint(endpoint))
+        yield [endpoint.url for endpoint in served]
+
+
+def endpoints() -> None:
+    """Texts a second by the number of endpoints, each of which answers one request at a time."""
+    print("\n| endpoints | texts/s |\n|---|---|")
+    texts = [f"text {number}" for number in range(6400)]
+    for count in (1, 2, 4):
+        with _endpoints(count) as urls:
+            remote = open_remote(url=urls, kind="tei", model="m", revision="r", max_tokens=99, dimension=3, in_flight=1)
+            spent = seconds(lambda: remote.embed_documents(texts))  # noqa: B023
+            remote.client.close()
+        print(f"| {count} | {len(texts) / spent:.0f} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--films", type=int, default=5000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        places(Path(folder), options.films)
+        replica(Path(folder))
+    endpoints()
+
+
+if __name__ == "__main__":
+    main()
