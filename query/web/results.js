@@ -79,7 +79,8 @@ async function show(found, state) {
 }
 
 const cards = (films, state) => {
-  const sure = Boolean(state.q.trim()) && !state.similar;
+  // Where everything fits alike, as in a small catalog, a figure at each film says nothing.
+  const sure = Boolean(state.q.trim()) && !state.similar && films.some((film) => film.confidence < 0.995);
   return films.map((film) => card(film, { sure }));
 };
 
