@@ -313,8 +313,12 @@ class Draft:
         current = self._writer.current
         if current is None or self._fresh or not current.map.exists():
             return None
+        try:
+            before = Places.load(current.map)
+        except CatalogDamaged:
+            return None  # drawn anew, it is whole again
         with closing(Records.open(current.records)) as records:
-            return Places.load(current.map).followed(records.digests(), self.records.digests(), vectors)
+            return before.followed(records.digests(), self.records.digests(), vectors)
 
     def _forward_before(self) -> Forward | None:
         current, info = self._writer.current, self._writer.info
