@@ -317,6 +317,9 @@ def test_chroma_cloud_takes_the_same_way_in_smaller_steps(
         films = [Movie(str(number), f"Film {number}", f"war {number}") for number in range(650)]
         run(tmp_path, films, server)
         assert verify(tmp_path, server=server).differences == ()
+        elsewhere = configured_server(StoreConfig(url=proxy.url, cloud=True, tenant="nobody", database="nothing"))
+        with pytest.raises(ChromaUnreachable, match="has no tenant 'nobody' with a database 'nothing'; check store"):
+            run(tmp_path, films, elsewhere)
 
 
 @pytest.mark.parametrize(
