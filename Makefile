@@ -5,7 +5,7 @@ PYTHON ?= python3
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-fast check fix bench clean
+.PHONY: help setup demo serve test test-fast check fix bench clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,10 @@ demo: .venv/ready ## index movies.json, search it, recommend from it
 	@echo '  $(BIN)/query "a man relives the same day"'
 	@echo '  $(BIN)/query --like "Alien" --limit 3 --json'
 	@echo '  $(BIN)/ingest --file YOUR-FILE.json --limit 1000'
+
+serve: .venv/ready ## answer over HTTP, with a page at http://127.0.0.1:8080
+	@test -e data/CURRENT || $(BIN)/ingest --file movies.json
+	$(BIN)/query-server
 
 test: .venv/ready ## the whole test suite
 	$(BIN)/python -m pytest

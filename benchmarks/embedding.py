@@ -1,10 +1,11 @@
 """Films embedded per second: plotseek, its peers, and what the machine's matrix products allow.
 
-usage: python -m benchmarks.embedding --data FOLDER --model FOLDER [--films 2000] [--long 200]
+usage: python -m benchmarks.embedding --data FOLDER --model FOLDER [--films 2000] [--long 200] [--slices 10]
 
 FOLDER of --data holds movies.json and movies_long_synopsis.jsonl; that of --model a Jina BERT v2 at
-full shape (random weights will do). Every row is a process of its own, so that its memory is its own;
-all rows read the same texts.
+full shape (random weights will do). Every engine is a process of its own, so that its memory is its own.
+The texts are cut into slices of the same mixture, and all engines take turns, slice by slice: a machine
+that is busy for a while slows all of them, and the ratios are medians over slices.
 """
 
 import argparse
@@ -14,8 +15,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from benchmarks.fastembed_peer import peak_kib
 from catalog.embedding.bundled import bundled_folder
@@ -27,13 +30,17 @@ _WARM_UP = "A shark terrifies a seaside town."
 _BATCH = 32
 _LIMIT_ROWS = 2048
 
+Embed = Callable[[list[str]], list[float]]
+"""Embeds all texts, and returns the start of the first vector."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table."""
 
     name: str
-    seconds: float
+    seconds: tuple[float, ...]
+    """Of each slice."""
     peak_mib: float | None
     first: list[float]
     """The first four components of the first text: all engines of a model must agree."""
@@ -42,7 +49,7 @@ class Row:
 def main() -> None:
     options = _options()
     if options.engine:
-        print(json.dumps(_run_engine(options.engine, options.model, _read(options.texts), options)))
+        _serve(options)
         return
     with tempfile.TemporaryDirectory() as scratch:
         for table in _tables(options, Path(scratch)):
@@ -55,8 +62,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, help="folder of a full-shape Jina BERT v2")
     parser.add_argument("--films", type=int, default=2000)
     parser.add_argument("--long", type=int, default=200, help="long synopses")
+    parser.add_argument("--slices", type=int, default=10, help="turns that the engines take")
     parser.add_argument("--max-tokens", type=int, default=2048)
-    parser.add_argument("--precision", default="auto")
     parser.add_argument("--fastembed-python", type=Path, help="interpreter of an environment with fastembed")
     parser.add_argument("--engine", help=argparse.SUPPRESS)
     parser.add_argument("--texts", type=Path, help=argparse.SUPPRESS)
@@ -64,19 +71,24 @@ def _options() -> argparse.Namespace:
 
 
 def _tables(options: argparse.Namespace, scratch: Path) -> Iterator[str]:
-    films = _films(options.data, options.films)
-    mixed = _write(scratch / "mixed.json", films + _synopses(options.data, options.long))
-    tokens = _tokens(options.model, options.max_tokens, _read(mixed))
-    also = ["plotseek-float32"] if options.precision != "float32" and has_bfloat16() else []
-    rows = [_measure(engine, options.model, mixed, options) for engine in ("plotseek", *also, "limit")]
-    rows.append(_measure("sentence-transformers", options.model, mixed, options))
+    films, synopses = _films(options.data, options.films), _synopses(options.data, options.long)
+    precisions = ["bfloat16", "float32"] if has_bfloat16() else ["float32"]
+    native = [f"{name}-{precision}" for precision in precisions for name in ("plotseek", "limit")]
+    mixed = _write(
+        scratch / "mixed.json",
+        [films[i :: options.slices] + synopses[i :: options.slices] for i in range(options.slices)],
+    )
+    commands = {name: _command(name, options.model, mixed, options) for name in (*native, "sentence-transformers")}
     if options.fastembed_python:
-        rows.append(_measure_fastembed(options, mixed, scratch))
+        commands["fastembed"] = _fastembed_command(options, mixed, scratch)
     note = f"{options.films} films and {options.long} long synopses, at most {options.max_tokens} tokens each"
-    yield _table(f"full-shape Jina: {note}", rows, len(_read(mixed)), tokens)
-    folder, short = bundled_folder(), _write(scratch / "films.json", films)
-    rows = [_measure(engine, folder, short, options) for engine in ("plotseek", "limit", "encode-32")]
-    yield _table(f"bundled model: {options.films} films", rows, len(films), _tokens(folder, options.max_tokens, films))
+    yield _table(f"full-shape Jina: {note}", _measured(commands, options.slices), options.model, mixed, options)
+    folder, short = (
+        bundled_folder(),
+        _write(scratch / "films.json", [films[i :: options.slices] for i in range(options.slices)]),
+    )
+    commands = {name: _command(name, folder, short, options) for name in (*native, "encode-32")}
+    yield _table(f"bundled model: {options.films} films", _measured(commands, options.slices), folder, short, options)
 
 
 def _films(data: Path, count: int) -> list[str]:
@@ -90,14 +102,14 @@ def _synopses(data: Path, count: int) -> list[str]:
     return [f"{movie['title']} {movie['synopsis']}" for movie in movies]
 
 
-def _write(path: Path, texts: Sequence[str]) -> Path:
-    path.write_text(json.dumps(texts), encoding="utf-8")
+def _write(path: Path, slices: Sequence[Sequence[str]]) -> Path:
+    path.write_text(json.dumps(slices), encoding="utf-8")
     return path
 
 
-def _read(path: Path) -> list[str]:
-    texts: list[str] = json.loads(path.read_text(encoding="utf-8"))
-    return texts
+def _read(path: Path) -> list[list[str]]:
+    slices: list[list[str]] = json.loads(path.read_text(encoding="utf-8"))
+    return slices
 
 
 def _tokens(folder: Path, max_tokens: int, texts: Sequence[str]) -> list[int]:
@@ -110,13 +122,12 @@ def _tokens(folder: Path, max_tokens: int, texts: Sequence[str]) -> list[int]:
     return [len(ids) for ids in tokenizer(texts).ids]
 
 
-def _measure(engine: str, model: Path, texts: Path, options: argparse.Namespace) -> Row:
+def _command(engine: str, model: Path, texts: Path, options: argparse.Namespace) -> list[str]:
     command = [sys.executable, "-m", "benchmarks.embedding", "--engine", engine, "--model", str(model)]
-    command += ["--texts", str(texts), "--max-tokens", str(options.max_tokens), "--precision", options.precision]
-    return _row(engine, command)
+    return [*command, "--texts", str(texts), "--max-tokens", str(options.max_tokens)]
 
 
-def _measure_fastembed(options: argparse.Namespace, texts: Path, scratch: Path) -> Row:
+def _fastembed_command(options: argparse.Namespace, texts: Path, scratch: Path) -> list[str]:
     from benchmarks.padded import export_onnx
 
     model = native_model(options.model)
@@ -125,38 +136,82 @@ def _measure_fastembed(options: argparse.Namespace, texts: Path, scratch: Path) 
     peer = Path(__file__).with_name("fastembed_peer.py")
     # Its default of 256 texts would ask for 50 GB of scores for the long ones.
     arguments = [str(scratch / "onnx"), str(texts), str(model.architecture.hidden), str(_BATCH)]
-    return _row("fastembed", [str(options.fastembed_python), str(peer), *arguments])
+    return [str(options.fastembed_python), str(peer), *arguments]
 
 
-def _row(name: str, command: Sequence[str]) -> Row:
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    memory = found["peak_kib"] / 1024 if name != "limit" else None
-    return Row(name, found["seconds"], memory, found.get("first", []))
+def _measured(commands: dict[str, list[str]], slices: int) -> list[Row]:
+    """Start all engines, and let them take turns."""
+    with ExitStack() as stack:
+        engines = {name: stack.enter_context(_Engine(command)) for name, command in commands.items()}
+        seconds: dict[str, list[float]] = {name: [] for name in engines}
+        for number in range(slices):
+            for name, engine in engines.items():
+                seconds[name].append(engine.turn(number))
+            print(f"slice {number + 1} of {slices}", file=sys.stderr, flush=True)
+        return [engine.row(name, seconds[name]) for name, engine in engines.items()]
 
 
-def _run_engine(engine: str, folder: Path, texts: list[str], options: argparse.Namespace) -> dict[str, object]:
-    if engine == "limit":
-        seconds = _limit_seconds(folder, _tokens(folder, options.max_tokens, texts))
-        return {"seconds": seconds, "peak_kib": 0}
-    embed = _engine(engine, folder, options)
-    embed([_WARM_UP])
-    started = time.perf_counter()
-    first = embed(texts)
-    seconds = time.perf_counter() - started
-    return {"seconds": seconds, "peak_kib": peak_kib(), "first": first}
+class _Engine:
+    """A process that embeds the slice whose number it reads, and answers with its seconds, peak and first vector."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._said: dict[str, float | list[float]] = {}
+        self._first: list[float] = []
+
+    def __enter__(self) -> "_Engine":
+        self.turn(-1)
+        return self
+
+    def turn(self, number: int) -> float:
+        """Seconds for a slice; -1 only warms up."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{number}\n")
+        self._process.stdin.flush()
+        self._said = json.loads(self._process.stdout.readline())
+        if number == 0:
+            self._first = list(self._said["first"])  # type: ignore[arg-type]
+        return float(self._said["seconds"])  # type: ignore[arg-type]
+
+    def row(self, name: str, seconds: Sequence[float]) -> Row:
+        peak = None if name.startswith("limit") else float(self._said["peak_kib"]) / 1024  # type: ignore[arg-type]
+        return Row(name, tuple(seconds), peak, self._first)
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
 
 
-def _engine(engine: str, folder: Path, options: argparse.Namespace) -> Callable[[list[str]], list[float]]:
-    """A function that embeds all texts and returns the start of the first vector."""
-    if engine.startswith("plotseek"):
-        precision = "float32" if engine.endswith("float32") else options.precision
-        embedder = open_local(folder, "m", "", max_tokens=options.max_tokens, precision=precision, device="cpu")
+def _serve(options: argparse.Namespace) -> None:
+    """An engine's side: a slice's number a line in, one JSON object a line out."""
+    slices = _read(options.texts)
+    kind, _, precision = options.engine.partition("-")
+    if kind == "limit":
+        lengths = [_tokens(options.model, options.max_tokens, texts) for texts in slices]
+        for line in sys.stdin:
+            seconds = _limit_seconds(options.model, lengths[int(line)], precision)
+            print(json.dumps({"seconds": seconds, "peak_kib": 0, "first": []}), flush=True)
+        return
+    embed = _engine(options.engine, options.model, options.max_tokens)
+    for line in sys.stdin:
+        texts = [_WARM_UP] if int(line) < 0 else slices[int(line)]
+        started = time.perf_counter()
+        first = embed(texts)
+        seconds = time.perf_counter() - started
+        print(json.dumps({"seconds": seconds, "peak_kib": peak_kib(), "first": first}), flush=True)
+
+
+def _engine(engine: str, folder: Path, max_tokens: int) -> Embed:
+    kind, _, precision = engine.partition("-")
+    if kind == "plotseek":
+        embedder = open_local(folder, "m", "", max_tokens=max_tokens, precision=precision, device="cpu")
         return lambda texts: list(embedder.embed_documents(texts).vectors[0, :4].tolist())
-    if engine == "sentence-transformers":
+    if kind == "sentence":
         from benchmarks.padded import padded_sentence_transformer
 
-        padded = padded_sentence_transformer(folder, options.max_tokens)
+        padded = padded_sentence_transformer(folder, max_tokens)
         return lambda texts: list(padded.encode(texts, normalize_embeddings=True)[0, :4].tolist())
     from sentence_transformers import SentenceTransformer
 
@@ -169,8 +224,8 @@ def _engine(engine: str, folder: Path, options: argparse.Namespace) -> Callable[
     return encode_32
 
 
-def _limit_seconds(folder: Path, lengths: Sequence[int]) -> float:
-    """The time that the model's matrix products alone take in float32, each at its best measured rate.
+def _limit_seconds(folder: Path, lengths: Sequence[int], precision: str) -> float:
+    """The time that the model's matrix products alone take in this precision, each at its best measured rate.
 
     Linear layers at their own shapes, 2,048 rows; the two products of attention, 4 n n hidden operations a
     layer, at the linear layers' mean rate, which is generous to the limit.
@@ -180,17 +235,18 @@ def _limit_seconds(folder: Path, lengths: Sequence[int]) -> float:
     shape = model.architecture
     inner, hidden = shape.inner * (2 if shape.gated else 1), shape.hidden
     sizes = [(hidden, 3 * hidden), (hidden, hidden), (hidden, inner), (shape.inner, hidden)]
-    per_row = sum(_product_seconds(*size) for size in sizes) / _LIMIT_ROWS
+    per_row = sum(_product_seconds(*size, precision) for size in sizes) / _LIMIT_ROWS
     rate = sum(2 * inputs * outputs for inputs, outputs in sizes) / per_row
     linear = per_row * sum(lengths)
     attention = sum(4 * length * length * hidden for length in lengths) / rate
     return shape.layers * (linear + attention)
 
 
-def _product_seconds(inputs: int, outputs: int) -> float:
+def _product_seconds(inputs: int, outputs: int, precision: str) -> float:
     import torch
 
-    x, weight = torch.randn(_LIMIT_ROWS, inputs), torch.randn(outputs, inputs)
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    x, weight = torch.randn(_LIMIT_ROWS, inputs, dtype=dtype), torch.randn(outputs, inputs, dtype=dtype)
     times = []
     with torch.inference_mode():
         for _ in range(12):
@@ -200,21 +256,31 @@ def _product_seconds(inputs: int, outputs: int) -> float:
     return min(times)
 
 
-def _table(title: str, rows: Sequence[Row], films: int, tokens: Sequence[int]) -> str:
-    limit = next(row.seconds for row in rows if row.name == "limit")
-    lines = [f"{title}; {sum(tokens)} tokens", f"{'':24}{'films/s':>9}{'tokens/s':>10}{'of limit':>10}{'peak MiB':>10}"]
+def _table(title: str, rows: Sequence[Row], folder: Path, texts: Path, options: argparse.Namespace) -> str:
+    slices = _read(texts)
+    films = sum(map(len, slices))
+    tokens = sum(sum(_tokens(folder, options.max_tokens, each)) for each in slices)
+    by_name = {row.name: row for row in rows}
+    lines = [f"{title}; {tokens} tokens", f"{'':24}{'films/s':>9}{'tokens/s':>10}{'of limit':>10}{'peak MiB':>10}"]
     for row in rows:
+        limit = by_name.get(f"limit-{row.name.rpartition('-')[2]}", by_name["limit-float32"])
         memory = f"{row.peak_mib:10.0f}" if row.peak_mib else ""
-        speed = f"{films / row.seconds:9.2f}{sum(tokens) / row.seconds:10.0f}{limit / row.seconds:10.0%}"
-        lines.append(f"{row.name:24}{speed}{memory}")
-    ours = next(row for row in rows if row.name.startswith("plotseek"))
-    for peer in rows:
-        if peer.first and not peer.name.startswith("plotseek"):
-            apart = max(abs(a - b) for a, b in zip(ours.first, peer.first, strict=True))
-            lines.append(
-                f"plotseek is {peer.seconds / ours.seconds:.1f} times {peer.name} (components {apart:.0e} apart)"
-            )
+        total = sum(row.seconds)
+        lines.append(f"{row.name:24}{films / total:9.2f}{tokens / total:10.0f}{1 / _times(row, limit):10.0%}{memory}")
+    ours = [row for row in rows if row.name.startswith("plotseek")]
+    peers = [row for row in rows if row.first and row not in ours]
+    lines += [_compared(row, peer) for row in ours for peer in peers]
     return "\n".join(lines) + "\n"
+
+
+def _compared(ours: Row, peer: Row) -> str:
+    apart = max(abs(a - b) for a, b in zip(ours.first, peer.first, strict=True))
+    return f"{ours.name} is {_times(peer, ours):.1f} times {peer.name} (components {apart:.0e} apart)"
+
+
+def _times(slow: Row, fast: Row) -> float:
+    """How many times as long one takes as the other: median over slices."""
+    return median(a / b for a, b in zip(slow.seconds, fast.seconds, strict=True))
 
 
 if __name__ == "__main__":

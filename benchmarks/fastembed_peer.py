@@ -1,7 +1,8 @@
 """fastembed over the ONNX export: run by the interpreter of an environment that has it.
 
 It cannot share plotseek's environment (fastembed 0.9 wants huggingface_hub below 2), so this file
-imports nothing of plotseek. usage: fastembed_peer.py ONNX_FOLDER TEXTS_JSON DIMENSION BATCH
+imports nothing of plotseek. usage: fastembed_peer.py ONNX_FOLDER SLICES_JSON DIMENSION BATCH. It embeds the slice
+whose number it reads from a line, and answers with a line.
 """
 
 import json
@@ -21,7 +22,7 @@ def main() -> None:
     from fastembed.common.model_description import ModelSource, PoolingType
 
     folder, texts_path, dimension, batch = sys.argv[1:]
-    texts = json.loads(Path(texts_path).read_text(encoding="utf-8"))
+    slices = json.loads(Path(texts_path).read_text(encoding="utf-8"))
     TextEmbedding.add_custom_model(
         model="stand-in",
         pooling=PoolingType.MEAN,
@@ -31,11 +32,12 @@ def main() -> None:
         model_file="model.onnx",
     )
     model = TextEmbedding("stand-in", specific_model_path=folder)
-    list(model.embed(["warm up"]))
-    started = time.perf_counter()
-    vectors = list(model.embed(texts, batch_size=int(batch)))
-    seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "peak_kib": peak_kib(), "first": vectors[0][:4].tolist()}))
+    for line in sys.stdin:
+        texts = ["warm up"] if int(line) < 0 else slices[int(line)]
+        started = time.perf_counter()
+        vectors = list(model.embed(texts, batch_size=int(batch)))
+        seconds = time.perf_counter() - started
+        print(json.dumps({"seconds": seconds, "peak_kib": peak_kib(), "first": vectors[0][:4].tolist()}), flush=True)
 
 
 if __name__ == "__main__":

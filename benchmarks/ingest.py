@@ -1,10 +1,10 @@
 """A whole ingest beside the plain loop everybody writes first, in one run.
 
-    python -m benchmarks.ingest FILE [--sample 4000]
+    python -m benchmarks.ingest FILE [--sample 4000] [--store FOLDER]
 
 The plain loop is sentence-transformers' `encode` of 32 texts and Chroma's `upsert`, repeated; it is
 measured on the first `--sample` films before and after the ingest of the whole file, because machines
-are noisy. Both use the bundled model and a temporary folder.
+are noisy. Both use the bundled model and a temporary folder; `--store` keeps the catalog for other benchmarks.
 """
 
 import argparse
@@ -47,9 +47,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file")
     parser.add_argument("--sample", type=int, default=4000)
+    parser.add_argument("--store", type=Path, help="a new folder for the catalog, which stays")
     options = parser.parse_args()
     before = plain_loop(options.file, options.sample)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = str(options.store or temporary)
         config = load_config(None, {"PLOTSEEK_STORE_PATH": folder, "PLOTSEEK_EMBEDDING_MODEL": "bundled"})
         first = run(config, Request(options.file))
         again = run(config, Request(options.file))

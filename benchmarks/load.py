@@ -1,9 +1,12 @@
 """A load generator that leaves the cores to the service: keep-alive connections over plain asyncio sockets."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter
+
+Judge = Callable[[bytes], str | None]
+"""Looks at the body of a good answer: what is wrong with it, None if nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +16,12 @@ class Load:
     seconds: float
     latencies: tuple[float, ...]
     """Seconds of each answer, sorted."""
-    failed: int
-    """Answers that were not 200."""
+    faults: tuple[str, ...] = ()
+    """Answers that were not 200, or not right: one line each."""
+
+    @property
+    def failed(self) -> int:
+        return len(self.faults)
 
     @property
     def rate(self) -> float:
@@ -27,19 +34,33 @@ class Load:
         return 1000 * self.latencies[place]
 
 
-def load(host: str, port: int, paths: Sequence[str], connections: int, seconds: float) -> Load:
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Whom a load asks, what, and for how long."""
+
+    host: str
+    port: int
+    paths: Iterator[str]
+    until: float
+    judge: Judge | None
+    latencies: list[float] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def load(
+    host: str, port: int, paths: Sequence[str], connections: int, seconds: float, judge: Judge | None = None
+) -> Load:
     """Ask for `paths`, over and over, from so many connections at once."""
-    return asyncio.run(_load(host, port, paths, connections, seconds))
+    return asyncio.run(_load(host, port, paths, connections, seconds, judge))
 
 
-async def _load(host: str, port: int, paths: Sequence[str], connections: int, seconds: float) -> Load:
-    queue = _around(paths)
-    latencies: list[float] = []
-    failed = [0]
+async def _load(
+    host: str, port: int, paths: Sequence[str], connections: int, seconds: float, judge: Judge | None
+) -> Load:
     start = perf_counter()
-    until = start + seconds
-    await asyncio.gather(*(_client(host, port, queue, until, latencies, failed) for _ in range(connections)))
-    return Load(perf_counter() - start, tuple(sorted(latencies)), failed[0])
+    target = _Target(host, port, _around(paths), start + seconds, judge)
+    await asyncio.gather(*(_client(target) for _ in range(connections)))
+    return Load(perf_counter() - start, tuple(sorted(target.latencies)), tuple(target.faults))
 
 
 def _around(paths: Sequence[str]) -> Iterator[str]:
@@ -47,15 +68,17 @@ def _around(paths: Sequence[str]) -> Iterator[str]:
         yield from paths
 
 
-async def _client(
-    host: str, port: int, paths: Iterator[str], until: float, latencies: list[float], failed: list[int]
-) -> None:
-    reader, writer = await asyncio.open_connection(host, port)
-    while (start := perf_counter()) < until:
-        writer.write(f"GET {next(paths)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+async def _client(target: _Target) -> None:
+    reader, writer = await asyncio.open_connection(target.host, target.port)
+    while (start := perf_counter()) < target.until:
+        path = next(target.paths)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-        await reader.readexactly(length)
-        latencies.append(perf_counter() - start)
-        failed[0] += head.split(b" ", 2)[1] != b"200"
+        body = await reader.readexactly(length)
+        target.latencies.append(perf_counter() - start)
+        status = head.split(b" ", 2)[1].decode()
+        fault = f"answers {status}" if status != "200" else target.judge and target.judge(body)
+        if fault:
+            target.faults.append(f"{path}: {fault}")
     writer.close()

@@ -1,9 +1,9 @@
 """How fast a catalogue file becomes movies, and in how much memory.
 
-    python -m benchmarks.source [--rows 1000000] [--file FILE]
+    python -m benchmarks.source [--rows 1000000] [--file FILE] [--only plan]
 
 Each line is a process of its own, so that its peak memory is its own. Peers read the same bytes: `json.load` and
-ijson give rows, ours gives rows and then movies.
+ijson give rows, ours gives rows, then movies, then what a run would do with them.
 """
 
 import argparse
@@ -23,7 +23,9 @@ from typing import Any
 
 from catalog.errors import RowRefused
 from ingest.mapping import detect, to_movie
+from ingest.refused import Reading, Refusals
 from ingest.source import open_rows
+from ingest.sync import Tally, plan
 
 WORDS = ["a", "the", "of", "ship", "storm", "letter", "city", "girl", "stranger", "night", "war", "secret", "island"]
 GENRES = ["Drama", "Comedy", "Science Fiction", "Thriller", "Western", "Animation"]
@@ -102,11 +104,21 @@ def our_movies(path: Path) -> Iterable[object]:
                 continue
 
 
+def our_plan(path: Path) -> Iterable[object]:
+    """Source, mapping and plan, with all that a run remembers on the way, beside a catalog without films."""
+    with open_rows(str(path)) as source, Refusals(None) as refusals:
+        reading, tally = Reading(source, detect(source.peek()), refusals, None, {}), Tally()
+        for change in plan(reading, {}, "{title} {plot}"):
+            tally.add(change)
+            yield change
+
+
 READERS: dict[str, Callable[[Path], Iterable[object]]] = {
     "json.load": with_json,
     "ijson": with_ijson,
     "rows": our_rows,
     "movies": our_movies,
+    "plan": our_plan,
 }
 
 
@@ -124,6 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--file", type=Path, help="an array of films, instead of generated ones")
+    parser.add_argument("--only", choices=list(READERS), help="this reader alone")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -132,8 +145,9 @@ def main() -> None:
     print(f"{'file':<16}{'MB':>6}  {'reader':<10}{'rows':>10}{'seconds':>9}{'CPU s':>8}{'rows/s':>9}{'peak MB':>9}")
     with tempfile.TemporaryDirectory() as folder:
         for path in [options.file] if options.file else write(Path(folder), options.rows):
-            for reader in READERS if path.suffix == ".json" else ["rows", "movies"]:
-                row(path, reader)
+            for reader in READERS if path.suffix == ".json" else ["rows", "movies", "plan"]:
+                if options.only in (None, reader):
+                    row(path, reader)
 
 
 def row(path: Path, reader: str) -> None:

@@ -1,4 +1,4 @@
-"""Kills, two writers and readers, counted: what a catalog survives.
+"""Kills, two writers, readers and cut files, counted: what a catalog survives.
 
     python -m benchmarks.survival [--films 2000] [--kills 50] [--syncs 20] [--server]
 
@@ -8,18 +8,28 @@ that takes its time, so that kills also meet it; everything else is what `ingest
 """
 
 import argparse
+import gzip
 import json
 import os
+import random
 import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
+from benchmarks.dirty import as_parquet, as_table
+from catalog.errors import DeletionsRefused, SourceError
+from catalog.store.catalog import open_writer
 from catalog.store.generations import Generations
 from catalog.store.verify import verify
+from ingest.mapping import detect
+from ingest.refused import Reading, Refusals
+from ingest.source import open_rows
+from ingest.sync import Kind, SyncOptions, sync
 from tests import survivor
 from tests.chroma import ChromaProcess, running, server
+from tests.fakes import WordEmbedder
 
 _PAUSE = 0.03
 """Seconds a batch of 50 texts."""
@@ -108,6 +118,54 @@ def two_writers(root: Path, films: int, times: int) -> None:
         print(f"| two writers: {what} | {count} |")
 
 
+def cut_files(root: Path, films: int, places: int) -> None:
+    """Files that end at random places, and such as are no catalogue, each read in beside the whole one."""
+    survivor.write(root, films, 0)
+    rows: list[dict[str, object]] = [
+        {"id": film.id, "title": film.title, "plot": film.plot, "year": film.year} for film in survivor.films(films, 0)
+    ]
+    counts: Counter[str] = Counter()
+    for name, data in _written(rows, root.with_name("whole")).items():
+        for _ in range(places):
+            counts[_read_in(root, root.with_name(name), data[: random.randrange(len(data))])] += 1  # noqa: S311
+    for data in (b"", b"[]", b'{"results": []}', b"<html>", b"title,plot\n", b"\0\1\2"):
+        counts[_read_in(root, root.with_name("wrong"), data)] += 1
+    found = verify(root)
+    for what, count in counts.items():
+        print(f"| cut off or wrong: {what} | {count} |")
+    print(f"| films afterwards, of {films} | {found.films} |")
+
+
+def _written(rows: list[dict[str, object]], path: Path) -> dict[str, bytes]:
+    """The same films in each format."""
+    lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    as_table(rows, path)
+    table = path.read_bytes()
+    as_parquet(rows, path)
+    return {
+        "array": json.dumps(rows).encode(),
+        "lines": lines,
+        "csv": table,
+        "gz": gzip.compress(lines),
+        "parquet": path.read_bytes(),
+    }
+
+
+def _read_in(root: Path, path: Path, data: bytes) -> str:
+    """What a run makes of this content."""
+    path.write_bytes(data)
+    options = SyncOptions(survivor.TEMPLATE)
+    try:
+        with open_rows(str(path)) as source, Refusals(None) as refusals, open_writer(root) as writer:
+            reading = Reading(source, detect(source.peek()), refusals, None, {})
+            gone = sync(reading, writer, WordEmbedder(), options).counts[Kind.DELETED]
+    except SourceError:
+        return "told so"
+    except DeletionsRefused:
+        return "ended at a row's end, refused by the guard"
+    return f"ended at a row's end, {gone} films deleted, which the guard allows"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--films", type=int, default=2000)
@@ -123,6 +181,7 @@ def main() -> None:
         killed_runs(Path(folder) / "killed", options.films, options.kills, chroma)
         readers(Path(folder) / "read", options.films, options.syncs)
         two_writers(Path(folder) / "two", options.films, options.syncs)
+        cut_files(Path(folder) / "cut", options.films, 20)
 
 
 if __name__ == "__main__":

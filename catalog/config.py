@@ -7,6 +7,7 @@ import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -126,6 +127,8 @@ class SyncConfig:
     rebuild_after: float = _setting(0.5, minimum=0, maximum=1)
     keep_generations: int = _setting(2, minimum=1, maximum=1000)
     grace: float = _setting(300.0, minimum=0)
+    check: tuple[str, ...] = ()
+    """A program and its arguments."""
 
 
 def _check_timezone(name: str) -> None:
@@ -156,6 +159,16 @@ class SearchConfig:
     least_confidence: float = _setting(0.1, minimum=0, maximum=1)
 
 
+def _check_networks(networks: tuple[str, ...]) -> None:
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError:
+            raise ConfigError(
+                f"{network!r} is no address such as 10.0.0.5, and no network such as 10.0.0.0/8"
+            ) from None
+
+
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
     """How the service listens and protects itself."""
@@ -165,8 +178,10 @@ class ServerConfig:
     names: tuple[str, ...] = ()
     keys_file: Path | None = None
     require_key: str = _setting("auto", choices=("auto", "always", "never"))
-    source: str | None = None
+    source: str | None = field(default=None, metadata={"location": True})
+    """A path, a pattern or an address."""
     cors_origins: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = _setting(("127.0.0.1", "::1"), check=_check_networks)
     rate_limit: float = _setting(20.0, minimum=0, maximum=1e6)
     burst: int = _setting(60, minimum=1, maximum=1_000_000)
     deadline: float = _setting(10.0, minimum=0.01, maximum=3600)
@@ -243,9 +258,12 @@ def _build(kind: type[T], values: Any, source: str, prefix: str, folder: Path) -
         if is_dataclass(hint):
             built[item.name] = _build(cast(type[Any], hint), {} if value is None else value, source, f"{key}.", folder)
         else:
-            built[item.name] = _checked(value, hint, item.metadata, f"{source}: {key}")
-            if isinstance(built[item.name], Path):
-                built[item.name] = folder / built[item.name]
+            made = _checked(value, hint, item.metadata, f"{source}: {key}")
+            if isinstance(made, Path):
+                made = folder / made
+            elif made and item.metadata.get("location") and "://" not in made:
+                made = str(folder / made)
+            built[item.name] = made
     return kind(**built)
 
 

@@ -43,6 +43,12 @@ class DeletionsRefused(PlotseekError):
     exit_code = 3
 
 
+class CheckFailed(PlotseekError):
+    """The owner's check, `sync.check`, refused a new generation."""
+
+    exit_code = 4
+
+
 class Stopped(PlotseekError):
     """A run was asked to stop, and did so between two batches."""
 
@@ -69,6 +75,12 @@ class CatalogLocked(StoreError):
 
 class ChromaUnreachable(StoreError):
     """The Chroma server that holds the vector index does not answer, or is no such server."""
+
+
+class MapMissing(StoreError):
+    """The catalog has no map yet."""
+
+    http_status = 404
 
 
 class ModelError(PlotseekError):

@@ -94,8 +94,10 @@ _ARTICLE = re.compile(r"^(the|a|an|der|die|das|ein|eine|le|la|les|el|il|lo|los) 
 
 
 def plain_title(title: str) -> str:
-    """A title as people type it: folded, signs as spaces, "&" as "and"."""
-    return " ".join(_TOKEN.findall(fold(title).replace("&", " and ").replace("1/2", " 1 2 ")))
+    """A title as people type it: folded, signs as spaces, "&" as "and"; "$" stays, having nothing else."""
+    folded = fold(title)
+    words = _TOKEN.findall(folded.replace("&", " and ").replace("1/2", " 1 2 "))
+    return " ".join(words or folded.split())
 
 
 def without_article(title: str) -> str:

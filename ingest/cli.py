@@ -63,6 +63,8 @@ def main(
     """
     context.obj = config
     if context.invoked_subcommand is not None:
+        with one_line_errors("ingest"):
+            _refuse_options(context)
         return
     with one_line_errors("ingest"):
         if location is None:
@@ -92,6 +94,14 @@ def main(
             click.echo("\n".join(report.lines()))
     if strict and report.refused:
         sys.exit(1)
+
+
+def _refuse_options(context: click.Context) -> None:
+    """Of a run before the name of another command: they would be passed over in silence."""
+    for option in context.command.params:
+        name = option.name or ""
+        if name != "config" and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(f"{option.opts[0]} is for a run, not for 'ingest {context.invoked_subcommand}'")
 
 
 def _show_plan(config: Config, request: "Request", *, as_json: bool) -> None:
@@ -219,7 +229,7 @@ def verify(config: Path | None, sample: int | None, repair: bool, as_json: bool)
 
 def _embed_missing(config: Config, draft: "Draft") -> int:
     """Embed what no vector is known for; the model is loaded only if there is something."""
-    if not draft.count_without_vector():
+    if not draft.without_vector():
         return 0
 
     from catalog.embedding.choose import choose_for_existing

@@ -98,6 +98,12 @@ class FieldMap:
     """Titles are numbered through: "12. Metropolis"."""
     _shapes: dict[Path, Columns] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def settled(self) -> tuple[object, ...]:
+        """Everything that was configured and detected, the same for the same mapping."""
+        given = tuple(sorted(self.given.items()))
+        return given, tuple(sorted(self.ignored)), self.inside, self.rating_scale, self.ranked
+
     def columns(self, fields: Mapping[str, object]) -> Columns:
         """How a row with these columns is read."""
         shape = tuple(fields)

@@ -10,8 +10,9 @@ from catalog.errors import DeletionsRefused, ModelUnavailable
 from catalog.identity import ModelIdentity
 from catalog.movie import Fingerprints, model_text
 from catalog.store.cache import VectorCache
-from catalog.store.generations import Generations
+from catalog.store.generations import GenerationInfo, Generations
 from catalog.store.records import Entry, Records
+from ingest.familiar import reading_state, recall_rows
 from ingest.mapping import describe, detect
 from ingest.preview import Preview
 from ingest.refused import Reading, Refusals
@@ -33,12 +34,13 @@ def dry_run(config: Config, request: Request) -> Preview:
         first = source.peek()
         field_map = detect(first, config.catalog.fields)
         refusals = stack.enter_context(Refusals(None))
-        reading = Reading(source, field_map, refusals, request.limit)
         stored = _Stored(config)
+        state = reading_state(stored.info, field_map, config.embedding.template)
+        reading = Reading(source, field_map, refusals, request.limit, recall_rows(config.store.path, state))
         tally, texts = Tally(), _Texts()
         for change in plan(reading, stored.fingerprints, config.embedding.template):
             tally.add(change)
-            if change.kind in (Kind.ADDED, Kind.TEXT_CHANGED):
+            if change.entry is not None and change.kind in (Kind.ADDED, Kind.TEXT_CHANGED):
                 texts.add(change.entry, config.embedding.template)
     gone, refused = _gone(config, request, stored, tally)
     to_embed = len(texts.digests) - stored.vectors_of(list(texts.digests))
@@ -66,11 +68,15 @@ class _Stored:
         self._cache = config.store.path / "vectors.sqlite3"
         self._generation = Generations(config.store.path).current()
         self.fingerprints: Mapping[str, Fingerprints] = {}
-        self.model: ModelIdentity | None = None
+        self.info: GenerationInfo | None = None
         if self._generation is not None:
-            self.model = self._generation.info().model
+            self.info = self._generation.info(older=True)
             with closing(Records.open(self._generation.records)) as records:
                 self.fingerprints = records.fingerprints()
+
+    @property
+    def model(self) -> ModelIdentity | None:
+        return self.info.model if self.info else None
 
     def vectors_of(self, digests: Sequence[bytes]) -> int:
         """How many of these texts were embedded before."""

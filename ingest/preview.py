@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ingest.mapping import Found
+from ingest.report import counted
 from ingest.sync import Kind
 
 _SHOWN = 60
@@ -44,13 +45,13 @@ class Preview:
             cut = f"{example[:_SHOWN]}..." if len(example) > _SHOWN else example
             columns = ", ".join(found.sources)
             lines.append(f"  {found.field:<{width}}  from {columns}" + (f": {cut}" if cut else ""))
-        lines.append(f"{self.read} rows read, {self.refused} of them refused; the run would find:")
+        lines.append(f"{counted(self.read, 'row')} read, {self.refused} of them refused; the run would find:")
         for kind in Kind:
             if count := getattr(self, kind.value):
                 named = ", ".join(self.examples.get(kind.value, []))
                 lines.append(f"  {count} {kind.value.replace('_', ' ')}" + (f": {named}" if named else ""))
         lines += [f"  refused: {reason}" for reason in self.refusals]
-        lines.append(f"{self.to_embed} texts to embed{self._time()}")
+        lines.append(f"{counted(self.to_embed, 'text')} to embed{self._time()}")
         if self.deletions_refused:
             lines.append(f"refused: {self.deletions_refused}")
         return [*lines, "nothing was written"]

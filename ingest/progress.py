@@ -54,7 +54,7 @@ class ProgressDisplay:
             return
         self._stage, self._said = progress.stage, now
         of = f" of {progress.total}" if progress.total else ""
-        done = f" {progress.done}{of} films" if progress.done else ""
+        done = f" {progress.done}{of} film{'s' if progress.done > 1 or of else ''}" if progress.done else ""
         print(f"{progress.stage}{done} ...", file=self._stream)
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import Self, TextIO
 
 from catalog.errors import RowRefused
 from catalog.movie import Movie
+from ingest.familiar import Familiar, Rows, row_digest
 from ingest.mapping import REPAIRED, FieldMap, to_movie
 from ingest.row import AnyRow, UnreadableRow
 
@@ -47,37 +48,47 @@ class Refusals:
 
 
 class Reading:
-    """Rows become movies; counts what was read."""
+    """Rows become movies, or are recognised; counts what was read."""
 
-    def __init__(self, rows: Iterable[AnyRow], fields: FieldMap, refusals: Refusals, limit: int | None) -> None:
+    def __init__(
+        self, rows: Iterable[AnyRow], fields: FieldMap, refusals: Refusals, limit: int | None, familiar: Rows
+    ) -> None:
         self._rows = rows
         self._fields = fields
         self._refusals = refusals
         self._limit = limit
+        self._familiar = familiar
         self._places: dict[str, str] = {}
-        self._counts: Counter[str] = Counter()
+        self.rows: dict[str, Familiar] = {}
+        """What became of the rows that were read, by digest."""
         self.read = 0
-
-    @property
-    def repaired(self) -> int:
+        self.repaired = 0
         """Values whose mojibake was undone."""
-        return self._counts[REPAIRED]
 
-    def __iter__(self) -> Iterator[Movie]:
+    def __iter__(self) -> Iterator[Movie | Familiar]:
         for row in self._rows:
             if self._limit is not None and self.read >= self._limit:
                 return
             self.read += 1
             try:
-                yield self._movie(row)
+                yield self._film(row)
             except RowRefused as refusal:
                 self._refusals.add(str(refusal), None if isinstance(row, UnreadableRow) else row.fields)
 
-    def _movie(self, row: AnyRow) -> Movie:
+    def _film(self, row: AnyRow) -> Movie | Familiar:
         if isinstance(row, UnreadableRow):
             raise RowRefused(f"{row.place}: {row.reason}")
-        movie = to_movie(row, self._fields, self._counts)
-        first = self._places.setdefault(movie.id, row.place)
+        digest = row_digest(row)
+        film: Movie | Familiar | None = self._familiar.get(digest) if digest else None
+        repaired = film.repaired if isinstance(film, Familiar) else 0
+        if film is None:
+            counts: Counter[str] = Counter()
+            film = to_movie(row, self._fields, counts)
+            repaired = counts[REPAIRED]
+        self.repaired += repaired
+        first = self._places.setdefault(film.id, row.place)
         if first is not row.place:
-            raise RowRefused(f"{row.place}: field 'id': {movie.id!r} was already seen at {first}")
-        return movie
+            raise RowRefused(f"{row.place}: field 'id': {film.id!r} was already seen at {first}")
+        if digest:
+            self.rows[digest] = film if isinstance(film, Familiar) else Familiar(film.id, repaired)
+        return film

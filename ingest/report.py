@@ -18,7 +18,7 @@ class Report:
     embedded: int
     truncated: int
     repaired: int
-    """Rows whose mojibake was undone."""
+    """Texts whose mojibake was undone."""
     seconds: float
     model: str
     films: int
@@ -35,7 +35,6 @@ class Report:
 
     def lines(self) -> list[str]:
         """The summary for people."""
-        rate = self.embedded / self.seconds if self.seconds else 0.0
         changes = [
             (self.added, "added"),
             (self.text_changed, "text changed"),
@@ -44,7 +43,9 @@ class Report:
             (self.deleted, "deleted"),
             (self.refused, "refused"),
         ]
-        lines = [f"{self.read} rows read: " + ", ".join(f"{count} {what}" for count, what in changes if count)]
+        lines = [
+            f"{counted(self.read, 'row')} read: " + ", ".join(f"{count} {what}" for count, what in changes if count)
+        ]
         if not self.read:
             lines = ["no rows read"]
         lines += [f"  refused: {reason}" for reason in self.refusals]
@@ -53,9 +54,14 @@ class Report:
         if self.refused_file:
             lines.append(f"  all refused rows: {self.refused_file}")
         if self.truncated:
-            lines.append(f"{self.truncated} texts were longer than the model reads and were cut")
+            lines.append(f"longer than the model reads, and cut: {counted(self.truncated, 'text')}")
         if self.repaired:
-            lines.append(f"{self.repaired} rows had garbled characters repaired")
-        done = f"{self.films} films in the catalog, model {self.model}, {self.seconds:.1f} s"
-        lines.append(f"{done}, {rate:.0f} films/s embedded" if self.embedded else f"{done}, nothing embedded")
-        return lines
+            lines.append(f"garbled characters repaired: {counted(self.repaired, 'text')}")
+        done = f"{counted(self.films, 'film')} in the catalog, model {self.model}, {self.seconds:.1f} s"
+        embedded = f"{counted(self.embedded, 'text')} embedded" if self.embedded else "nothing embedded"
+        return [*lines, f"{done}, {embedded}"]
+
+
+def counted(count: int, what: str) -> str:
+    """`1 film`, `2 films`"""
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -12,15 +12,16 @@ from catalog.config import Config
 from catalog.embedding.choose import Choice, choose_for_existing, choose_for_new, note_of_fallback
 from catalog.store.catalog import CatalogWriter, open_writer
 from catalog.store.chroma_server import configured_server
-from catalog.store.generations import Generations
+from catalog.store.generations import GenerationInfo, Generations
 from catalog.store.history import History, RunOutcome
 from catalog.store.known import Known, cached_vectors
 from catalog.store.records import Records
+from ingest.familiar import reading_state, recall_rows, remember_rows
 from ingest.fetch import Unchanged, Validators, fetch, fetch_if_changed
 from ingest.mapping import detect
 from ingest.refused import Reading, Refusals
 from ingest.report import Report
-from ingest.seen import Seen, content_digest, recall, remember, source_name, state_of
+from ingest.seen import Seen, content_digest, recall, remember, source_name, state_of, whole_in_force
 from ingest.source import STDIN, is_url, open_rows
 from ingest.sync import Kind, Outcome, Progress, SyncOptions, sync
 
@@ -61,7 +62,7 @@ def run(
     Stopped; the generation in force is then the one from before.
     """
     with (
-        History.open(config.store.path) as history,
+        History.open(config.store.path, notify) as history,
         history.recording(source_name(request.location)) as recording,
     ):
         report = _run(config, request, history, show, notify, stop)
@@ -80,29 +81,41 @@ def _run(
 ) -> Report:
     started = monotonic()
     with ExitStack() as stack:
-        state = state_of(config, request.format) if request.complete and not request.rebuild else None
-        before = recall(request.location, history, state)
+        server = configured_server(config.store)
+        info = whole_in_force(config.store.path, server) if request.complete and not request.rebuild else None
+        before = recall(request.location, history, state_of(config, request.format, info) if info else None)
         arrived = _arrive(request, before, stack)
-        if before is not None and arrived is None:
-            return replace(_as_before(config, before, notify), seconds=round(monotonic() - started, 3))
+        if before is not None and info is not None and arrived is None:
+            return replace(_as_before(config, before, info, notify), seconds=round(monotonic() - started, 3))
         assert arrived is not None  # noqa: S101
         source = stack.enter_context(open_rows(arrived.location, format=request.format, name=arrived.name))
         first = source.peek()
-        server = configured_server(config.store)
         writer = stack.enter_context(open_writer(config.store.path, server, rebuild=request.rebuild))
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
         choice = _choose(config, writer, request, notify)
         if choice.note:
             notify(choice.note)
         refusals = stack.enter_context(Refusals(config.store.path / REFUSED))
-        reading = Reading(source, detect(first, config.catalog.fields), refusals, request.limit)
+        field_map = detect(first, config.catalog.fields)
+        way = partial(reading_state, fields=field_map, template=config.embedding.template)
+        familiar = recall_rows(config.store.path, way(writer.info))
+        reading = Reading(source, field_map, refusals, request.limit, familiar)
         outcome = sync(reading, writer, choice.embedder, sync_options(config, request, choice.fallback_for), show, stop)
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
-    report = _report(outcome, choice, reading, refusals)
-    if request.complete and request.location != STDIN and (state := state_of(config, request.format)):
-        seen = Seen(state, arrived.validators, report.read, report.refused, report.repaired)
-        remember(request.location, history, seen)
+        report = _report(outcome, choice, reading, refusals)
+        if request.complete and (info := _now_in_force(config)):
+            if outcome.published or reading.rows != familiar:
+                remember_rows(config.store.path, way(info), reading.rows)
+            if request.location != STDIN:
+                state = state_of(config, request.format, info)
+                seen = Seen(state, arrived.validators, report.read, report.refused, report.repaired)
+                remember(request.location, history, seen)
     return replace(report, seconds=round(monotonic() - started, 3))
+
+
+def _now_in_force(config: Config) -> GenerationInfo | None:
+    generation = Generations(config.store.path).current()
+    return generation.info() if generation else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +173,12 @@ def sync_options(config: Config, request: Request, fallback_for: str | None = No
         rebuild=request.rebuild,
         rebuild_after=config.sync.rebuild_after,
         fallback_for=fallback_for,
+        check=config.sync.check,
     )
 
 
-def _as_before(config: Config, before: Seen, notify: Callable[[str], None]) -> Report:
+def _as_before(config: Config, before: Seen, info: GenerationInfo, notify: Callable[[str], None]) -> Report:
     """The report of a run whose source gives what it gave before: every film is what it was."""
-    info = Generations(config.store.path).in_force().info()
     note = None
     if info.fallback_for is not None:
         note = note_of_fallback(config.embedding)

@@ -126,7 +126,7 @@ def note(job: Job, schedule: str, moment: float | None) -> None:
 def _safely(root: Path, write: Callable[[History], object]) -> None:
     """Write to the history; a full disk is told but must not end the scheduler."""
     try:
-        with History.open(root) as history:
+        with History.open(root, say) as history:
             write(history)
     except StoreError as error:
         say(f"ingest: {error}")

@@ -3,16 +3,16 @@
 import json
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Self
 
 from catalog.config import Config, ScheduleConfig, SearchConfig, ServerConfig, StoreConfig
 from catalog.errors import UsageError
 from catalog.store.check import is_intact
-from catalog.store.chroma_server import ChromaServer, configured_server
-from catalog.store.generations import GenerationInfo, Generations, file_digests
+from catalog.store.chroma_server import ChromaServer
+from catalog.store.generations import LAYOUT, GenerationInfo, Generations, file_digests
 from catalog.store.history import History
+from ingest.familiar import reading_code
 from ingest.fetch import Validators, shown
 from ingest.source import STDIN, is_url, local_paths, opened
 
@@ -72,28 +72,26 @@ def content_digest(location: str) -> str | None:
     return whole.hexdigest()
 
 
-def state_of(config: Config, kind: str | None) -> str | None:
-    """What the outcome of a run depends on besides the source; None if there is no whole catalog.
+def state_of(config: Config, kind: str | None, info: GenerationInfo) -> str:
+    """What the outcome of a run depends on besides the source.
 
     The generation in force, the settings but for those that change no film, the format asked for, and
-    the version of this program, which may read a column that the one before did not.
+    this program, which may read a column that an earlier version did not.
     """
-    info = in_force(config.store.path, configured_server(config.store))
-    if info is None:
-        return None
     settings = replace(
         config, store=StoreConfig(), schedule=ScheduleConfig(), search=SearchConfig(), server=ServerConfig()
     )
-    return blake2b(repr((info.number, settings, kind, _version())).encode(), digest_size=16).hexdigest()
+    generation = (info.number, info.published)
+    return blake2b(repr((generation, settings, kind, reading_code())).encode(), digest_size=16).hexdigest()
 
 
-def in_force(root: Path, server: ChromaServer | None) -> GenerationInfo | None:
+def whole_in_force(root: Path, server: ChromaServer | None) -> GenerationInfo | None:
     """The generation in force, if all its files are those that were published, and its index is where it shall be."""
     generation = Generations(root).current()
     if generation is None:
         return None
-    info = generation.info()
-    whole = file_digests(generation) == info.files and is_intact(generation, info, server)
+    info = generation.info(older=True)
+    whole = info.layout == LAYOUT and file_digests(generation) == info.files and is_intact(generation, info, server)
     return info if whole else None
 
 
@@ -101,10 +99,3 @@ def _note_name(location: str) -> str:
     """A digest, because the whole address may hold secrets."""
     whole = location if is_url(location) else str(Path(location).absolute())
     return f"seen {blake2b(whole.encode('utf-8', 'surrogateescape'), digest_size=16).hexdigest()}"
-
-
-def _version() -> str:
-    try:
-        return version("plotseek")
-    except PackageNotFoundError:
-        return ""  # run from its sources

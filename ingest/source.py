@@ -147,6 +147,8 @@ class _Counted(io.RawIOBase):
 def local_paths(location: str) -> list[Path]:
     """The files that a path or a pattern names; a path that is there is no pattern. Raises SourceError."""
     path = Path(location)
+    if "://" in location and not path.exists():
+        raise SourceError(f"{location}: only http and https addresses can be read")
     if path.is_dir():
         raise SourceError(f"{location} is a folder; name a file, or a pattern such as {path / '*.json'}")
     if path.exists():

@@ -100,7 +100,7 @@ def gather(root: Path) -> Status:
     """Look at a catalog's folder, which is only read; raises CatalogDamaged, StoreError."""
     generations = Generations(root)
     generation = generations.current()
-    info = generation.info() if generation else None
+    info = generation.info(older=True) if generation else None
     collection = generation.collection if generation else None
     on_server = generation is not None and generation.on_server
     sizes = _sizes(root, generation)

@@ -5,9 +5,11 @@ cache batch by batch, then index, check, publish. Whatever was acknowledged is f
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
+from pathlib import Path
 
 from catalog.embedding.embedder import Embedder
 from catalog.errors import DeletionsRefused, Stopped
@@ -15,6 +17,8 @@ from catalog.identity import ModelIdentity
 from catalog.movie import Fingerprints, Movie, fingerprints
 from catalog.store.catalog import CatalogWriter, Difference, Draft
 from catalog.store.records import Entry
+from ingest.familiar import Familiar
+from ingest.gate import run_check
 
 EXAMPLES = 3
 """Films named for each kind of change."""
@@ -36,14 +40,20 @@ class Change:
     """One film of the file beside what is stored of it."""
 
     kind: Kind
-    entry: Entry
+    id: str
+    entry: Entry | None = None
+    """What is to be stored; None for a film that stays as it is."""
 
 
-def plan(movies: Iterable[Movie], stored: Mapping[str, Fingerprints], template: str) -> Iterator[Change]:
+def plan(films: Iterable[Movie | Familiar], stored: Mapping[str, Fingerprints], template: str) -> Iterator[Change]:
     """Compare each film, by its id, with what the last run stored. Pure, lazy, in the file's order."""
-    for movie in movies:
-        now = fingerprints(movie, template)
-        yield Change(_kind(now, stored.get(movie.id)), Entry(movie, now))
+    for film in films:
+        if isinstance(film, Familiar):
+            yield Change(Kind.UNCHANGED, film.id)
+            continue
+        now = fingerprints(film, template)
+        kind = _kind(now, stored.get(film.id))
+        yield Change(kind, film.id, None if kind is Kind.UNCHANGED else Entry(film, now))
 
 
 def _kind(now: Fingerprints, before: Fingerprints | None) -> Kind:
@@ -84,6 +94,8 @@ class SyncOptions:
     rebuild_after: float = 0.5
     """Build the index afresh once this share of it has been changed in place."""
     fallback_for: str | None = None
+    check: tuple[str, ...] = ()
+    """A program that must agree before a generation is published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +118,16 @@ class Tally:
     examples: dict[Kind, list[str]] = field(default_factory=dict)
 
     def add(self, change: Change) -> None:
-        movie = change.entry.movie
         self.counts[change.kind] += 1
-        self.seen.add(movie.id)
+        self.seen.add(change.id)
         if change.kind in (Kind.ADDED, Kind.TEXT_CHANGED):
-            self.embed.add(movie.id)
+            self.embed.add(change.id)
         elif change.kind is Kind.METADATA_CHANGED:
-            self.metadata.add(movie.id)
-        if change.kind is not Kind.UNCHANGED:
+            self.metadata.add(change.id)
+        if change.entry is not None:
             examples = self.examples.setdefault(change.kind, [])
             if len(examples) < EXAMPLES:
-                examples.append(named(movie))
+                examples.append(named(change.entry.movie))
 
 
 def named(movie: Movie) -> str:
@@ -140,7 +151,7 @@ class Outcome:
 
 
 def sync(
-    movies: Iterable[Movie],
+    films: Iterable[Movie | Familiar],
     writer: CatalogWriter,
     embedder: Embedder,
     options: SyncOptions,
@@ -149,7 +160,7 @@ def sync(
 ) -> Outcome:
     """Make the catalog hold exactly these films; publish only if something changed.
 
-    `stop` is asked after each batch. Raises DeletionsRefused, ModelError, StoreError, Stopped, and
+    `stop` is asked after each batch. Raises DeletionsRefused, CheckFailed, ModelError, StoreError, Stopped, and
     whatever reading the films raises; in each case the generation in force stays what it was.
     """
     show = _until(stop, show)
@@ -157,9 +168,9 @@ def sync(
     draft = _LazyDraft(writer, embedder.identity, options)
     tally = Tally()
     try:
-        for change in plan(movies, stored, options.template):
+        for change in plan(films, stored, options.template):
             tally.add(change)
-            if change.kind is not Kind.UNCHANGED:
+            if change.entry is not None:
                 draft.put(change.entry)
             show(Progress("reading", len(tally.seen)))
         gone = _gone(stored.keys(), tally, options)
@@ -169,11 +180,16 @@ def sync(
             return _nothing_published(writer, tally)
         embedded, truncated = embed_missing(draft.open(), embedder, options.batch, show)
         difference = Difference(frozenset(tally.embed), frozenset(tally.metadata), gone)
-        info = draft.open().publish(difference, lambda done: show(Progress("indexing", done)))
+        check = partial(_check, options.check, show) if options.check else None
+        info = draft.open().publish(difference, lambda done: show(Progress("indexing", done)), check)
     except BaseException:
         draft.discard()
         raise
     return Outcome(tally.counts, embedded, truncated, info.number, True, info.films, tally.examples)
+
+
+def _check(command: Sequence[str], show: Callable[[Progress], None], store: Path) -> None:
+    run_check(command, store, lambda: show(Progress("checking", 0)))
 
 
 def _gone(stored: Set[str], tally: Tally, options: SyncOptions) -> frozenset[str]:
@@ -207,13 +223,14 @@ def embed_missing(
 ) -> tuple[int, int]:
     """Embed every text of the draft that no vector is known for; returns how many, and how many were cut."""
     embedded = truncated = 0
-    total = draft.count_without_vector()
-    for texts in draft.texts_without_vector(batch):
+    missing = draft.without_vector()
+    for start in range(0, len(missing), batch):
+        texts = draft.texts(missing[start : start + batch])
         answer = embedder.embed_documents(list(texts.values()))
         draft.remember(dict(zip(texts, answer.vectors, strict=True)))
         embedded += len(texts)
         truncated += answer.truncated
-        show(Progress("embedding", embedded, total))
+        show(Progress("embedding", embedded, len(missing)))
     return embedded, truncated
 
 

@@ -6,20 +6,24 @@ would only slow down the service.
 
 import hashlib
 import hmac
+import logging
 import os
 import re
 import secrets
+import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 from time import monotonic
 
 from catalog.config import ServerConfig
 from catalog.errors import AccessDenied, ConfigError, NotAllowed, StoreError, TooManyRequests, UsageError
+
+log = logging.getLogger("plotseek.requests")
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CLIENTS = 10_000
@@ -70,8 +74,13 @@ def make_key(path: Path, name: str, role: Role) -> str:
 
 
 def read_keys(path: Path) -> list[Key]:
-    """The keys of a file: name, role and digest a line, # begins a comment. Raises ConfigError."""
+    """The keys of a file: name, role and digest a line, # begins a comment.
+
+    Raises ConfigError, also for a file that anybody may write into: a line would be a key.
+    """
     try:
+        if path.stat().st_mode & stat.S_IWOTH:
+            raise ConfigError(f"{path}: everybody may write into server.keys_file; run 'chmod o-w' on it")
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: server.keys_file cannot be read: {error}") from error
@@ -110,7 +119,7 @@ class KeyRing:
         if self._path is None or not self._path.exists():
             return []
         status = self._path.stat()
-        stamp = (status.st_mtime_ns, status.st_size)
+        stamp = (status.st_ctime_ns, status.st_size)
         if stamp != self._stamp:
             self._keys, self._stamp = read_keys(self._path), stamp
         return self._keys
@@ -124,6 +133,17 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def network_of(client: str) -> str:
+    """Whom an address stands for: one IPv6 client has at least the 2**64 addresses of a /64 network."""
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return client
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((int(address) >> 64 << 64, 64)))
+    return client
 
 
 class Buckets:
@@ -176,7 +196,7 @@ class Gate:
         """
         self._check_host(headers)
         presented = presented_key(headers)
-        key = self._keys.find(presented) if presented is not None else None
+        key = self._known(presented) if presented is not None else None
         self._check_rate(key, client)
         if is_public(path):
             return
@@ -189,6 +209,14 @@ class Gate:
                 raise NotAllowed(f"key {key.name!r} has the role {key.role}; this needs admin")
         elif key is None and self._needs_key:
             raise AccessDenied("this needs an API key: Authorization: Bearer KEY")
+
+    def _known(self, presented: str) -> Key | None:
+        try:
+            return self._keys.find(presented)
+        except ConfigError as error:
+            # Clients need not know where the file lies. Nobody gets in: a line that was taken out may be the reason.
+            log.error("%s", error)
+            raise StoreError("the API keys cannot be read; the log of the service says why") from error
 
     def _check_host(self, headers: Mapping[str, Sequence[str]]) -> None:
         """Refuse foreign host names where no key protects: a web page could point its own name at this machine."""
@@ -208,7 +236,7 @@ class Gate:
     def _check_rate(self, key: Key | None, client: str) -> None:
         if self._buckets is None or (key is None and is_loopback(client)):
             return
-        if not self._buckets.take(f"key {key.name}" if key else client, monotonic()):
+        if not self._buckets.take(f"key {key.name}" if key else network_of(client), monotonic()):
             raise TooManyRequests("too many requests; come back in a second")
 
 

@@ -1,11 +1,13 @@
 """An answer as JSON and back: what the service sends, and what `query` prints. Light to import."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from catalog.movie import FIELDS, Movie
+from catalog.store.facet import Facet, FacetValue
 from query.render import hit_to_dict
-from query.request import Hit, SearchResult, Why
+from query.request import FacetCounts, Hit, SearchResult, Why
 
 
 def catalog_version(number: int, published: float) -> str:
@@ -36,6 +38,20 @@ def result_from_dict(values: Mapping[str, Any]) -> SearchResult:
         generation=values["generation"],
         notes=tuple(values["notes"]),
     )
+
+
+def facets_to_dict(counts: FacetCounts) -> dict[str, Any]:
+    """What `GET /facets` answers."""
+    return asdict(counts)
+
+
+def facets_from_dict(values: Mapping[str, Any]) -> FacetCounts:
+    """The inverse of `facets_to_dict`; raises KeyError, TypeError for anything else."""
+    found = tuple(
+        Facet(facet["field"], tuple(FacetValue(**value) for value in facet["values"]), facet["total"])
+        for facet in values["facets"]
+    )
+    return FacetCounts(found, values["total"], values["generation"])
 
 
 def _hit(values: Mapping[str, Any]) -> Hit:

@@ -12,6 +12,7 @@ MOST_OFFSET = 100_000
 MOST_EXAMPLES = 100
 MOST_EXCLUDED = 10_000
 MOST_TOGETHER = 50
+ON_MAP, MOST_ON_MAP = 20_000, 100_000
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -19,7 +20,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 class Asked(BaseModel):
     """What every question may say besides what it is about."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     filter: str = Field("", description='Conditions that must hold: "year>=1980 genre:Horror -genre:Comedy"')
     exclude: list[Name] = Field(default_factory=list, max_length=MOST_EXCLUDED, description="Ids to leave out")
@@ -115,6 +116,30 @@ class Answer(BaseModel):
     notes: list[str]
 
 
+class FacetValue(BaseModel):
+    """A value, and how many of the films that fit have it."""
+
+    value: str = Field(examples=["Horror"])
+    count: int = Field(examples=[23])
+    filter: str = Field(description="The condition that keeps exactly these films", examples=['genre:"Horror"'])
+
+
+class Facet(BaseModel):
+    """A field and its most frequent values; of years and ratings the highest."""
+
+    field: str = Field(examples=["genre"])
+    values: list[FacetValue]
+    total: int = Field(description="How many values there are, shown or not", examples=[18])
+
+
+class Facets(BaseModel):
+    """What the films that fit have in common."""
+
+    facets: list[Facet]
+    total: int = Field(description="Films that fit", examples=[23])
+    generation: int
+
+
 class Suggestion(BaseModel):
     """A title that begins with what was typed."""
 
@@ -127,6 +152,20 @@ class Suggestions(BaseModel):
     """The best known first."""
 
     suggestions: list[Suggestion]
+
+
+class FilmMap(BaseModel):
+    """Films of like plots lie beside each other; every list has one value a film, the best known first."""
+
+    generation: int
+    total: int = Field(description="Films of the catalog, drawn or not", examples=[200])
+    genres: list[str] = Field(description="The most frequent ones", examples=[["Drama", "Comedy"]])
+    id: list[str]
+    title: list[str]
+    year: list[int | None]
+    genre: list[int] = Field(description="A place in `genres`, -1 for none of them", examples=[[0, -1]])
+    x: list[int] = Field(description="0 to 65535", examples=[[0, 40_000]])
+    y: list[int] = Field(description="0 to 65535, the same unit", examples=[[65_535, 12]])
 
 
 class State(BaseModel):
@@ -172,6 +211,13 @@ class Problem(BaseModel):
     detail: str
     errors: list[str] = []
 
+
+#: The two ways to present an API key.
+KEYS = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+KEY_NEEDED: list[dict[str, list[str]]] = [{name: []} for name in KEYS]
 
 _WORDS = {
     400: "The question itself is wrong",

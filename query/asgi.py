@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from catalog.config import ServerConfig
-from catalog.errors import DeadlineExceeded, PlotseekError, RequestTooLarge
+from catalog.errors import DeadlineExceeded, PlotseekError, RequestTooLarge, UsageError
 from query.access import Gate
 from query.instruments import Instruments
 from query.problems import MEDIA_TYPE, problem_of
@@ -61,6 +61,9 @@ class Doors:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            # Answered like GET; the server of the protocol leaves the body out.
+            scope = {**scope, "method": "GET"}
         visit = _Visit(send)
         if self._instruments is not None:
             self._instruments.in_flight.inc()
@@ -87,6 +90,10 @@ class Doors:
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
         client = scope["client"][0] if scope.get("client") else "unknown"
         self._gate.admit(scope["path"], client, headers)
+        if "content-encoding" in headers:
+            raise UsageError("bodies are read as they come; send this one without Content-Encoding")
+        if "transfer-encoding" in headers and "content-length" in headers:
+            raise UsageError("a body has one length: either Transfer-Encoding or Content-Length")
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > _MOST_ADDRESS:
             raise RequestTooLarge(
                 f"the address is longer than {_MOST_ADDRESS} bytes; POST /search takes long questions"
@@ -102,7 +109,7 @@ class Doors:
         if self._instruments is not None:
             self._instruments.in_flight.dec()
             self._instruments.answered(route, visit.status, seconds)
-        log.info("%s %s %d %.0f ms", scope["method"], route, visit.status, 1000 * seconds)
+        log.info("%s %s %d %.0f ms", scope["method"][:20], route, visit.status, 1000 * seconds)
 
 
 class _Visit:
@@ -158,7 +165,8 @@ def _again(body: bytes, receive: Receive) -> Receive:
 async def _send_problem(error: PlotseekError, send: Send) -> None:
     problem = problem_of(error)
     body = problem.body()
-    headers = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), **problem.headers}
+    # What follows on a connection is not read: where a refused request ends, two programs may see differently.
+    headers = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), "Connection": "close", **problem.headers}
     start = {"type": "http.response.start", "status": problem.status}
     await send({**start, "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()]})
     await send({"type": "http.response.body", "body": body})

@@ -32,6 +32,7 @@ _WIDTH = (100, 24)
 @click.option("--plain", is_flag=True, help="Cosine similarity alone: no words, titles, popularity, cut-off.")
 @click.option("--all", "show_all", is_flag=True, help="Also films that do not fit well.")
 @click.option("--why", is_flag=True, help="Say for each film what brought it.")
+@click.option("--facets", is_flag=True, help="Count genres, decades and the like of all films that fit.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--no-server", is_flag=True, help="Answer in this process, even if query-server runs for this catalog.")
 @click.option("--config", type=click.Path(path_type=Path), help="Another settings file than config.yaml.")
@@ -50,6 +51,7 @@ def main(
     plain: bool,
     show_all: bool,
     why: bool,
+    facets: bool,
     as_json: bool,
     no_server: bool,
     config: Path | None,
@@ -79,28 +81,29 @@ def main(
             franchise=franchise,
             diversity=diversity,
         )
-        answered = _answered(config_, question, use_server=not no_server)
+        answered = _answered(config_, question, use_server=not no_server, facets=facets)
         _show(question, answered, as_json=as_json)
 
 
-def _answered(config: Config, question: Question, *, use_server: bool) -> Answered:
+def _answered(config: Config, question: Question, *, use_server: bool, facets: bool) -> Answered:
     """The answer of a running service of this catalog, which has the model at hand; our own without one."""
-    if not question.text and not question.likes:
+    if not question.text and not question.likes and not question.filter.strip():
         raise UsageError("say what to look for: either a TEXT or --like ID-OR-TITLE (see query --help)")
     settled = question.settled(config.search)
     if use_server:
-        answered = ask_server(config.store.path, settled, os.environ.get(f"{PREFIX}_API_KEY"))
+        answered = ask_server(config.store.path, settled, os.environ.get(f"{PREFIX}_API_KEY"), facets=facets)
         if answered is not None:
             return answered
-    return _answered_here(config, settled)
+    return _answered_here(config, settled, facets=facets)
 
 
-def _answered_here(config: Config, question: Question) -> Answered:
+def _answered_here(config: Config, question: Question, *, facets: bool) -> Answered:
     from catalog.embedding.choose import open_remembered
     from catalog.store.catalog import Catalog
     from catalog.store.known import known_vectors
     from query.filters import parse_filter
     from query.question import to_request
+    from query.search import facets as facets_of
     from query.search import search
 
     parse_filter(question.filter)  # what is wrong with it needs no catalog
@@ -108,16 +111,22 @@ def _answered_here(config: Config, question: Question) -> Answered:
         snapshot = catalog.snapshot()
         request = to_request(question, snapshot, config.search)
         embedder = open_remembered(config.embedding, snapshot.info.model, lambda: known_vectors(snapshot), notify=say)
-        return Answered(search(request, snapshot, embedder), snapshot.info.model.name)
+        result = search(request, snapshot, embedder)
+        counts = facets_of(request, snapshot, embedder) if facets else None
+        return Answered(result, snapshot.info.model.name, counts)
 
 
 def _show(question: Question, answered: Answered, *, as_json: bool) -> None:
     from query.render import as_json as json_of
-    from query.render import as_table
+    from query.render import as_table, facet_table
 
+    facets = None if answered.facets is None else answered.facets.facets
     if as_json:
-        click.echo(json_of(question.spoken(), answered.model, answered.result))
+        click.echo(json_of(question.spoken(), answered.model, answered.result, facets))
         return
     for note in answered.result.notes:
         say(note)
-    click.echo(as_table(answered.result.hits, shutil.get_terminal_size(_WIDTH).columns))
+    width = shutil.get_terminal_size(_WIDTH).columns
+    click.echo(as_table(answered.result.hits, width))
+    if facets is not None:
+        click.echo(f"\n{facet_table(facets, width)}")

@@ -1,4 +1,4 @@
-"""One interface to a catalog, here or behind the service: search, similar, recommend, movie."""
+"""One interface to a catalog, here or behind the service: search, similar, recommend, facets, movie."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 from catalog.errors import PlotseekError, StoreError
 from catalog.movie import Movie
-from query.answer import result_from_dict
+from query.answer import facets_from_dict, result_from_dict
 from query.problems import error_of
 from query.question import Question
-from query.request import SearchResult
+from query.request import FacetCounts, SearchResult
 
 if TYPE_CHECKING:
     import httpx
@@ -23,6 +23,10 @@ class FilmCatalog(ABC):
     @abstractmethod
     def ask(self, question: Question) -> SearchResult:
         """Answer any question; raises UsageError, MovieNotFound, AmbiguousTitle, StoreError, ModelError."""
+
+    @abstractmethod
+    def facets(self, question: Question) -> FacetCounts:
+        """How many of all films that fit have which genre, decade, rating ...; of all films for an empty question."""
 
     @abstractmethod
     def movie(self, name: str) -> Movie:
@@ -78,6 +82,9 @@ class PlotseekClient(FilmCatalog):
     def ask(self, question: Question) -> SearchResult:
         """Answer any question; besides the usual errors those of the service: AccessDenied, Overloaded ..."""
         return result_from_dict(self._json("POST", "/search", json=question.to_dict()))
+
+    def facets(self, question: Question) -> FacetCounts:
+        return facets_from_dict(self._json("POST", "/facets", json=question.to_dict()))
 
     def movie(self, name: str) -> Movie:
         return Movie.from_dict(self._json("GET", f"/movies/{quote(name, safe='', errors='replace')}"))

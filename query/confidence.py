@@ -12,26 +12,38 @@ from query.titles import TitleMatch
 
 Floats = NDArray[np.float32]
 
-#: Logistic regression on answerable and unanswerable questions: benchmarks/README.md, "Cut-off".
-_WORDS_BIAS, _WORDS = -9.0, 4.0
-_NARROWEST = 0.25
+#: Fitted on answerable and unanswerable questions: benchmarks/README.md, "Cut-off".
+_BY_MEANING = 4.0
+_BY_WORDS, _ENOUGH_WORDS = 6.0, 0.3
+_BIAS, _WORDS, _FAME = -4.5, 1.5, 0.9
+_USUAL_FAME = 3.5
+"""Of a film that is wanted, where the catalog does not say how well its films are known."""
 
 
-def confidences(background: Background, meaning: Meaning, words: Words, titles: Sequence[TitleMatch]) -> Floats:
-    """0 to 1 for every film, shape (films,): that words, or meaning, or the title say so.
+def confidences(
+    background: Background, meaning: Meaning, words: Words, titles: Sequence[TitleMatch], fame: Floats
+) -> Floats:
+    """0 to 1 for every film, shape (films,): the chance that it is no accident, times the chance that it is wanted.
 
-    Meaning says so with one half for a film that stands out for this question as the nearest film stands out
-    for another film, and with next to nothing for one that stands out as some film always does by chance: both
-    are learned when the catalog is published.
+    It is no accident, by one half each, if the film stands out for this question as the nearest film stands out
+    for another film (next to nothing is left of that where some film always does so by chance: both are learned
+    when the catalog is published), or if it holds as much of the question's words as a third of a word that only
+    one film has. Among those, films that hold more of the words, and films that are better known (`fusion.fame`),
+    are wanted more often. A title that was typed is as sure as it is similar.
     """
-    by_words = _logistic(_WORDS_BIAS + _WORDS * np.log1p(words.scores))
-    scale = max((background.near - background.tail) / 4, _NARROWEST)
-    by_meaning = _logistic((meaning.standing - background.near) / scale)
-    sure = 1.0 - (1.0 - by_words) * (1.0 - by_meaning)
+    if background.near <= background.tail:
+        return np.ones_like(fame)
+    unique = np.float32(np.log1p(len(fame)))
+    held = words.scores / unique
+    near = (meaning.standing - np.float32(background.near)) / np.float32(background.near - background.tail)
+    accident = _unlikely(_BY_MEANING * near) * _unlikely(_BY_WORDS * (held - np.float32(_ENOUGH_WORDS)))
+    known = fame if fame.any() else np.full_like(fame, _USUAL_FAME)
+    sure = (1.0 - accident) * (1.0 - _unlikely(_BIAS + _WORDS * held + _FAME * known))
     for match in titles:
         sure[match.film] = max(float(sure[match.film]), match.similarity)
     return np.asarray(sure, dtype=np.float32)
 
 
-def _logistic(evidence: NDArray[np.floating[Any]]) -> Floats:
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(evidence, -30, 30))), dtype=np.float32)
+def _unlikely(evidence: NDArray[np.floating[Any]]) -> Floats:
+    """One minus the logistic function."""
+    return np.asarray(1.0 / (1.0 + np.exp(np.clip(evidence, -30, 30))), dtype=np.float32)

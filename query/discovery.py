@@ -12,9 +12,9 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from query.answer import catalog_version, result_from_dict
+from query.answer import catalog_version, facets_from_dict, result_from_dict
 from query.question import Question
-from query.request import SearchResult
+from query.request import FacetCounts, SearchResult
 
 _FILE = "server.json"
 _CONNECT_SECONDS, _ANSWER_SECONDS = 0.25, 15.0
@@ -26,6 +26,8 @@ class Answered:
 
     result: SearchResult
     model: str
+    facets: FacetCounts | None = None
+    """Where they were asked for."""
 
 
 @contextmanager
@@ -49,7 +51,7 @@ def announced(store: Path, host: str, port: int) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def ask_server(store: Path, question: Question, key: str | None = None) -> Answered | None:
+def ask_server(store: Path, question: Question, key: str | None = None, *, facets: bool = False) -> Answered | None:
     """Ask the service that runs for this catalog; None if there is none that can answer for it now.
 
     The question must be settled: the service may have other defaults. A refusal counts as no answer: it may be
@@ -58,13 +60,17 @@ def ask_server(store: Path, question: Question, key: str | None = None) -> Answe
     about = _about(store)
     if about is None or about["catalog"] != str(store.resolve()):
         return None
-    answer = _posted(about["host"], about["port"], question, key)
+    pages = ("/search", "/facets") if facets else ("/search",)
+    replies = [_posted(about["host"], about["port"], page, question, key) for page in pages]
     # Another catalog may be served at this address by now. And a service follows within a second: whoever has
     # just filled the catalog need not wait for it.
-    if answer is None or answer.version != _in_force(store):
+    in_force = _in_force(store)
+    bodies = [reply.body for reply in replies if reply is not None and reply.version == in_force]
+    if len(bodies) < len(pages):
         return None
     try:
-        return Answered(result_from_dict(answer.body), str(answer.body["model"]))
+        counts = facets_from_dict(bodies[1]) if facets else None
+        return Answered(result_from_dict(bodies[0]), str(bodies[0]["model"]), counts)
     except (KeyError, TypeError):
         return None
 
@@ -96,7 +102,7 @@ class _Reply:
     body: Any
 
 
-def _posted(host: str, port: int, question: Question, key: str | None) -> _Reply | None:
+def _posted(host: str, port: int, page: str, question: Question, key: str | None) -> _Reply | None:
     """What a service at this address answers; None for a refusal, and for whatever else may be there."""
     headers = {"Content-Type": "application/json"}
     if key:
@@ -105,7 +111,7 @@ def _posted(host: str, port: int, question: Question, key: str | None) -> _Reply
     try:
         connection.sock = socket.create_connection((host, port), _CONNECT_SECONDS)
         connection.sock.settimeout(_ANSWER_SECONDS)
-        connection.request("POST", "/search", json.dumps(question.to_dict()), headers)
+        connection.request("POST", page, json.dumps(question.to_dict()), headers)
         response = connection.getresponse()
         if response.status != 200:
             return None

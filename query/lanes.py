@@ -14,13 +14,17 @@ from catalog.language import english_terms, german_terms, tokens
 from catalog.store.catalog import Snapshot
 from catalog.store.words import Posting
 from query.german import gloss, is_german, knows, translated_terms
-from query.phrasing import asks, without_chatter
-from query.titles import TitleMatch, match_titles
+from query.phrasing import Phrasing, phrasing, without_chatter
+from query.titles import TitleMatch, exact_titles, misspelt_titles
 
 Floats = NDArray[np.float32]
 
 ENGLISH_ONLY = frozenset({"bundled"})
 """Models that read a German question better with its English gloss."""
+
+
+_TITLE_LETTERS = (8, 40)
+"""Shorter texts come near a title by chance, longer ones are descriptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def words(snapshot: Snapshot, text: str) -> Words:
 
 def _english_terms(text: str) -> dict[str, float]:
     terms = english_terms(text)
-    return dict.fromkeys(without_chatter(terms) if asks(text) else terms, 1.0)
+    return dict.fromkeys(without_chatter(terms) if phrasing(text) is Phrasing.ASKED else terms, 1.0)
 
 
 def _german_terms(text: str) -> dict[str, float]:
@@ -86,13 +90,16 @@ def _reads_german(snapshot: Snapshot, text: str) -> bool:
 
 
 def titles(snapshot: Snapshot, text: str) -> list[TitleMatch]:
-    """Films that are called like this. A misspelt title counts only if a word of it is unknown.
+    """Films that are called like this.
 
-    Otherwise "the dark night" would be a slip of "The Dark Knight" for everyone who looks for a dark night.
+    Where all words are known, only a title of several words that is one slip away counts: otherwise "cars" would be
+    a slip of "Cats" for everyone who looks for cars.
     """
-    found = match_titles(snapshot.words, text)
-    if not found or found[0].exact:
+    if found := exact_titles(snapshot.words, text):
         return found
-    known = snapshot.words.terms(english_terms(text))
-    unknown = [token for token in tokens(text) if english_terms(token) and english_terms(token)[0] not in known]
-    return found if unknown else []
+    terms = set(english_terms(text))
+    if len(snapshot.words.terms(terms)) < len(terms):
+        return misspelt_titles(snapshot.words, text)
+    if not _TITLE_LETTERS[0] <= len(text) <= _TITLE_LETTERS[1] or len(text.split()) < 2:
+        return []
+    return [match for match in misspelt_titles(snapshot.words, text) if match.slips == 1]

@@ -1,6 +1,8 @@
 """Sockets, processes and signals: the service on uvicorn."""
 
+import faulthandler
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -42,6 +44,8 @@ def serve(config: Config, config_file: Path | None, *, workers: int, mcp: bool =
 
 def application(config: Config, config_file: Path | None, *, mcp: bool) -> App:
     """What one process serves."""
+    # A mapped file that is cut off, a library that crashes: the process cannot survive it, but says where it was.
+    faulthandler.enable()
     sys.setswitchinterval(_SWITCH)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     # The SDK tells of every message it handles.
@@ -66,6 +70,7 @@ def uvicorn_settings(made: Callable[[], App], config: Config, workers: int) -> u
         h11_max_incomplete_event_size=_MOST_UNFINISHED,
         ws="none",
         lifespan="on",
+        forwarded_allow_ips=list(config.server.proxies),
         access_log=False,
         server_header=False,
         limit_concurrency=_MOST_CONNECTIONS,
@@ -80,6 +85,8 @@ def _run(settings: uvicorn.Config, listening: socket.socket) -> int:
         Multiprocess(settings, sockets=[listening]).run()
         return 0
     server = uvicorn.Server(settings)
+    # uvicorn raises the signal once more when it has drained: what was announced would be left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
     return 0 if server.started else 1

@@ -14,8 +14,8 @@ from query.follow import Follower, Ready
 from query.naming import movie_named
 from query.question import Question, to_request
 from query.questions import QuestionEmbedder
-from query.request import SearchResult
-from query.search import search
+from query.request import FacetCounts, SearchResult
+from query.search import facets, search
 from query.work import Ticket
 
 TRIAL = Question("a ship in a storm", limit=1)
@@ -44,6 +44,10 @@ class LocalCatalog(FilmCatalog):
         """Answer any question."""
         with self._follower.lease() as ready:
             return answered(ready, question, self._config, Ticket(_PATIENCE))
+
+    def facets(self, question: Question) -> FacetCounts:
+        with self._follower.lease() as ready:
+            return counted(ready, question, self._config, Ticket(_PATIENCE))
 
     def movie(self, name: str) -> Movie:
         """The film with this id; raises MovieNotFound."""
@@ -78,6 +82,12 @@ def answered(ready: Ready, question: Question, config: Config, ticket: Ticket) -
     """The answer of one generation."""
     request = to_request(question, ready.snapshot, config.search)
     return search(request, ready.snapshot, ready.model.within(ticket))
+
+
+def counted(ready: Ready, question: Question, config: Config, ticket: Ticket) -> FacetCounts:
+    """The facets of one generation's answer."""
+    request = to_request(question, ready.snapshot, config.search)
+    return facets(request, ready.snapshot, ready.model.within(ticket))
 
 
 def _opened(snapshot: Snapshot, config: Config) -> Embedder:

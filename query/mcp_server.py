@@ -58,7 +58,7 @@ def _add_tools(server: MCPServer, service: Service) -> None:
     def ticket() -> Ticket:
         return Ticket(service.config.server.deadline)
 
-    async def answered(answer: Awaitable[Answer | None]) -> api.Answer:
+    async def answered(answer: Awaitable[Answer]) -> api.Answer:
         return api.Answer.model_validate_json(await _body(service, answer))
 
     @server.tool(annotations=_READS)
@@ -97,15 +97,13 @@ def _add_tools(server: MCPServer, service: Service) -> None:
         return api.Film.model_validate_json(await _body(service, service.movie(id, ticket())))
 
 
-async def _body(service: Service, answer: Awaitable[Answer | None]) -> bytes:
+async def _body(service: Service, answer: Awaitable[Answer]) -> bytes:
     """The JSON of an answer; errors in words that an assistant can act upon."""
     try:
         found = await answer
     except PlotseekError as error:
         raise ToolError(problem_of(error, str(service.config.store.path)).detail) from error
-    if found is None:
-        raise ToolError("there is no answer")
-    return found.body
+    return found.body or b""
 
 
 def serve_stdio(config: Config) -> None:

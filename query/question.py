@@ -52,6 +52,10 @@ class Question:
             least_confidence=settings.least_confidence if self.least_confidence is None else self.least_confidence,
         )
 
+    def for_facets(self) -> Self:
+        """The same without what changes the page alone, and not which films fit."""
+        return replace(self, sort="relevance", offset=0, limit=1, why=False, franchise=None, diversity=0.0)
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, defaults left out."""
         values = asdict(self)

@@ -38,8 +38,7 @@ def liked(snapshot: Snapshot, examples: Sequence[Example], embedder: Embedder) -
 def recommendation(snapshot: Snapshot, likes: Sequence[Liked], unlikes: Sequence[Liked], popularity: float) -> Floats:
     """How well each film goes with likes and dislikes, shape (films,)."""
     scores = _mean(likes, snapshot.info.films) - _DISLIKE * _mean(unlikes, snapshot.info.films)
-    known = np.log10(1.0 + snapshot.columns.votes)
-    return np.asarray(scores + popularity * _VOTES * known, dtype=np.float32)
+    return np.asarray(scores + popularity * _VOTES * snapshot.columns.known, dtype=np.float32)
 
 
 def _mean(examples: Sequence[Liked], films: int) -> Floats:

@@ -2,19 +2,24 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 from unicodedata import combining, east_asian_width
 
+from catalog.store.facet import Facet
 from query.request import Hit, SearchResult, Why
 
 _TITLE_SHARE = 0.35
 _FIXED = len(" 1  -0.123    1999  ")
 
 
-def as_json(query: str | Mapping[str, object], model: str, result: SearchResult) -> str:
-    """One object: the question, the model's name, the results with their cosine similarity."""
+def as_json(
+    query: str | Mapping[str, object], model: str, result: SearchResult, facets: Sequence[Facet] | None = None
+) -> str:
+    """One object: the question, the model's name, the results with their cosine similarity, facets if there are."""
     results = [hit_to_dict(hit) for hit in result.hits]
-    return json.dumps({"query": query, "model": model, "results": results}, ensure_ascii=False)
+    counted = {} if facets is None else {"facets": [asdict(facet) for facet in facets]}
+    return json.dumps({"query": query, "model": model, "results": results, **counted}, ensure_ascii=False)
 
 
 def hit_to_dict(hit: Hit) -> dict[str, Any]:
@@ -49,6 +54,18 @@ def as_table(hits: Sequence[Hit], width: int) -> str:
         if hit.why is not None:
             lines.append(" " * 4 + fitted(_why_line(hit.why), max(width - 4, 20)).rstrip())
     return "\n".join(lines)
+
+
+def facet_table(facets: Sequence[Facet], width: int) -> str:
+    """A line for each field that has values: how many films have which, in `width` columns."""
+    shown = [facet for facet in facets if facet.values]
+    name = max((columns(facet.field) for facet in shown), default=0)
+    room = max(width - name - 2, 20)
+    return "\n".join(f"{facet.field:{name}}  {fitted(_counts(facet), room).rstrip()}" for facet in shown)
+
+
+def _counts(facet: Facet) -> str:
+    return " · ".join(f"{value.value} {value.count}" for value in facet.values)
 
 
 def _why_line(why: Why) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from catalog.movie import Movie
 from catalog.store.conditions import Filter
+from catalog.store.facet import Facet
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +82,13 @@ class SearchResult:
     generation: int
     notes: tuple[str, ...] = ()
     """Lanes that dropped out, and the like: one line each, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class FacetCounts:
+    """What the films of an answer have in common; all of one generation."""
+
+    facets: tuple[Facet, ...]
+    total: int
+    """Films that fit: the `total` of the answer."""
+    generation: int

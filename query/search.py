@@ -10,17 +10,20 @@ from numpy.typing import NDArray
 from catalog.embedding.embedder import Embedder, Vector
 from catalog.errors import ModelMismatch, UsageError
 from catalog.store.catalog import Snapshot
+from catalog.store.facets import count_facets
 from query.confidence import confidences
 from query.diversity import diverse
+from query.eras import era
 from query.explain import Evidence, explain
-from query.fusion import fused, popularity_prior
+from query.fusion import WEIGHTS, fame, fused, out_of_time
 from query.lanes import Meaning, Words, meaning, query_vector, titles, words
-from query.phrasing import asks
+from query.phrasing import phrasing
 from query.recommend import Liked, liked, recommendation
-from query.request import Hit, SearchRequest, SearchResult
+from query.request import FacetCounts, Hit, SearchRequest, SearchResult
 from query.titles import TitleMatch
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
 
 #: Hits looked at when a page is re-ordered for diversity or capped by franchise.
 _POOL = 200
@@ -41,16 +44,17 @@ class Scored:
 
 
 def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> SearchResult:
-    """Answer a question about one generation.
+    """Answer a question about one generation; one that is only a filter keeps films, the best known first.
 
     Raises UsageError for an empty or contradictory request, ModelMismatch if the catalog was built
     with another model.
     """
+    if not request.text.strip() and not request.likes and not request.filter:
+        raise UsageError("say what to look for: words, or a film that you like")
     _check(request, snapshot, embedder)
     scored = _scored(request, snapshot, embedder)
     allowed = _allowed(request, snapshot, scored)
-    ranked = _ranked(request, snapshot, scored, allowed)
-    page = ranked[request.offset : request.offset + request.limit]
+    page = _ranked(request, snapshot, scored, allowed)[request.offset : request.offset + request.limit]
     hits = _hits(snapshot, scored, page)
     if request.why:
         evidence = Evidence(request.text, scored.meaning, scored.words, scored.titles, scored.likes)
@@ -58,7 +62,25 @@ def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Se
             replace(hit, why=explain(evidence, embedder, int(row), hit.movie))
             for row, hit in zip(page, hits, strict=True)
         ]
-    return SearchResult(tuple(hits), len(ranked), snapshot.number, scored.notes)
+    return SearchResult(tuple(hits), int(np.count_nonzero(allowed)), snapshot.number, scored.notes)
+
+
+def facets(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> FacetCounts:
+    """Count genres, decades and the like of all films that fit, on whatever page; of the whole catalog if nothing
+    is looked for but what a filter keeps.
+
+    Raises UsageError, ModelMismatch as `search` does.
+    """
+    numbers = _fitting(request, snapshot, embedder)
+    counted = count_facets(snapshot.records, snapshot.columns, numbers)
+    return FacetCounts(counted, len(numbers), snapshot.number)
+
+
+def _fitting(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Ints:
+    """Numbers of the films that `search` counts as its total."""
+    _check(request, snapshot, embedder)
+    scored = _scored(request, snapshot, embedder)
+    return np.flatnonzero(_allowed(request, snapshot, scored)).astype(np.int32)
 
 
 def search_vector(snapshot: Snapshot, vector: Vector, limit: int = 10) -> list[Hit]:
@@ -75,8 +97,6 @@ def search_vector(snapshot: Snapshot, vector: Vector, limit: int = 10) -> list[H
 
 
 def _check(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> None:
-    if not request.text.strip() and not request.likes:
-        raise UsageError("say what to look for: words, or a film that you like")
     if request.plain and (len(request.likes) > 1 or request.unlikes or (request.likes and request.text.strip())):
         raise UsageError("--plain takes one question: words, or one film")
     if embedder.identity != snapshot.info.model:
@@ -84,6 +104,10 @@ def _check(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> No
 
 
 def _scored(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Scored:
+    if not request.text.strip() and not request.likes:
+        return Scored(
+            snapshot.columns.votes, np.zeros_like(snapshot.columns.votes), np.ones_like(snapshot.columns.votes)
+        )
     if request.plain:
         vector = _plain_vector(request, snapshot, embedder)
         cosines = snapshot.cosines(vector)
@@ -105,12 +129,16 @@ def _by_text(request: SearchRequest, text: str, snapshot: Snapshot, embedder: Em
     by_meaning = meaning(snapshot, query_vector(snapshot, text, embedder))
     by_words = words(snapshot, text)
     by_title = titles(snapshot, text)
-    prior = popularity_prior(snapshot.columns.votes, request.popularity, asked=asks(text))
+    weights = WEIGHTS[phrasing(text)]
+    gain = fame(snapshot.columns.known, weights)
+    prior = np.float32(request.popularity) * gain
+    if asked := era(text):
+        prior -= out_of_time(snapshot.columns.year, asked)
     notes = [] if by_words.best > 0 else ["no film holds a word of the question: found by meaning alone"]
     return Scored(
-        relevance=fused(by_meaning, by_words, by_title, prior),
+        relevance=fused(by_meaning, by_words, by_title, weights, prior),
         cosines=by_meaning.cosines,
-        confidence=confidences(snapshot.background, by_meaning, by_words, by_title),
+        confidence=confidences(snapshot.background, by_meaning, by_words, by_title, gain),
         meaning=by_meaning,
         words=by_words,
         titles=tuple(by_title),
@@ -148,17 +176,25 @@ def _allowed(request: SearchRequest, snapshot: Snapshot, scored: Scored) -> NDAr
 def _ranked(
     request: SearchRequest, snapshot: Snapshot, scored: Scored, allowed: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """Rows of the films that fit, best first; equal ones by id, so that pages never overlap."""
+    """Rows of the films that fit, best first, as far as the page; equal ones by id, so that pages never overlap."""
     rows = np.flatnonzero(allowed)
-    ids = snapshot.columns.id_order[rows]
     if request.sort != "relevance":
-        keys: list[NDArray[Any]] = [ids, *snapshot.columns.sort_keys(request.sort, rows)]
+        keys: list[NDArray[Any]] = [snapshot.columns.id_order[rows], *snapshot.columns.sort_keys(request.sort, rows)]
         return rows[np.lexsort(keys)]
-    ranked = rows[np.lexsort((ids, -scored.relevance[rows]))]
+    rows = _best(rows, scored.relevance, max(request.offset + request.limit, _POOL))
+    ranked = rows[np.lexsort((snapshot.columns.id_order[rows], -scored.relevance[rows]))]
     if request.plain or not (request.diversity or request.franchise):
         return ranked
     pool = diverse(snapshot, ranked[:_POOL], scored.relevance, request.diversity, request.franchise)
     return np.concatenate([pool, ranked[_POOL:]])
+
+
+def _best(rows: NDArray[np.int64], relevance: Floats, count: int) -> NDArray[np.int64]:
+    """The `count` best rows and those equal to the last of them: sorting all 65,451 films takes 8 ms."""
+    if len(rows) <= count:
+        return rows
+    values = relevance[rows]
+    return rows[values >= np.partition(values, -count)[-count]]
 
 
 def _hits(snapshot: Snapshot, scored: Scored, rows: Sequence[int] | NDArray[np.int64]) -> list[Hit]:

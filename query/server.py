@@ -1,6 +1,7 @@
 """The service: routes, and the one place where errors become problem details. Everything else is elsewhere."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
@@ -36,6 +37,16 @@ _MOST_ERRORS = 20
 """Of a wrong request: more are no help, and would be longer than the request."""
 
 
+class _Documented(FastAPI):
+    """With the API keys in its OpenAPI document: the gate stands before the framework, which does not know of them."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        document.setdefault("components", {})["securitySchemes"] = api.KEYS
+        document["security"] = [{}, *api.KEY_NEEDED]
+        return document
+
+
 def create_app(config: Config, config_file: Path | None = None) -> FastAPI:
     """The service for one catalog; nothing is opened before it starts.
 
@@ -49,7 +60,7 @@ def create_app(config: Config, config_file: Path | None = None) -> FastAPI:
         yield
         await service.close()
 
-    app = FastAPI(
+    app = _Documented(
         title="plotseek",
         version=our_version(),
         description="Find a film by what happens in it.",
@@ -84,13 +95,14 @@ def _wrap(app: FastAPI, config: Config, service: Service) -> None:
         )
 
 
-def _service(request: Request) -> Service:
+# What a route depends on is asynchronous, too: the framework would take anything else to a thread, and back.
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
 Serving = Annotated[Service, Depends(_service)]
-Known = Annotated[str | None, Header(alias="If-None-Match", include_in_schema=False)]
+Known = Annotated[str, Header(alias="If-None-Match", include_in_schema=False)]
 
 
 async def within(request: Request, answer: Awaitable[T]) -> T:
@@ -112,23 +124,24 @@ async def _gone(request: Request) -> None:
         pass
 
 
-def _ticket(service: Serving) -> Ticket:
+async def _ticket(service: Serving) -> Ticket:
     return Ticket(service.config.server.deadline)
 
 
 Timed = Annotated[Ticket, Depends(_ticket)]
 
 
-def _sent(answer: Answer | None, etag: str | None = None) -> Response:
-    """An answer as it goes out; None is what the client has already."""
-    headers = {"Cache-Control": "no-cache", "ETag": (etag or "") if answer is None else answer.etag}
-    if answer is None:
+def _sent(answer: Answer) -> Response:
+    """An answer as it goes out."""
+    headers = {"Cache-Control": "no-cache", "ETag": answer.etag, "X-Catalog-Generation": str(answer.generation)}
+    if answer.body is None:
         return Response(status_code=304, headers=headers)
-    headers["X-Catalog-Generation"] = str(answer.generation)
+    if answer.packed:
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
     return Response(answer.body, media_type="application/json", headers=headers)
 
 
-def _asked(
+async def _asked(
     filter: Annotated[str, Query(description='"year>=1980 genre:Horror -genre:Comedy"')] = "",  # noqa: A002
     exclude: Annotated[list[api.Name] | None, Query(max_length=api.MOST_EXAMPLES)] = None,
     sort: Annotated[str, Query(max_length=40)] = "relevance",
@@ -180,15 +193,20 @@ def _films() -> APIRouter:
     routes.add_api_route("/recommend", recommend, methods=["POST"], responses=found, **answer)
     routes.add_api_route("/movies/{name:path}/similar", similar, methods=["GET"], responses=found, **answer)
     routes.add_api_route("/movies/{name:path}", movie, methods=["GET"], responses=film, **answer)
+    counts: dict[int | str, dict[str, Any]] = {200: {"model": api.Facets}, **problems(404, 409)}
+    routes.add_api_route("/facets", facets, methods=["GET"], responses=counts, **answer)
+    routes.add_api_route("/facets", facets_long, methods=["POST"], responses=counts, **answer)
+    drawn: dict[int | str, dict[str, Any]] = {200: {"model": api.FilmMap}, **problems(404)}
+    routes.add_api_route("/map", film_map, methods=["GET"], responses=drawn, **answer)
     routes.add_api_route("/suggest", suggest, methods=["GET"], responses=titles, **answer)
     return routes
 
 
 async def search(
-    request: Request, service: Serving, ticket: Timed, asked: Asked, etag: Known = None, q: Words = ""
+    request: Request, service: Serving, ticket: Timed, asked: Asked, known: Known = "", q: Words = ""
 ) -> Response:
     """Films by what happens in them."""
-    return _sent(await within(request, service.ask(replace(asked, text=q), ticket, etag)), etag)
+    return _sent(await within(request, service.ask(replace(asked, text=q), ticket, known)))
 
 
 Several = Annotated[list[api.SearchBody], Field(min_length=1, max_length=api.MOST_TOGETHER)]
@@ -211,16 +229,39 @@ async def recommend(request: Request, service: Serving, ticket: Timed, body: api
 FilmName = Annotated[str, PathParameter(description="Our id, or `tmdb:278`, `imdb:tt0111161`", examples=["tmdb:348"])]
 
 
-async def movie(request: Request, service: Serving, ticket: Timed, name: FilmName, etag: Known = None) -> Response:
+async def movie(request: Request, service: Serving, ticket: Timed, name: FilmName, known: Known = "") -> Response:
     """One film."""
-    return _sent(await within(request, service.movie(name, ticket, etag)), etag)
+    return _sent(await within(request, service.movie(name, ticket, known)))
 
 
 async def similar(
-    request: Request, service: Serving, ticket: Timed, asked: Asked, name: FilmName, etag: Known = None
+    request: Request, service: Serving, ticket: Timed, asked: Asked, name: FilmName, known: Known = ""
 ) -> Response:
     """Films like this one."""
-    return _sent(await within(request, service.similar(name, asked, ticket, etag)), etag)
+    return _sent(await within(request, service.similar(name, asked, ticket, known)))
+
+
+Examples = Annotated[list[api.Name] | None, Query(max_length=api.MOST_EXAMPLES, description="Ids, titles or words")]
+
+
+async def facets(
+    request: Request,
+    service: Serving,
+    ticket: Timed,
+    asked: Asked,
+    known: Known = "",
+    q: Words = "",
+    like: Examples = None,
+    dislike: Examples = None,
+) -> Response:
+    """How many of all films that fit have which genre, decade ...; of all films if nothing is looked for."""
+    question = replace(asked, text=q, likes=tuple(like or ()), dislikes=tuple(dislike or ()))
+    return _sent(await within(request, service.facets(question, ticket, known)))
+
+
+async def facets_long(request: Request, service: Serving, ticket: Timed, body: api.SearchBody) -> Response:
+    """The same for a long question."""
+    return _sent(await within(request, service.facets(body.question(), ticket)))
 
 
 async def suggest(
@@ -229,10 +270,24 @@ async def suggest(
     ticket: Timed,
     q: Annotated[str, Query(max_length=200, description="What was typed so far", examples=["star w"])] = "",
     limit: Annotated[int, Query(ge=1, le=50)] = 8,
-    etag: Known = None,
+    known: Known = "",
 ) -> Response:
     """Titles as someone types them, the best known first."""
-    return _sent(await within(request, service.suggest(q, limit, ticket, etag)), etag)
+    return _sent(await within(request, service.suggest(q, limit, ticket, known)))
+
+
+async def film_map(
+    request: Request,
+    service: Serving,
+    ticket: Timed,
+    limit: Annotated[int, Query(ge=1, le=api.MOST_ON_MAP)] = api.ON_MAP,
+    known: Known = "",
+) -> Response:
+    """Where films lie on the map, like ones beside each other: the best known first, a column for each value."""
+    answer = await within(request, service.map(limit, ticket, known))
+    if answer.body is not None and "gzip" not in request.headers.get("accept-encoding", ""):
+        answer = replace(answer, body=gzip.decompress(answer.body), packed=False)
+    return _sent(answer)
 
 
 def _operation() -> APIRouter:
@@ -246,10 +301,9 @@ def _operation() -> APIRouter:
     routes.add_api_route("/healthz", healthz, methods=["GET"], responses=state, response_model=None)
     routes.add_api_route("/readyz", readyz, methods=["GET"], responses=state, response_model=None)
     routes.add_api_route("/metrics", metrics, methods=["GET"], response_class=PlainTextResponse, responses=problems())
-    routes.add_api_route("/admin/ingest", last_ingest, methods=["GET"], responses=last, response_model=None)
-    routes.add_api_route(
-        "/admin/ingest", start_ingest, methods=["POST"], status_code=202, responses=sync, response_model=None
-    )
+    admin: dict[str, Any] = {"response_model": None, "openapi_extra": {"security": api.KEY_NEEDED}}
+    routes.add_api_route("/admin/ingest", last_ingest, methods=["GET"], responses=last, **admin)
+    routes.add_api_route("/admin/ingest", start_ingest, methods=["POST"], status_code=202, responses=sync, **admin)
     return routes
 
 
@@ -286,11 +340,18 @@ async def last_ingest(service: Serving) -> dict[str, Any]:
     return asdict(run)
 
 
+class _Fresh(StaticFiles):
+    """Files that a browser asks for again by their ETag: those of two versions do not work together."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
 def _pages(app: FastAPI) -> None:
     """The page for people."""
-    if not WEB.is_dir():
-        return
-    app.mount("/static", StaticFiles(directory=WEB), name="static")
+    app.mount("/static", _Fresh(directory=WEB), name="static")
 
     async def page() -> Response:
         return FileResponse(WEB / "index.html", headers={"Cache-Control": "no-cache"})

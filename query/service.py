@@ -1,5 +1,6 @@
 """What stands behind the routes, without the web framework: the generation in force, threads, cache, counters."""
 
+import gzip
 import hashlib
 import json
 import logging
@@ -8,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 from time import monotonic, time
 from typing import Any
@@ -15,11 +17,12 @@ from typing import Any
 from catalog.config import Config
 from catalog.errors import UsageError
 from catalog.store.history import History
-from query.answer import answer_to_dict
+from query.answer import answer_to_dict, facets_to_dict
+from query.film_map import film_map
 from query.follow import Follower, Ready
 from query.ingest_child import IngestRunner
 from query.instruments import Instruments
-from query.local import TRIAL, answered, prepared, warm_for_many
+from query.local import TRIAL, answered, counted, prepared, warm_for_many
 from query.naming import movie_named
 from query.problems import problem_of
 from query.question import Question
@@ -28,6 +31,8 @@ from query.work import Ticket, WorkPool
 
 log = logging.getLogger("plotseek.questions")
 
+_LEVEL = 5
+"""Of gzip; more takes longer than it saves."""
 _READY_FOR = 1.0
 """Seconds for which one real query answers for all that ask whether we are ready."""
 
@@ -36,9 +41,12 @@ _READY_FOR = 1.0
 class Answer:
     """A body, and the generation that it is all from."""
 
-    body: bytes
+    body: bytes | None
+    """None where the client has it already."""
     generation: int
     etag: str
+    packed: bool = False
+    """By gzip."""
 
 
 class Service:
@@ -56,6 +64,7 @@ class Service:
         self._cache: OrderedDict[str, Answer] = OrderedDict()
         self.ingest = IngestRunner(config.store.path, config.server.source, config_file)
         self._ready_until = 0.0
+        self._trials = count()
         self._started = time()
         self._closed = threading.Event()
 
@@ -79,15 +88,15 @@ class Service:
         self._health.close()
         self._follower.close()
 
-    async def ask(self, question: Question, ticket: Ticket, etag: str | None = None) -> Answer | None:
-        """The answer; None if its ETag is the one that the client has already."""
+    async def ask(self, question: Question, ticket: Ticket, known: str = "") -> Answer:
+        """The answer; `known` is the If-None-Match of a client: what it has already comes without a body."""
         self._check(question)
         settled = question.settled(self.config.search)
 
         def work(ready: Ready) -> dict[str, Any]:
             return self._answered(ready, settled, ticket)
 
-        return await self.answer("ask", settled.to_dict(), work, ticket, etag)
+        return await self.answer("ask", settled.to_dict(), work, ticket, known)
 
     async def ask_many(self, questions: Sequence[Question], ticket: Ticket) -> Answer:
         """All answers, of one generation."""
@@ -99,11 +108,23 @@ class Service:
 
         return await self._computed("many", work, ticket)
 
-    async def movie(self, name: str, ticket: Ticket, etag: str | None = None) -> Answer | None:
-        """One film by its id."""
-        return await self.answer("movie", name, lambda ready: movie_named(ready.snapshot, name).to_dict(), ticket, etag)
+    async def facets(self, question: Question, ticket: Ticket, known: str = "") -> Answer:
+        """How many of the films that fit have which value."""
+        self._check(question)
+        settled = question.settled(self.config.search).for_facets()
 
-    async def similar(self, name: str, question: Question, ticket: Ticket, etag: str | None = None) -> Answer | None:
+        def work(ready: Ready) -> dict[str, Any]:
+            return facets_to_dict(counted(ready, settled, self.config, ticket))
+
+        return await self.answer("facets", settled.to_dict(), work, ticket, known)
+
+    async def movie(self, name: str, ticket: Ticket, known: str = "") -> Answer:
+        """One film by its id."""
+        return await self.answer(
+            "movie", name, lambda ready: movie_named(ready.snapshot, name).to_dict(), ticket, known
+        )
+
+    async def similar(self, name: str, question: Question, ticket: Ticket, known: str = "") -> Answer:
         """Films like one that is named by its id."""
         settled = question.settled(self.config.search)
 
@@ -111,29 +132,38 @@ class Service:
             identity = movie_named(ready.snapshot, name).id
             return self._answered(ready, replace(settled, likes=(identity,)), ticket)
 
-        return await self.answer("similar", [name, settled.to_dict()], work, ticket, etag)
+        return await self.answer("similar", [name, settled.to_dict()], work, ticket, known)
 
-    async def suggest(self, typed: str, count: int, ticket: Ticket, etag: str | None = None) -> Answer | None:
+    async def map(self, limit: int, ticket: Ticket, known: str = "") -> Answer:
+        """The best known films and where they lie; packed in a thread, because the event loop has not 30 ms.
+
+        Not kept here, where each is a megabyte, but by browsers, which know its ETag.
+        """
+        key = _digest("map", limit)
+        if (held := self._held(key, known)) is not None:
+            return held
+        return await self._computed(key, lambda ready: film_map(ready.snapshot, limit).to_dict(), ticket, packed=True)
+
+    async def suggest(self, typed: str, count: int, ticket: Ticket, known: str = "") -> Answer:
         """Titles that begin with what was typed."""
 
         def work(ready: Ready) -> dict[str, Any]:
-            films = suggestions(ready.titles, ready.snapshot, typed, count)
-            return {"suggestions": [{"id": film.id, "title": film.title, "year": film.year} for film in films]}
+            return {"suggestions": list(map(asdict, suggestions(ready.titles, ready.snapshot, typed, count)))}
 
-        return await self.answer("suggest", [typed, count], work, ticket, etag)
+        return await self.answer("suggest", [typed, count], work, ticket, known)
 
     async def answer(
-        self, kind: str, asked: object, work: Callable[[Ready], object], ticket: Ticket, etag: str | None
-    ) -> Answer | None:
+        self, kind: str, asked: object, work: Callable[[Ready], object], ticket: Ticket, known: str
+    ) -> Answer:
         """What `work` makes of the generation in force, from the cache where it was asked before."""
         key = _digest(kind, asked)
-        if (current := self._follower.current) is not None:
-            if etag == _etag(current, key):
-                return None
-            if (known := self._cache.get(_etag(current, key))) is not None:
-                self._cache.move_to_end(known.etag)
-                self.instruments.cached.labels("hit").inc()
-                return known
+        if (held := self._held(key, known)) is not None:
+            return held
+        current = self._follower.current
+        if current is not None and (answer := self._cache.get(_etag(current, key))) is not None:
+            self._cache.move_to_end(answer.etag)
+            self.instruments.cached.labels("hit").inc()
+            return answer
         self.instruments.cached.labels("miss").inc()
         answer = await self._computed(key, work, ticket)
         self._cache[answer.etag] = answer
@@ -141,11 +171,21 @@ class Service:
             self._cache.popitem(last=False)
         return answer
 
-    async def _computed(self, key: str, work: Callable[[Ready], object], ticket: Ticket) -> Answer:
+    def _held(self, key: str, known: str) -> Answer | None:
+        """An empty answer, where the client has that of the generation in force already."""
+        current = self._follower.current
+        if current is None or not known or (etag := _etag(current, key)).removeprefix("W/") not in known:
+            return None
+        return Answer(None, current.snapshot.number, etag)
+
+    async def _computed(
+        self, key: str, work: Callable[[Ready], object], ticket: Ticket, *, packed: bool = False
+    ) -> Answer:
         def call() -> Answer:
             with self._follower.lease() as ready:
                 body = json.dumps(work(ready), ensure_ascii=False).encode("utf-8", "replace")
-                return Answer(body, ready.snapshot.number, _etag(ready, key))
+                sent = gzip.compress(body, _LEVEL, mtime=0) if packed else body
+                return Answer(sent, ready.snapshot.number, _etag(ready, key), packed)
 
         return await self._pool.run(call, ticket)
 
@@ -168,7 +208,9 @@ class Service:
         def call() -> int:
             with self._follower.lease() as ready:
                 if monotonic() >= self._ready_until:
-                    answered(ready, TRIAL, self.config, ticket)
+                    # Another text each time: a known one would be answered without the model.
+                    trial = replace(TRIAL, text=f"{TRIAL.text} {next(self._trials)}")
+                    answered(ready, trial, self.config, ticket)
                     self._ready_until = monotonic() + _READY_FOR
                 return ready.snapshot.number
 

@@ -8,8 +8,8 @@ from catalog.language import grams, plain_title, without_article
 from catalog.store.words import WordIndex
 
 _LONGEST = 80
-_CANDIDATES = 40
-_LEAST_DICE = 0.2
+_CANDIDATES = 200
+_SPARE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,24 +19,22 @@ class TitleMatch:
     film: int
     similarity: float
     """1 for the title itself, .98 but for an article, less for every slip."""
+    slips: int = 0
+    """Letters that are wrong, missing, too many, or swapped."""
 
     @property
     def exact(self) -> bool:
         return self.similarity > 0.97
 
 
-def match_titles(index: WordIndex, text: str) -> list[TitleMatch]:
-    """Films by title, best first; empty for a text that is no title."""
+def exact_titles(index: WordIndex, text: str) -> list[TitleMatch]:
+    """Films with this title, but for case, accents, signs and a leading article."""
     typed = plain_title(text)
-    if not typed or len(typed) > _LONGEST:
-        return []
     if found := index.titled(typed):
         return [TitleMatch(film, 1.0) for film in dict.fromkeys(found)]
     core = without_article(typed)
     bare = [film for name in _with_articles(core) for film in index.titled(name)]
-    if bare:
-        return [TitleMatch(film, 0.98) for film in dict.fromkeys(bare)]
-    return _misspelt(index, core)
+    return [TitleMatch(film, 0.98) for film in dict.fromkeys(bare)]
 
 
 def _with_articles(core: str) -> list[str]:
@@ -48,25 +46,32 @@ def _allowed(length: int) -> int:
     return 0 if length < 4 else 1 if length < 8 else 2 if length < 16 else 3
 
 
-def _misspelt(index: WordIndex, typed: str) -> list[TitleMatch]:
-    """Candidates by shared trigrams (Dice), then the optimal string alignment distance."""
-    from rapidfuzz.distance import OSA
+def misspelt_titles(index: WordIndex, text: str) -> list[TitleMatch]:
+    """Films whose title is a few slips away, best first: by shared trigrams, then by optimal string alignment.
 
-    wanted = grams(typed)
+    Titles are compared with and without their article: both "godfahter" and "teh godfather" are slips.
+    """
+    whole = plain_title(text)
+    typed = without_article(whole)
     allowed = _allowed(len(typed))
-    if not allowed:
+    if not allowed or len(typed) > _LONGEST:
         return []
-    shared = index.scores(index.grams(wanted), {})
-    candidates = np.argpartition(-shared, min(_CANDIDATES * 5, len(shared) - 1))[: _CANDIDATES * 5]
+    # A slip spoils four trigrams at most, so that one of the rarest is left: few films to look at.
+    rarest = index.rarest_grams(grams(typed), 4 * allowed + _SPARE)
+    shared = index.scores(rarest, {})
+    candidates = np.argpartition(-shared, min(_CANDIDATES, len(shared) - 1))[:_CANDIDATES]
     matches: dict[int, TitleMatch] = {}
     for film, title in index.titles_of([int(number) for number in candidates if shared[number] > 0]):
-        core = without_article(title)
-        own = grams(core)
-        if 2 * len(own & wanted) / (len(own) + len(wanted)) < _LEAST_DICE:
-            continue
-        distance = OSA.distance(typed, core, score_cutoff=allowed)
-        if distance <= allowed:
-            similarity = 0.95 - distance / max(len(typed), 1)
-            if film not in matches or matches[film].similarity < similarity:
-                matches[film] = TitleMatch(film, similarity)
+        slips = _slips(whole, typed, title, allowed)
+        similarity = 0.95 - slips / len(typed)
+        if slips <= allowed and (film not in matches or matches[film].similarity < similarity):
+            matches[film] = TitleMatch(film, similarity, slips)
     return sorted(matches.values(), key=lambda match: (-match.similarity, match.film))
+
+
+def _slips(whole: str, typed: str, title: str, allowed: int) -> int:
+    """How many letters to change, or more than `allowed`; `typed` is `whole` without its article."""
+    from rapidfuzz.distance import OSA
+
+    bare = OSA.distance(typed, without_article(title), score_cutoff=allowed)
+    return min(bare, OSA.distance(whole, title, score_cutoff=allowed))

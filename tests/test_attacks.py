@@ -179,12 +179,12 @@ def test_endless_chunks_are_counted_and_the_connection_is_closed(url: str) -> No
     assert httpx.get(f"{url}/healthz").status_code == 200
 
 
-@pytest.mark.parametrize("method", [b"HEAD", b"OPTIONS", b"TRACE", b"CONNECT", b"PUT", b"PATCH", b"DELETE", b"QUERY"])
+@pytest.mark.parametrize("method", [b"OPTIONS", b"TRACE", b"CONNECT", b"PUT", b"PATCH", b"DELETE", b"QUERY"])
 def test_other_methods_are_told_which_there_are(url: str, method: bytes) -> None:
     status, answer = asked(url, b"/search?q=ship", method=method)
     head, _, body = answer.partition(b"\r\n\r\n")
     assert (status, b"allow: GET, POST" in head) == (405, True)
-    assert (body == b"") == (method == b"HEAD")
+    assert body
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from catalog.errors import CatalogDamaged, CatalogLocked, CatalogMissing, Deleti
 from catalog.movie import Movie
 from catalog.store.catalog import Catalog, open_writer
 from catalog.store.generations import Generations
+from catalog.store.verify import verify
 from ingest.sync import Kind, Outcome, SyncOptions, sync
 from tests.chroma import server
 from tests.fakes import WordEmbedder
@@ -97,8 +99,8 @@ def test_the_index_says_what_changed_to_any_chroma_user(tmp_path: Path) -> None:
     assert collection.metadata["template"] == TEMPLATE
     assert stored["documents"] == ["Alien a ship in space", "Jaws a shark"]
     assert stored["metadatas"] == [
-        {"title": "Alien", "year": 1979, "plot": "a ship in space", "genres": ["Horror"]},
-        {"title": "Jaws", "year": 1975, "plot": "a shark"},
+        {"title": "Alien", "year": 1979, "genres": ["Horror"]},
+        {"title": "Jaws", "year": 1975},
     ]
 
 
@@ -227,12 +229,44 @@ def test_a_second_writer_is_refused_by_name(tmp_path: Path) -> None:
         assert writer.info is None
 
 
-def test_a_catalog_of_another_layout_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_catalog_of_a_newer_layout_is_refused_by_name(tmp_path: Path) -> None:
     run(tmp_path, FILMS)
     path = tmp_path / "generations" / "0001" / "generation.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"layout": 99}))
-    with pytest.raises(StoreError, match=r"another version of plotseek \(layout 99, this one reads 2\)"):
+    for attempt in (Catalog.open, lambda root: run(root, FILMS)):
+        with pytest.raises(
+            StoreError, match=r"plotseek \(layout 99, this one reads 2\); use that version, or build the"
+        ):
+            attempt(tmp_path)
+
+
+@in_folder
+def test_a_catalog_of_an_older_layout_is_moved_over_without_embedding(tmp_path: Path) -> None:
+    run(tmp_path, FILMS)
+    make_older(tmp_path / "generations" / "0001")
+    with pytest.raises(
+        StoreError, match=r"\(layout 1, this one reads 2\); run 'ingest --file FILE', which moves it over"
+    ):
         Catalog.open(tmp_path)
+    embedder = WordEmbedder()
+    outcome = run(tmp_path, FILMS, embedder)
+    assert (outcome.counts[Kind.UNCHANGED], outcome.published, outcome.generation) == (3, True, 2)
+    assert embedder.texts == []
+    assert nearest(tmp_path, "space ship") == [("1", 1.0), ("2", 0.007), ("3", 0.005)]
+    assert verify(tmp_path).differences == ()
+
+
+def make_older(generation: Path) -> None:
+    """A generation as the first layout had it: films, vectors and Chroma's index, nothing else."""
+    connection = sqlite3.connect(generation / "records.sqlite3")
+    connection.executescript("DROP TABLE tags; DROP TABLE columns")
+    connection.close()
+    for name in ("words.sqlite3", "background.npz", "forward.npz"):
+        (generation / name).unlink()
+    path = generation / "generation.json"
+    info = json.loads(path.read_text())
+    del info["files"]
+    path.write_text(json.dumps(info | {"layout": 1}))
 
 
 def test_films_that_were_never_there_leave_no_generation(tmp_path: Path) -> None:

@@ -107,6 +107,17 @@ def test_a_wrong_file_is_one_line_and_changes_nothing(tmp_path: Path, content: s
     assert not (tmp_path / "store" / "CURRENT").exists()
 
 
+def test_an_option_of_a_run_is_not_passed_over_before_another_command(tmp_path: Path) -> None:
+    result = run_ingest(tmp_path, "--file", "films.json", "status")
+    assert (result.exit_code, result.stderr) == (2, "ingest: --file is for a run, not for 'ingest status'\n")
+
+
+def test_an_address_of_another_scheme_is_no_missing_file(tmp_path: Path) -> None:
+    result = run_ingest(tmp_path, "--file", "ftp://example.org/films.json")
+    line = "ingest: ftp://example.org/films.json: only http and https addresses can be read\n"
+    assert (result.exit_code, result.stderr) == (1, line)
+
+
 def test_limit_reads_the_first_rows_and_deletes_nothing(tmp_path: Path, seed_file: Path) -> None:
     assert json.loads(run_ingest(tmp_path, "--file", str(seed_file), "--json").stdout)["films"] == 6
     report = json.loads(run_ingest(tmp_path, "--file", str(seed_file), "--limit", "2", "--json").stdout)

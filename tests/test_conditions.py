@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 
 from catalog.errors import CatalogDamaged, UsageError
 from catalog.movie import Fingerprints, Movie
-from catalog.store.columns import SORTS, check_sort
+from catalog.store.columns import SORTS, FilmColumns, check_sort
 from catalog.store.conditions import Filter, Numbers, Range, Tagged, WithId
-from catalog.store.facets import FACETS, Facet, FacetValue, count_facets
+from catalog.store.facet import Facet, FacetValue
+from catalog.store.facets import FACETS, count_facets
+from catalog.store.forward import TAGS, read_films
 from catalog.store.records import Entry, Records
 from catalog.store.sqlite import connect
+from catalog.store.tags import tag_rows
 from query.filters import parse_filter
 
 SAME = Fingerprints(b"text", b"metadata")
@@ -36,6 +39,13 @@ def entries(movies: Sequence[Movie]) -> list[Entry]:
     return [Entry(movie, SAME) for movie in movies]
 
 
+def settle(draft: Records) -> None:
+    """What publishing does to the records."""
+    draft.close_gaps()
+    forward = read_films(draft)
+    draft.put_index(FilmColumns.of(draft.ids(), draft.titles(), forward.numbers), tag_rows(forward.lists[TAGS]))
+
+
 @contextmanager
 def stored(movies: Sequence[Movie]) -> Iterator[Records]:
     """The films as a published generation has them."""
@@ -43,7 +53,7 @@ def stored(movies: Sequence[Movie]) -> Iterator[Records]:
         path = Path(folder) / "records.sqlite3"
         draft = Records.create(path)
         draft.put(entries(movies))
-        draft.close_gaps()
+        settle(draft)
         draft.close()
         records = Records.open(path)
         try:
@@ -126,12 +136,12 @@ def test_a_filter_holds_text_that_sql_would_read_as_its_own(records: Records) ->
 def test_what_was_changed_and_removed_is_found_as_it_is_now(tmp_path: Path) -> None:
     draft = Records.create(tmp_path / "records.sqlite3")
     draft.put(entries(FILMS))
-    draft.close_gaps()
+    settle(draft)
     draft.remove(["b", "x"])
     draft.put(
         entries([Movie("d", "zebra", "p", year=1990, genres=("War",)), Movie("f", "New", "p", genres=("Horror",))])
     )
-    draft.close_gaps()
+    settle(draft)
     assert draft.columns().ids == ["a", "d", "c", "e", "f"]
     assert found(draft, "genre:Horror") == "af"
     assert found(draft, "genre:War") == "d"
@@ -221,7 +231,7 @@ def test_an_unknown_facet_is_refused(records: Records) -> None:
 def test_lost_columns_are_a_damaged_catalog(tmp_path: Path) -> None:
     draft = Records.create(tmp_path / "records.sqlite3")
     draft.put(entries(FILMS))
-    draft.close_gaps()
+    settle(draft)
     draft.close()
     connection = connect(draft.path)
     connection.execute("DELETE FROM columns WHERE name = 'year'")

@@ -41,6 +41,22 @@ def test_paths_in_the_file_start_at_its_folder_and_in_variables_here(tmp_path: P
     assert load_config(path, {"PLOTSEEK_STORE_PATH": "elsewhere"}).store.path == Path("elsewhere")
 
 
+def test_a_source_is_a_path_like_others_or_an_address(tmp_path: Path) -> None:
+    def source(text: str) -> str | None:
+        return load_config(write(tmp_path, f"server: {{source: {text}}}"), {}).server.source
+
+    assert source("exports/*.jsonl") == str(tmp_path / "exports" / "*.jsonl")
+    assert source("/srv/films.json") == "/srv/films.json"
+    assert source("https://films.example.org/all.json") == "https://films.example.org/all.json"
+    assert source("") is None
+
+
+@pytest.mark.parametrize("network", ["localhost", "10.0.0.5/8", "*"])
+def test_a_proxy_is_an_address_or_a_network(tmp_path: Path, network: str) -> None:
+    with pytest.raises(ConfigError, match=r"server\.proxies: .*is no address such as 10\.0\.0\.5, and no network"):
+        load_config(write(tmp_path, f'server: {{proxies: ["{network}"]}}'), {})
+
+
 def test_variables_override_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, "search: {limit: 5}\nembedding: {model: some/model}")
     settings = load_config(path, {"PLOTSEEK_SEARCH_LIMIT": "7", "HOME": "/root"})

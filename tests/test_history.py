@@ -152,10 +152,18 @@ def test_old_runs_leave(tmp_path: Path) -> None:
         assert [run.number for run in history.last(9)] == [KEPT + 1]
 
 
-def test_a_damaged_history_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "history.sqlite3").write_bytes(b"once upon a time" * 1000)
+def test_a_damaged_history_is_set_aside_and_said_so(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite3"
+    path.write_bytes(b"once upon a time" * 1000)
     with pytest.raises(CatalogDamaged, match=r"history.sqlite3: is damaged; move it away, it holds only the list"):
-        History.open(tmp_path)
+        History.open_existing(tmp_path)
+    said: list[str] = []
+    with History.open(tmp_path, said.append) as history, history.recording("films.json"):
+        pass
+    assert said == [f"{path}: damaged, set aside as history.sqlite3.damaged; the list of past runs begins anew"]
+    assert (tmp_path / "history.sqlite3.damaged").read_bytes().startswith(b"once upon a time")
+    with History.open(tmp_path) as history:
+        assert [run.source for run in history.last(9)] == ["films.json"]
 
 
 def test_a_lock_is_held_by_the_living(tmp_path: Path) -> None:

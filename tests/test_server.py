@@ -97,6 +97,22 @@ def test_recommend_takes_likes_dislikes_and_words(http: httpx.Client) -> None:
     assert "1" not in [film["id"] for film in answer["results"]]
 
 
+def test_the_page_and_its_files_are_always_asked_for_again(http: httpx.Client) -> None:
+    for path, kind in {
+        "/": "text/html",
+        "/static/main.js": "javascript",
+        "/static/base.css": "text/css",
+        "/static/icon.svg": "image/svg+xml",
+    }.items():
+        response = http.get(path)
+        assert response.status_code == 200
+        assert kind in response.headers["content-type"]
+        assert response.headers["cache-control"] == "no-cache"
+        assert response.headers["content-security-policy"] == CONTENT_POLICY
+        again = http.get(path, headers={"If-None-Match": response.headers["etag"]})
+        assert (path, again.status_code) == (path, 200 if path == "/" else 304)
+
+
 def test_suggestions_begin_with_what_was_typed(http: httpx.Client) -> None:
     answer = http.get("/suggest", params={"q": "Star", "limit": 2}).json()
     assert [film["title"] for film in answer["suggestions"]] == [

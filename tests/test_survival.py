@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from catalog.errors import CatalogLocked, StoreError
+from catalog.store.backup import back_up
 from catalog.store.catalog import Catalog, open_writer
 from catalog.store.generations import Generations
 from catalog.store.verify import verify
@@ -142,21 +145,26 @@ def test_a_full_disk_is_one_line_and_costs_nothing(tmp_path: Path, *, begun: boo
     assert_whole(root, 1)
 
 
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """A file system of its own, in memory."""
+    folder.mkdir()
+    size = f"size={megabytes}m"
+    mount = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)]
+    if not shutil.which("mount") or os.geteuid() or subprocess.run(mount, check=False).returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
 @in_folder
 @pytest.mark.slow
 def test_a_full_file_system_is_one_line_and_costs_nothing(tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    mounted = shutil.which("mount") and os.geteuid() == 0
-    if (
-        not mounted
-        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", small], check=False).returncode
-    ):
-        pytest.skip("needs the right to mount a small file system")
-    try:
-        root = small / "store"
+    with small_disk(tmp_path / "small", 12) as small:
+        root, ballast = small / "store", small / "ballast"
         survivor.write(root, COUNT, 0)
-        ballast = small / "ballast"
         for room in (0, 100_000, 400_000):
             ballast.write_bytes(bytes(max(shutil.disk_usage(small).free - room, 0)))
             full = run_full(root, 1 << 30, 1)
@@ -166,8 +174,21 @@ def test_a_full_file_system_is_one_line_and_costs_nothing(tmp_path: Path) -> Non
             assert_whole(root, 0)
         survivor.write(root, COUNT, 1)
         assert_whole(root, 1)
-    finally:
-        subprocess.run(["umount", small], check=True)
+
+
+@in_folder
+@pytest.mark.slow
+def test_a_backup_that_finds_no_room_names_its_folder_and_leaves_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    survivor.write(root, COUNT, 0)
+    with small_disk(tmp_path / "small", 1) as small:
+        for room in (10_000, 300_000):
+            (small / "ballast").write_bytes(bytes(shutil.disk_usage(small).free - room))
+            with pytest.raises(StoreError, match=f"^{small}/backup/.*check the free space"):
+                back_up(root, small / "backup")
+            (small / "ballast").unlink()
+            kept = sum(path.stat().st_size for path in small.rglob("*") if path.is_file())
+            assert kept < room
 
 
 READ_ONLY = """

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -80,6 +81,32 @@ def test_a_file_that_changed_is_named_and_made_again(tmp_path: Path, name: str, 
         path.write_bytes(path.read_bytes()[:-4] + b"abcd")
     assert differences(tmp_path) == [f"generations/0001/{name}: {wrong}"]
     assert mend(tmp_path) == (["generation 2 built and published, 0 texts embedded"], [])
+    assert differences(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["vectors.npy", "words.sqlite3", "background.npz", "forward.npz", "map.npz"])
+@pytest.mark.parametrize("damage", ["noise", "missing"])
+def test_the_next_run_makes_a_damaged_file_again_without_embedding(tmp_path: Path, name: str, damage: str) -> None:
+    run(tmp_path, FILMS)
+    path = generation(tmp_path, 1) / name
+    path.unlink()
+    if damage == "noise":
+        path.write_bytes(b"noise" * 1000)
+    embedder = WordEmbedder()
+    outcome = run(tmp_path, FILMS, embedder)
+    assert (outcome.generation, embedder.texts) == (2, [])
+    assert differences(tmp_path) == []
+
+
+def test_films_that_somebody_changed_are_not_believed(tmp_path: Path) -> None:
+    run(tmp_path, FILMS)
+    with closing(sqlite3.connect(generation(tmp_path, 1) / "records.sqlite3")) as connection:
+        connection.execute("UPDATE movies SET title = 'Another' WHERE id = '1'")
+        connection.commit()
+    with pytest.raises(CatalogDamaged, match="records.sqlite3: is not the file that was published; run 'ingest rollb"):
+        run(tmp_path, FILMS)
+    with open_writer(tmp_path, rebuild=True) as writer:
+        assert sync(FILMS, writer, WordEmbedder(), SyncOptions(TEMPLATE, rebuild=True)).embedded == 0
     assert differences(tmp_path) == []
 
 

@@ -7,6 +7,7 @@ zero. Seen from the mean film, what remains is what makes a film different.
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from catalog.errors import CatalogDamaged
 
 Floats = NDArray[np.float32]
 
-_SAMPLE = 200
+_SAMPLE, _AT_ONCE = 200, 50
 _FEWEST, _ALWAYS = 100, 30.0
 """A handful of films has no background: everything fits."""
 
@@ -54,13 +55,15 @@ class Background:
             return -_ALWAYS, -_ALWAYS
         tails: list[float] = []
         nears: list[float] = []
-        for row in np.linspace(0, len(matrix) - 1, min(_SAMPLE, len(matrix)), dtype=int):
-            vector = np.asarray(matrix[row])
-            standing = self.standing(np.asarray(matrix @ vector, dtype=np.float32), vector)
-            standing[row] = -np.inf
-            by_chance = -1 - len(standing) // 1000
-            nears.append(float(standing.max()))
-            tails.append(float(np.partition(standing, by_chance)[by_chance]))
+        rows = np.linspace(0, len(matrix) - 1, min(_SAMPLE, len(matrix)), dtype=int)
+        for part in np.array_split(rows, max(len(rows) // _AT_ONCE, 1)):
+            vectors = np.asarray(matrix[part])
+            for row, vector, cosines in zip(part, vectors, vectors @ matrix.T, strict=True):
+                standing = self.standing(cosines, vector)
+                standing[row] = -np.inf
+                by_chance = -1 - len(standing) // 1000
+                nears.append(float(standing.max()))
+                tails.append(float(np.partition(standing, by_chance)[by_chance]))
         return float(np.median(tails)), float(np.median(nears))
 
     def standing(self, cosines: Floats, vector: Floats) -> Floats:
@@ -89,5 +92,5 @@ class Background:
             with np.load(path, allow_pickle=False) as stored:
                 tail, near = stored["chances"].tolist()
                 return cls(stored["mean"], stored["onto_mean"], stored["lengths"], tail, near)
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise CatalogDamaged(f"{path}: is damaged ({error}); run 'ingest verify --repair'") from error
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise CatalogDamaged(f"{path}: is damaged; run 'ingest verify --repair'") from error

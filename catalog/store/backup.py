@@ -73,9 +73,12 @@ def _refuse_other_folder(folder: Path) -> None:
 def _copy_vectors(root: Path, folder: Path) -> None:
     new = folder / f"{_VECTORS}.new"
     new.unlink(missing_ok=True)
-    copy_database(root / _VECTORS, new)
-    sync_to_disk(new)
-    new.replace(folder / _VECTORS)
+    try:
+        copy_database(root / _VECTORS, new)
+        sync_to_disk(new)
+        new.replace(folder / _VECTORS)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _copy_generation(source: Generation, folder: Path) -> Generation:
@@ -85,13 +88,16 @@ def _copy_generation(source: Generation, folder: Path) -> Generation:
         return copy
     new = Generation(copy.folder.with_name(f"{copy.folder.name}.new"))
     shutil.rmtree(new.folder, ignore_errors=True)
-    _copy_files(source, new)
-    shutil.copyfile(source.info_file, new.info_file)
-    for path in (*new.folder.rglob("*"), new.folder):
-        sync_to_disk(path)
-    with suppress(FileNotFoundError):
-        shutil.rmtree(copy.folder)
-    new.folder.replace(copy.folder)
+    try:
+        _copy_files(source, new)
+        shutil.copyfile(source.info_file, new.info_file)
+        for path in (*new.folder.rglob("*"), new.folder):
+            sync_to_disk(path)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(copy.folder)
+        new.folder.replace(copy.folder)
+    finally:
+        shutil.rmtree(new.folder, ignore_errors=True)
     return copy
 
 

@@ -5,14 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.movie import model_text
+from catalog.movie import Movie, model_text
 from catalog.store.chroma_server import ChromaServer
 from catalog.store.generations import Generation, GenerationInfo
 from catalog.store.matrix import open_matrix
-from catalog.store.records import Entry, Records
-from catalog.store.vectors import VectorIndex
-
-_BATCH = 1000
+from catalog.store.records import Records
+from catalog.store.vectors import BATCH, VectorIndex
 
 
 def build_index(
@@ -28,20 +26,20 @@ def build_index(
     matrix = open_matrix(generation, info)
     start = 0
     try:
-        for entries in records.entries(_BATCH):
+        for entries in records.entries(BATCH):
             tell(start)
-            put_entries(index, entries, np.asarray(matrix[start : start + len(entries)]), info.template)
-            start += len(entries)
+            movies = [entry.movie for entry in entries]
+            put_films(index, movies, np.asarray(matrix[start : start + len(movies)]), info.template)
+            start += len(movies)
         if info.films == 1:
             # Chroma's smallest threshold is 2; a single row would be written by the first reader.
-            put_entries(index, entries, np.asarray(matrix), info.template)
+            put_films(index, movies, np.asarray(matrix), info.template)
     finally:
         index.close()
 
 
-def put_entries(index: VectorIndex, entries: Sequence[Entry], vectors: NDArray[np.float32], template: str) -> None:
+def put_films(index: VectorIndex, movies: Sequence[Movie], vectors: NDArray[np.float32], template: str) -> None:
     """Upsert films with their vectors, shape (n, d), and the text that the model read."""
-    movies = [entry.movie for entry in entries]
     index.put(movies, [model_text(movie, template) for movie in movies], vectors)
 
 

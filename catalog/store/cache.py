@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from catalog.errors import CatalogDamaged
 from catalog.identity import ModelIdentity
 from catalog.store.generations import disk_errors
-from catalog.store.sqlite import BATCH, connect, connect_shared, translated
+from catalog.store.sqlite import BATCH, connect, connect_shared, set_aside, translated
 
 _WAY_BACK = "run 'ingest verify --repair'"
 
@@ -140,9 +140,6 @@ def set_aside_if_damaged(path: Path) -> bool:
             cache.check()
     except CatalogDamaged:
         with disk_errors(path):
-            for suffix in ("", "-wal", "-shm"):
-                part = path.with_name(path.name + suffix)
-                if part.exists():
-                    part.replace(path.with_name(f"{path.name}.damaged{suffix}"))
+            set_aside(path)
         return True
     return False

@@ -13,21 +13,33 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged, StoreError
+from catalog.errors import CatalogDamaged, MapMissing
 from catalog.identity import ModelIdentity
-from catalog.movie import Fingerprints, fingerprints, model_text
+from catalog.movie import Fingerprints, fingerprints, model_text, text_digest
 from catalog.store.background import Background
-from catalog.store.build import about, build_index, put_entries
+from catalog.store.build import about, build_index, put_films
 from catalog.store.cache import VectorCache
 from catalog.store.check import is_intact, open_checked, verified
 from catalog.store.chroma_server import ChromaServer
 from catalog.store.columns import FilmColumns
-from catalog.store.generations import Generation, GenerationInfo, Generations, disk_errors
+from catalog.store.forward import TAGS, Forward, kept_forward, read_films
+from catalog.store.generations import (
+    LAYOUT,
+    Generation,
+    GenerationInfo,
+    Generations,
+    as_catalog,
+    damaged_files,
+    disk_errors,
+    file_digest,
+)
 from catalog.store.lock import writer_lock
 from catalog.store.matrix import open_matrix, write_matrix
+from catalog.store.places import Places
 from catalog.store.records import Entry, Records
-from catalog.store.sqlite import check_file
-from catalog.store.vectors import Neighbour, VectorIndex
+from catalog.store.sqlite import WAY_BACK, check_file
+from catalog.store.tags import tag_rows
+from catalog.store.vectors import BATCH, Neighbour, VectorIndex
 from catalog.store.words import WordIndex, build_words
 
 
@@ -72,6 +84,13 @@ class Snapshot:
     def background(self) -> Background:
         """What all films have in common."""
         return Background.load(self._generation.background)
+
+    @cached_property
+    def places(self) -> Places:
+        """Where each film lies on the map; raises MapMissing for a generation that an older version published."""
+        if not self._generation.map.exists():
+            raise MapMissing("this catalog has no map yet; the next ingest that changes something draws it")
+        return Places.load(self._generation.map)
 
     @cached_property
     def columns(self) -> FilmColumns:
@@ -165,7 +184,7 @@ class CatalogWriter:
         self.generations = Generations(root, server)
         self.generations.drop_unfinished()
         self.current = None if from_nothing else self.generations.current()
-        self.info = self.current.info() if self.current else None
+        self.info = self.current.info(older=True) if self.current else None
         self.cache = VectorCache(root / "vectors.sqlite3")
 
     def fingerprints(self) -> dict[str, Fingerprints]:
@@ -179,8 +198,8 @@ class CatalogWriter:
             records.close()
 
     def needs_build(self, model: ModelIdentity, template: str) -> bool:
-        """Whether the published index cannot be patched: another model or template, or it is damaged."""
-        return self.info is not None and not (self._same(model, template) and self._index_intact())
+        """Whether what is published cannot be patched: another model, template or layout, or it is damaged."""
+        return self.info is not None and not (self._same(model, template) and self._intact)
 
     def begin(
         self,
@@ -194,11 +213,11 @@ class CatalogWriter:
         """A private generation that starts as the current one is.
 
         Its index is built anew, from our own vectors, if `fresh`, if the published one cannot be
-        patched, or once the share `rebuild_after` of it was changed in place: deleted rows never
-        leave an HNSW index, and overwritten ones slow it down.
+        patched, or once the share `rebuild_after` of it was changed in place: rows that were deleted
+        or replaced never leave an HNSW index.
         """
-        if self.current is not None:
-            check_file(self.current.records)
+        if self.current is not None and self.info is not None:
+            _check_records(self.current, self.info)
         if self.generations.server is not None:
             self.generations.server.check()  # before an hour of embedding, not after it
         generation = self.generations.begin()
@@ -213,26 +232,29 @@ class CatalogWriter:
     def _copied_records(self, generation: Generation, template: str, *, refresh: bool) -> Records:
         if self.current is None:
             return Records.create(generation.records)
-        with disk_errors(generation.records):
-            shutil.copyfile(self.current.records, generation.records)
+        if not refresh:
+            with disk_errors(generation.records):
+                shutil.copyfile(self.current.records, generation.records)
+            return Records.create(generation.records)
         records = Records.create(generation.records)
-        if refresh:
-            for entries in records.entries():
+        with closing(Records.open(self.current.records)) as before:
+            for entries in before.entries():
                 records.put(Entry(entry.movie, fingerprints(entry.movie, template)) for entry in entries)
         return records
 
     def _same(self, model: ModelIdentity, template: str) -> bool:
-        return self.info is not None and (self.info.model, self.info.template) == (model, template)
+        return self.info is not None and (self.info.model, self.info.template, self.info.layout) == (
+            model,
+            template,
+            LAYOUT,
+        )
 
-    def _index_intact(self) -> bool:
-        if self.current is None or self.info is None or not is_intact(self.current, self.info, self.generations.server):
+    @cached_property
+    def _intact(self) -> bool:
+        """Whether everything that is built from films and vectors is still as it was published."""
+        if self.current is None or self.info is None:
             return False
-        try:
-            if not self.current.on_server:
-                check_file(self.current.chroma_sqlite)
-        except StoreError:
-            return False
-        return True
+        return is_intact(self.current, self.info, self.generations.server) and not damaged_files(self.current)
 
     def close(self) -> None:
         self.cache.close()
@@ -256,13 +278,22 @@ def open_writer(root: Path, server: ChromaServer | None = None, *, rebuild: bool
 def _readable(root: Path) -> bool:
     try:
         if generation := Generations(root).current():
-            generation.info()
+            _check_records(generation, generation.info(older=True))
             with closing(Records.open(generation.records)) as records:
-                records.check()
                 records.count()
     except CatalogDamaged:
         return False
     return True
+
+
+def _check_records(generation: Generation, info: GenerationInfo) -> None:
+    """Raise CatalogDamaged if the films are damaged: nothing else says what they were."""
+    path = generation.records
+    if not path.exists():
+        raise CatalogDamaged(f"{path}: is missing; {WAY_BACK}")
+    check_file(path)
+    if info.files.get(path.name) not in (None, file_digest(path)):
+        raise CatalogDamaged(f"{path}: is not the file that was published; {WAY_BACK}")
 
 
 class Draft:
@@ -289,45 +320,50 @@ class Draft:
         self._rebuild_after = rebuild_after
         self._tell: Callable[[int], None] = lambda _: None
 
-    def count_without_vector(self) -> int:
-        """How many distinct texts still have to be embedded."""
-        digests = list(set(self.records.digests()))
-        return len(digests) - len(self._writer.cache.known(self.model, digests))
+    def without_vector(self) -> list[int]:
+        """The numbers of the first films of those distinct texts that still have to be embedded, in order."""
+        digests, numbers = self.records.digests(), self.records.numbers()
+        first = dict(zip(reversed(digests), reversed(numbers), strict=True))
+        known = self._writer.cache.known(self.model, list(first))
+        return sorted(number for digest, number in first.items() if digest not in known)
 
-    def texts_without_vector(self, batch: int) -> Iterator[dict[bytes, str]]:
-        """The distinct texts that no vector is known for, by digest, in batches."""
-        waiting: dict[bytes, str] = {}
-        for entries in self.records.entries():
-            known = self._writer.cache.known(self.model, [entry.fingerprints.text for entry in entries])
-            for entry in entries:
-                if entry.fingerprints.text not in known:
-                    waiting[entry.fingerprints.text] = model_text(entry.movie, self._template)
-            while len(waiting) >= batch:
-                part = dict(list(waiting.items())[:batch])
-                yield part
-                waiting = {digest: text for digest, text in waiting.items() if digest not in part}
-        if waiting:
-            yield waiting
+    def texts(self, numbers: Sequence[int]) -> dict[bytes, str]:
+        """What the model reads of the films with these numbers, by digest."""
+        texts = (model_text(movie, self._template) for movie in self.records.numbered(numbers))
+        return {text_digest(text): text for text in texts}
 
     def remember(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
         """Acknowledge vectors: from now on no kill can lose them."""
         self._writer.cache.put(self.model, vectors)
 
-    def publish(self, difference: Difference, tell: Callable[[int], None] = lambda _: None) -> GenerationInfo:
+    def publish(
+        self,
+        difference: Difference,
+        tell: Callable[[int], None] = lambda _: None,
+        check: Callable[[Path], None] | None = None,
+    ) -> GenerationInfo:
         """Build matrix and index, compare them with the truth, and put the generation in force.
 
-        `tell` hears how many films of the index are done, and may raise to stop.
+        `tell` hears how many films of the index are done, and may raise to stop. `check` is given a folder
+        that is laid out as a catalog with the new generation in force, and may raise to refuse it.
         """
         self._tell = tell
         with disk_errors(self._generation.folder):
-            return self._publish(difference)
+            info = self._built_and_verified(difference)
+            self.records.close()
+            if check is not None:
+                with as_catalog(self._generation, info) as root:
+                    check(root)
+            self._writer.generations.publish(self._generation, info)
+        return info
 
-    def _publish(self, difference: Difference) -> GenerationInfo:
+    def _built_and_verified(self, difference: Difference) -> GenerationInfo:
         self.records.close_gaps()
-        self.records.check()
         films = self.records.count()
         self._write_matrix(films)
-        self._write_words()
+        self._write_indexes()
+        self._write_map()
+        self.records.check()
         info = GenerationInfo(
             number=self._generation.number,
             model=self.model,
@@ -339,8 +375,6 @@ class Draft:
         )
         info = self._patched(info, difference) or self._built(info)
         self._tell(films)
-        self.records.close()
-        self._writer.generations.publish(self._generation, info)
         return info
 
     def _patched(self, info: GenerationInfo, difference: Difference) -> GenerationInfo | None:
@@ -384,9 +418,30 @@ class Draft:
                 raise CatalogDamaged(f"{self._writer.cache.path}: {len(missing)} vectors are missing; run ingest again")
             yield np.stack([vectors[digest] for digest in part])
 
-    def _write_words(self) -> None:
+    def _write_indexes(self) -> None:
+        """By what films are found besides their vectors; only films that changed are read for it."""
         Background.of(np.load(self._generation.matrix, mmap_mode="r")).save(self._generation.background)
-        build_words(self._generation.words, (entry.movie for entries in self.records.entries() for entry in entries))
+        forward = read_films(self.records, self._forward_before())
+        forward.save(self._generation.forward)
+        columns = FilmColumns.of(self.records.ids(), self.records.titles(), forward.numbers)
+        self.records.put_index(columns, tag_rows(forward.lists[TAGS]))
+        build_words(self._generation.words, forward.lists)
+
+    def _write_map(self) -> None:
+        vectors = np.load(self._generation.matrix, mmap_mode="r")
+        (self._followed_map(vectors) or Places.of(vectors)).save(self._generation.map)
+
+    def _followed_map(self, vectors: NDArray[np.float32]) -> Places | None:
+        """The current map with what is new in it; None if it has to be drawn."""
+        current = self._writer.current
+        if current is None or self._fresh or not current.map.exists():
+            return None
+        with closing(Records.open(current.records)) as records:
+            return Places.load(current.map).followed(records.digests(), self.records.digests(), vectors)
+
+    def _forward_before(self) -> Forward | None:
+        current, info = self._writer.current, self._writer.info
+        return None if self._fresh or current is None or info is None else kept_forward(current, info.files)
 
     def _patch_index(self, info: GenerationInfo, difference: Difference) -> None:
         current = self._writer.current
@@ -402,16 +457,18 @@ class Draft:
             index.close()
 
     def _patch(self, index: VectorIndex, difference: Difference) -> None:
-        index.remove(sorted(difference.gone))
+        # Chroma takes six times as long to overwrite a vector as to forget it and take in another one.
+        index.remove(sorted(difference.gone | difference.embed))
         matrix = np.load(self._generation.matrix, mmap_mode="r")
-        start = 0
-        for entries in self.records.entries(1000):
-            chosen = [row for row, entry in enumerate(entries) if entry.movie.id in difference.embed]
-            if chosen:
-                vectors = matrix[[start + row for row in chosen]]
-                put_entries(index, [entries[row] for row in chosen], vectors, self._template)
-            described = [entry.movie for entry in entries if entry.movie.id in difference.metadata]
-            if described:
-                index.put_metadata(described)
-            start += len(entries)
-            self._tell(start)
+        done = 0
+        for numbers in _parts(self.records.numbers_of(difference.embed)):
+            put_films(index, list(self.records.numbered(numbers)), matrix[numbers], self._template)
+            self._tell(done := done + len(numbers))
+        for numbers in _parts(self.records.numbers_of(difference.metadata)):
+            index.put_metadata(list(self.records.numbered(numbers)))
+            self._tell(done := done + len(numbers))
+
+
+def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """As many at a time as Chroma takes well."""
+    return (numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH))

@@ -1,11 +1,9 @@
 """What is known of all films at once, as arrays: for scores, for the order of answers, for filters."""
 
 import json
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import nan
 from typing import Self
 
 import numpy as np
@@ -13,7 +11,6 @@ from numpy.typing import NDArray
 
 from catalog.errors import UsageError
 from catalog.language import fold
-from catalog.movie import Movie
 from catalog.store.conditions import Range
 
 Floats = NDArray[np.float32]
@@ -61,6 +58,16 @@ class FilmColumns:
         """0 where unknown, as scores want it."""
         return np.nan_to_num(self.numbers["votes"]).astype(np.float32)
 
+    @classmethod
+    def of(cls, ids: list[str], titles: Iterable[str], numbers: Mapping[str, Numbers64]) -> Self:
+        """From each film's id, title and NUMBERS, in the order of the films' numbers."""
+        return cls(ids, _places(ids), _places([fold(title) for title in titles]), numbers)
+
+    @cached_property
+    def known(self) -> Floats:
+        """The decimal logarithm of one more than the votes: how well known a film is."""
+        return np.log10(1.0 + self.votes).astype(np.float32)
+
     def row(self, identity: str) -> int:
         """The number of a film of the catalog; raises KeyError for another one."""
         return self.rows[identity]
@@ -92,27 +99,6 @@ class FilmColumns:
             np.frombuffer(data["title_order"], _PLACE),
             {name: np.frombuffer(data[name], NUMBER) for name in NUMBERS},
         )
-
-
-class ColumnsDraft:
-    """The columns, collected film by film."""
-
-    def __init__(self) -> None:
-        self._ids: list[str] = []
-        self._titles: list[str] = []
-        self._numbers: dict[str, array[float]] = {name: array("d") for name in NUMBERS}
-
-    def add(self, movie: Movie) -> None:
-        """The next film: 0, 1, 2 ..."""
-        self._ids.append(movie.id)
-        self._titles.append(fold(movie.title))
-        for name, values in self._numbers.items():
-            value = getattr(movie, name)
-            values.append(nan if value is None else value)
-
-    def done(self) -> FilmColumns:
-        numbers = {name: np.array(values, dtype=np.float64) for name, values in self._numbers.items()}
-        return FilmColumns(self._ids, _places(self._ids), _places(self._titles), numbers)
 
 
 def _places(texts: Sequence[str]) -> Ints:

@@ -1,13 +1,13 @@
 """How many films of an answer have which genre, decade, rating ...: counts that a filter would confirm."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import UsageError
 from catalog.store.columns import FilmColumns, Ints
+from catalog.store.facet import Facet, FacetValue
 from catalog.store.records import Records
 from catalog.store.tags import LISTS
 
@@ -15,25 +15,6 @@ from catalog.store.tags import LISTS
 FACETS = ("year", "rating", *LISTS)
 
 _TOP_RATING = 9
-
-
-@dataclass(frozen=True, slots=True)
-class FacetValue:
-    """A value, how many films have it, and the filter that keeps exactly these."""
-
-    value: str
-    count: int
-    filter: str
-
-
-@dataclass(frozen=True, slots=True)
-class Facet:
-    """The values of a field: of lists the most frequent first, of numbers the highest."""
-
-    field: str
-    values: tuple[FacetValue, ...]
-    total: int
-    """How many values there are, shown or not."""
 
 
 def count_facets(

@@ -2,7 +2,7 @@
 
     LOCK                 one writer, by the operating system
     vectors.sqlite3      every vector ever computed, writer only
-    generations/0007/    generation.json  records.sqlite3  words.sqlite3  vectors.npy  background.npz  chroma/
+    generations/0007/    generation.json  records.sqlite3  words.sqlite3  vectors.npy  chroma/  *.npz
     CURRENT              the name of the generation in force
 
 With a Chroma server there is COLLECTION instead of chroma/: the name of the generation's collection there.
@@ -13,6 +13,7 @@ without one is what a killed run left behind. A reader opens what CURRENT names.
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -29,8 +30,9 @@ from catalog.store.chroma_folder import ChromaFolder
 from catalog.store.chroma_server import ChromaServer
 from catalog.store.sqlite import WAY_BACK, check_file
 
-#: Of the folders' layout. A catalog of another version is refused by name.
-LAYOUT = 2
+#: Of the folders' layout. Readers refuse a catalog of another one by name; the next run moves one that is not older
+#: than OLDEST over: its films and vectors are read, everything else is built anew.
+LAYOUT, OLDEST = 2, 1
 
 _CHECKED_BLOCKS, _BLOCK = 64, 4096
 
@@ -56,17 +58,28 @@ class GenerationInfo:
     layout: int = LAYOUT
 
     @classmethod
-    def from_json(cls, text: str, where: Path) -> Self:
+    def from_json(cls, text: str, where: Path, *, older: bool = False) -> Self:
+        """Raises StoreError for another layout, though not for an `older` one that can be moved over."""
         try:
             values: dict[str, Any] = json.loads(text)
-            if (layout := values.get("layout")) != LAYOUT:
-                raise StoreError(
-                    f"{where}: was written by another version of plotseek (layout {layout}, this one reads {LAYOUT});"
-                    " use that version, or build the catalog again in another store.path"
-                )
+            _refuse_layout(values.get("layout"), where, older=older)
             return cls(**{**values, "model": ModelIdentity(**values["model"])})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CatalogDamaged(f"{where}: is damaged ({error}); {WAY_BACK}") from error
+
+
+def _refuse_layout(layout: object, where: Path, *, older: bool) -> None:
+    movable = isinstance(layout, int) and OLDEST <= layout < LAYOUT
+    if layout == LAYOUT or (movable and older):
+        return
+    way = (
+        "run 'ingest --file FILE', which moves it over without embedding"
+        if movable
+        else "use that version, or build the catalog again in another store.path"
+    )
+    raise StoreError(
+        f"{where}: was written by another version of plotseek (layout {layout}, this one reads {LAYOUT}); {way}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +105,16 @@ class Generation:
         return self.folder / "words.sqlite3"
 
     @property
+    def forward(self) -> Path:
+        return self.folder / "forward.npz"
+
+    @property
     def background(self) -> Path:
         return self.folder / "background.npz"
+
+    @property
+    def map(self) -> Path:
+        return self.folder / "map.npz"
 
     @property
     def collection(self) -> str:
@@ -136,9 +157,11 @@ class Generation:
     def info_file(self) -> Path:
         return self.folder / "generation.json"
 
-    def info(self) -> GenerationInfo:
+    def info(self, *, older: bool = False) -> GenerationInfo:
+        """Raises CatalogDamaged, and StoreError for another layout than this one or, if asked for, an `older` one."""
         try:
-            return GenerationInfo.from_json(self.info_file.read_text(encoding="utf-8"), self.info_file)
+            text = self.info_file.read_text(encoding="utf-8")
+            return GenerationInfo.from_json(text, self.info_file, older=older)
         except FileNotFoundError:
             raise CatalogDamaged(f"{self.folder}: is not a finished generation; {WAY_BACK}") from None
         except UnicodeDecodeError as error:
@@ -281,6 +304,28 @@ class Generations:
             shutil.rmtree(generation.folder)
 
 
+@contextmanager
+def as_catalog(generation: Generation, info: GenerationInfo) -> Iterator[Path]:
+    """A folder of links that is laid out as a catalog with this private generation in force.
+
+    It lies inside the generation, so that what a kill leaves of it is thrown away with that.
+    """
+    root = generation.folder / "as_catalog"
+    folder = root / "generations" / generation.folder.name
+    with disk_errors(root):
+        parts = [path.absolute() for path in generation.folder.iterdir()]
+        folder.mkdir(parents=True)
+        for path in parts:
+            (folder / path.name).symlink_to(path)
+        shown = Generation(folder)
+        write_atomically(shown.info_file, json.dumps(asdict(info)))
+        Generations(root).switch(shown)
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
 def index_digests(generation: Generation) -> dict[str, str]:
     """Size and a digest of 64 blocks spread over each index file: cheap enough for every open.
 
@@ -302,7 +347,7 @@ def file_digests(generation: Generation) -> dict[str, str]:
     """
     changing = (generation.chroma_sqlite.name, generation.info_file.name, generation.collection_file.name)
     return {
-        str(path.relative_to(generation.folder)): _digest(path)
+        str(path.relative_to(generation.folder)): file_digest(path)
         for path in sorted(generation.folder.rglob("*"))
         if path.is_file() and not path.name.startswith(changing)
     }
@@ -328,7 +373,7 @@ def damaged_files(generation: Generation) -> dict[Path, str]:
     return wrong
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     digest = blake2b(digest_size=16)
     with path.open("rb", buffering=0) as file:
         while block := file.read(1 << 20):
@@ -353,7 +398,9 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except shutil.Error as error:
-        raise StoreError(f"{path}: {error.args[0][0][2]}; check the free space and the folder's permissions") from error
+        _, target, reason = error.args[0][0]
+        reason = re.sub(r"^\[Errno \d+\] |: '.*$", "", str(reason))
+        raise StoreError(f"{target}: {reason}; check the free space and the folder's permissions") from error
     except OSError as error:
         raise StoreError(
             f"{error.filename or path}: {error.strerror}; check the free space and the folder's permissions"

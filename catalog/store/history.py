@@ -7,16 +7,16 @@ whose lock is free belongs to a run that was killed.
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from catalog.errors import CatalogDamaged, DeletionsRefused, PlotseekError, Stopped, StoreError
+from catalog.errors import CatalogDamaged, CheckFailed, DeletionsRefused, PlotseekError, Stopped, StoreError
 from catalog.store.lock import is_held
-from catalog.store.sqlite import Connection, connect, connect_read_only, translated
+from catalog.store.sqlite import Connection, connect, connect_read_only, set_aside, translated
 
 #: Rows kept: at one run every 15 minutes, three months.
 KEPT = 10_000
@@ -45,7 +45,7 @@ class RunOutcome(StrEnum):
     OK = "ok"
     UNCHANGED = "unchanged"
     REFUSED = "refused"
-    """The guard refused its deletions."""
+    """The guard refused its deletions, or the owner's check the new state."""
     FAILED = "failed"
     STOPPED = "stopped"
 
@@ -88,13 +88,25 @@ class History:
         self._connection = connection
 
     @classmethod
-    def open(cls, root: Path) -> Self:
-        """Open or begin the history of a catalog's folder; raises StoreError, CatalogDamaged."""
+    def open(cls, root: Path, notify: Callable[[str], None] = lambda _: None) -> Self:
+        """Open or begin the history of a catalog's folder; raises StoreError.
+
+        One that cannot be read is set aside, and said so: no run shall fail for a list of past ones.
+        """
         path = root / "history.sqlite3"
         try:
             root.mkdir(parents=True, exist_ok=True)
+            try:
+                return cls._opened(root, path)
+            except CatalogDamaged:
+                aside = set_aside(path)
+                notify(f"{path}: damaged, set aside as {aside.name}; the list of past runs begins anew")
+                return cls._opened(root, path)
         except OSError as error:
             raise StoreError(f"{root}: cannot be written: {error.strerror}; check the folder's permissions") from error
+
+    @classmethod
+    def _opened(cls, root: Path, path: Path) -> Self:
         with _readable(path):
             connection = connect(path)
             try:
@@ -113,7 +125,7 @@ class History:
         if not path.exists():
             return None
         if os.access(root, os.W_OK):
-            return cls.open(root)
+            return cls._opened(root, path)
         return cls(root, connect_read_only(path))
 
     def close(self) -> None:
@@ -247,7 +259,7 @@ def _verdict(error: BaseException) -> Recording:
     match error:
         case Stopped():
             return Recording(RunOutcome.STOPPED, reason=reason)
-        case DeletionsRefused():
+        case DeletionsRefused() | CheckFailed():
             return Recording(RunOutcome.REFUSED, reason=reason)
         case PlotseekError():
             return Recording(RunOutcome.FAILED, reason=reason)

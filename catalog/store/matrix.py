@@ -15,7 +15,7 @@ def open_matrix(generation: Generation, info: GenerationInfo) -> NDArray[np.floa
     try:
         matrix: NDArray[np.float32] = np.load(generation.matrix, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise CatalogDamaged(f"{generation.matrix}: is damaged ({error}); run 'ingest verify --repair'") from error
+        raise CatalogDamaged(f"{generation.matrix}: is damaged; run 'ingest verify --repair'") from error
     if matrix.shape != (info.films, info.model.dimension) or matrix.dtype != np.float32:
         raise CatalogDamaged(f"{generation.matrix}: holds {matrix.shape} instead of the catalog's vectors")
     return matrix

@@ -51,13 +51,23 @@ def check_file(path: Path) -> None:
         connection.close()
 
 
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, so that a new one can take its place; returns its new name, raises OSError."""
+    aside = path.with_name(f"{path.name}.damaged")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.replace(f"{aside}{suffix}")
+    return aside
+
+
 def copy_database(source: Path, target: Path) -> None:
     """Copy a file as it is at one moment, whoever writes it meanwhile; `target` must not exist."""
     reading = connect_shared(source)
     try:
         writing = connect(target)
         try:
-            with translated(source):
+            with translated(source), _full(target):
                 reading.backup(writing)
                 # Readable from read-only media: a file in WAL mode is not.
                 writing.execute("PRAGMA journal_mode = DELETE")
@@ -65,6 +75,17 @@ def copy_database(source: Path, target: Path) -> None:
             writing.close()
     finally:
         reading.close()
+
+
+@contextmanager
+def _full(target: Path) -> Iterator[None]:
+    """What is full is where the copy goes."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise StoreError(f"{target}: {error}; check the free space") from error
+        raise
 
 
 @contextmanager

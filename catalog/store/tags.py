@@ -3,9 +3,9 @@
 Each value has one row: the numbers of its films. It is looked up, never searched for.
 """
 
-from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from catalog.language import fold
 from catalog.movie import Movie
 from catalog.store.columns import NUMBERS, Ints
+from catalog.store.occurrences import Occurrences
 
 #: Field of a tag -> field of the movie.
 LISTS = {
@@ -44,52 +45,33 @@ def elsewhere(site: str) -> str:
     return f"id:{site}"
 
 
-def tags(movie: Movie) -> Iterator[tuple[str, Iterable[str]]]:
-    """By field, everything the film can be found by, as it is spelt."""
+def film_tags(movie: Movie) -> Iterator[str]:
+    """Everything the film can be found by, as it is spelt: the field, a NUL, the value."""
     for field, name in LISTS.items():
-        yield field, getattr(movie, name)
-    yield "title", (movie.title, movie.original_title) if movie.original_title else (movie.title,)
-    has = [name for name, attribute in HAS.items() if getattr(movie, attribute) not in _NOTHING]
-    yield "has", (*has, *movie.external_ids)
+        yield from (f"{field}\0{value}" for value in getattr(movie, name))
+    yield f"title\0{movie.title}"
+    if movie.original_title:
+        yield f"title\0{movie.original_title}"
+    yield from (f"has\0{name}" for name, attribute in HAS.items() if getattr(movie, attribute) not in _NOTHING)
     for site, identity in movie.external_ids.items():
-        yield elsewhere(site), (identity,)
+        yield f"has\0{site}"
+        yield f"{elsewhere(site)}\0{identity}"
 
 
-class Postings:
-    """The films of every value, collected film by film."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._fields: dict[str, dict[str, array[int]]] = {}
-        """By field, then by value as it is spelt."""
-
-    def add(self, movie: Movie) -> None:
-        """The next film: 0, 1, 2 ..."""
-        number = self._count
-        for field, values in tags(movie):
-            known = self._fields.setdefault(field, {})
-            for value in values:
-                films = known.get(value)
-                if films is None:
-                    known[value] = array("i", (number,))
-                elif films[-1] != number:
-                    films.append(number)
-        self._count += 1
-
-    def rows(self) -> Iterator[tuple[str, str, str, bytes]]:
-        """Field, folded value, most frequent spelling and films of every value."""
-        for field, known in sorted(self._fields.items()):
-            spellings: dict[str, list[str]] = {}
-            for value in known:
-                spellings.setdefault(folded(value), []).append(value)
-            for plain in sorted(spellings):
-                values = spellings[plain]
-                if len(values) == 1:
-                    yield field, plain, values[0], known[values[0]].tobytes()
-                    continue
-                _, usual = min((-len(known[value]), value) for value in values)
-                every = sorted({film for value in values for film in known[value]})
-                yield field, plain, usual, array("i", every).tobytes()
+def tag_rows(seen: Occurrences) -> Iterator[tuple[str, str, str, bytes]]:
+    """Field, folded value, most frequent spelling and films of every value, from the `film_tags` of all films."""
+    films, ends = seen.holders()
+    spellings: dict[tuple[str, str], list[tuple[str, Ints]]] = {}
+    for tag, (start, end) in zip(seen.vocabulary, pairwise([0, *ends.tolist()]), strict=True):
+        field, _, value = tag.partition("\0")
+        spellings.setdefault((field, folded(value)), []).append((value, films[start:end]))
+    for (field, plain), values in sorted(spellings.items()):
+        if len(values) == 1:
+            ((usual, holders),) = values
+        else:
+            _, usual = min((-len(holders), value) for value, holders in values)
+            holders = np.unique(np.concatenate([holders for _, holders in values]))
+        yield field, plain, usual, holders.tobytes()
 
 
 @dataclass(frozen=True, slots=True)

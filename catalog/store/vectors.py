@@ -25,8 +25,9 @@ _NEIGHBOURS, _EF_CONSTRUCTION, _EF_SEARCH = 24, 100, 500
 #: SQLite's codes for a read-only file, an input or output error, a full disk, a file that does not open.
 _DISK = (8, 10, 13, 14)
 
-#: Rows a call: Chroma takes 5,461 at most, and 100 to 1,000 is as fast.
-BATCH = 1000
+#: Rows a call: Chroma takes 5,461 at most. Each call is a transaction of its SQLite, whose full-text index and
+#: metadata cost more than the vectors: 65,451 films take 97 s in calls of 5,000 and 255 s in calls of 1,000.
+BATCH = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ class VectorIndex:
 
 
 def metadata(movie: Movie) -> dict[str, Any]:
-    """What any Chroma user can read beside the vector.
+    """What any Chroma user can read beside the vector and the document, which holds the plot.
 
     A key without a value is sent as None, because an upsert merges metadata and would keep the old value.
     Years are always int and ratings always float: Chroma compares the two by truncation.
@@ -216,7 +217,6 @@ def metadata(movie: Movie) -> dict[str, Any]:
         "title": movie.title,
         "original_title": movie.original_title,
         "year": movie.year,
-        "plot": movie.plot,
         "genres": list(movie.genres) or None,
         "directors": list(movie.directors) or None,
         "languages": list(movie.languages) or None,

@@ -16,6 +16,7 @@ from catalog.store.catalog import CatalogWriter, Difference, Draft
 from catalog.store.check import check_generation
 from catalog.store.chroma_server import ChromaServer
 from catalog.store.generations import Generation, GenerationInfo, Generations, damaged_files
+from catalog.store.history import History
 from catalog.store.lock import writer_lock
 from catalog.store.matrix import open_matrix
 from catalog.store.records import Entry, Records
@@ -174,6 +175,7 @@ def repair(
         path = root / "vectors.sqlite3"
         if set_aside_if_damaged(path):
             say(f"{path}: damaged, set aside as {path.name}.damaged")
+        History.open(root, say).close()
         generation = Generations(root).in_force()
         info = generation.info()
         damaged = damaged_files(generation)

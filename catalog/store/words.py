@@ -4,7 +4,7 @@ Each term has one row: the numbers of the films that hold it and what it adds to
 a question is then one row read and one vector addition a term, a millisecond or two over 65,451 films.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from catalog.errors import CatalogDamaged
 from catalog.language import english_terms, fold, german_terms, grams, plain_title, without_article
 from catalog.movie import Movie
+from catalog.store.occurrences import Numbers, Occurrences
 from catalog.store.sqlite import BATCH, Connection, connect, connect_read_only, translated
 
-Numbers = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
+_WAY_BACK = "run 'ingest verify --repair'"
+
 #: Saturation of a term's frequency.
-_K1 = 1.6
+_K1 = 1.2
 
 _SCHEMA = """
 CREATE TABLE terms (term TEXT PRIMARY KEY, films BLOB NOT NULL, weights BLOB NOT NULL) WITHOUT ROWID;
@@ -50,42 +52,12 @@ def _names(values: Iterable[object]) -> list[str]:
 #: Weights and dilutions measured on the judgments of benchmarks/README.md, "Search".
 FIELDS = (
     Field(1.0, 0.2, lambda movie: _names([movie.title, movie.original_title])),
-    Field(1.0, 0.95, lambda movie: english_terms(movie.plot)),
-    Field(1.0, 0.95, lambda movie: german_terms(movie.plot_de or "")),
+    Field(1.0, 0.75, lambda movie: english_terms(movie.plot)),
+    Field(1.0, 0.75, lambda movie: german_terms(movie.plot_de or "")),
     Field(0.7, 0.0, lambda movie: _names([*movie.genres, *movie.keywords])),
     Field(0.5, 0.0, lambda movie: _names([*movie.directors, *movie.actors, movie.year])),
     Field(0.3, 0.0, lambda movie: _names([*movie.languages, *movie.countries])),
 )
-
-
-def build_words(path: Path, films: Iterable[Movie]) -> None:
-    """Write the index of films 0, 1, 2 ... to a new file."""
-    titles: list[tuple[str, int]] = []
-    occurrences = [_Occurrences() for _ in FIELDS]
-    title_grams, film_tags = _Occurrences(), _Occurrences()
-    count = 0
-    for number, movie in enumerate(films):
-        for field, seen in zip(FIELDS, occurrences, strict=True):
-            seen.add(number, field.terms(movie))
-        for title in _titles(movie):
-            titles.append((title, number))
-            title_grams.add(number, grams(without_article(title)))
-        film_tags.add(number, movie_tags(movie))
-        count = number + 1
-    connection = connect(path)
-    with translated(path), connection:
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.executescript(_SCHEMA)
-        connection.executemany("INSERT INTO titles VALUES (?, ?)", titles)
-        connection.executemany("INSERT INTO terms VALUES (?, ?, ?)", _bm25f(occurrences, count))
-        connection.executemany("INSERT INTO grams VALUES (?, ?, ?)", _shares(title_grams, count))
-        connection.executemany("INSERT INTO tags VALUES (?, ?, ?)", _unit_idf(film_tags, count))
-    connection.close()
-
-
-def movie_tags(movie: Movie) -> list[str]:
-    """What a film shares with films of its kind: genres and keywords; "by " stands before directors."""
-    return [fold(tag) for tag in (*movie.genres, *movie.keywords)] + [f"by {fold(name)}" for name in movie.directors]
 
 
 def _titles(movie: Movie) -> list[str]:
@@ -93,81 +65,83 @@ def _titles(movie: Movie) -> list[str]:
     return [name for name in names if name]
 
 
-class _Numbered(dict[str, int]):
-    """Terms numbered as they come."""
-
-    def __missing__(self, term: str) -> int:
-        self[term] = number = len(self)
-        return number
+def _title_grams(movie: Movie) -> list[str]:
+    return [gram for title in _titles(movie) for gram in grams(without_article(title))]
 
 
-class _Occurrences:
-    """Which term stands in which film: flat arrays, one entry an occurrence."""
+def movie_tags(movie: Movie) -> list[str]:
+    """What a film shares with films of its kind: genres and keywords; "by " stands before directors."""
+    return [fold(tag) for tag in (*movie.genres, *movie.keywords)] + [f"by {fold(name)}" for name in movie.directors]
 
-    def __init__(self) -> None:
-        self.terms = _Numbered()
-        self._films: list[int] = []
-        self._lengths: list[int] = []
-        self._occurring: list[int] = []
 
-    def add(self, film: int, terms: Iterable[str]) -> None:
-        before = len(self._occurring)
-        self._occurring.extend(map(self.terms.__getitem__, terms))
-        self._films.append(film)
-        self._lengths.append(len(self._occurring) - before)
+#: What the index is built from: every list of terms by name, and what reads it off a film.
+LISTS: Mapping[str, Callable[[Movie], Iterable[str]]] = {
+    **{f"field {number}": field.terms for number, field in enumerate(FIELDS)},
+    "titles": _titles,
+    "grams": _title_grams,
+    "kinds": movie_tags,
+}
 
-    def arrays(self) -> tuple[Numbers, Numbers]:
-        """Film and term of each occurrence."""
-        return np.repeat(np.array(self._films, dtype=np.int64), self._lengths), np.array(
-            self._occurring, dtype=np.int64
-        )
+
+def build_words(path: Path, lists: Mapping[str, Occurrences]) -> None:
+    """Write the index of films 0, 1, 2 ... to a new file, from LISTS read off each of them."""
+    titles = lists["titles"]
+    fields = [lists[f"field {number}"] for number in range(len(FIELDS))]
+    connection = connect(path)
+    with translated(path), connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.executescript(_SCHEMA)
+        pairs = zip(titles.terms.tolist(), titles.films().tolist(), strict=True)
+        named = sorted((titles.vocabulary[term], film) for term, film in pairs)
+        connection.executemany("INSERT INTO titles VALUES (?, ?)", named)
+        connection.executemany("INSERT INTO terms VALUES (?, ?, ?)", _bm25f(fields, len(titles.lengths)))
+        connection.executemany("INSERT INTO grams VALUES (?, ?, ?)", _shares(lists["grams"]))
+        connection.executemany("INSERT INTO tags VALUES (?, ?, ?)", _unit_idf(lists["kinds"]))
+    connection.close()
 
 
 Row = tuple[str, bytes, bytes]
 
 
-def _bm25f(occurrences: list[_Occurrences], count: int) -> Iterator[Row]:
+def _bm25f(fields: Sequence[Occurrences], count: int) -> Iterator[Row]:
     """BM25F (Robertson, Zaragoza, Taylor 2004): frequencies weighted and diluted by field, then saturated once."""
-    vocabulary = _Numbered()
+    vocabulary = sorted(set().union(*(seen.vocabulary for seen in fields)))
+    places = {term: place for place, term in enumerate(vocabulary)}
     films: list[Numbers] = []
     terms: list[Numbers] = []
     frequencies: list[Floats] = []
-    for field, seen in zip(FIELDS, occurrences, strict=True):
-        film, term = seen.arrays()
-        if not len(film):
+    for field, seen in zip(FIELDS, fields, strict=True):
+        if not len(seen.terms):
             continue
-        lengths = np.bincount(film, minlength=count)
+        film, lengths = seen.films(), seen.lengths
         diluted = field.weight / (1 - field.dilution + field.dilution * lengths[film] / lengths[lengths > 0].mean())
         films.append(film)
-        terms.append(np.array([vocabulary[name] for name in seen.terms], dtype=np.int64)[term])
+        terms.append(np.array([places[term] for term in seen.vocabulary], dtype=np.int64)[seen.terms])
         frequencies.append(diluted.astype(np.float32))
     if films:
         grouped = _grouped(np.concatenate(terms), np.concatenate(films), np.concatenate(frequencies), count)
         idf = np.log(1 + (count - grouped.holders + 0.5) / (grouped.holders + 0.5))
         saturated = idf * grouped.values / (_K1 + grouped.values)
-        yield from _rows(list(vocabulary), grouped, saturated)
+        yield from _rows(vocabulary, grouped, saturated)
 
 
-def _shares(seen: _Occurrences, count: int) -> Iterator[Row]:
+def _shares(seen: Occurrences) -> Iterator[Row]:
     """Trigrams: what one adds to the number of shared ones is 1."""
-    film, term = seen.arrays()
-    grouped = _grouped(term, film, np.ones(len(film), dtype=np.float32), count)
-    yield from _rows(list(seen.terms), grouped, np.ones(len(grouped.values)))
+    grouped = _counted(seen)
+    yield from _rows(seen.vocabulary, grouped, np.ones(len(grouped.values)))
 
 
-def _unit_idf(seen: _Occurrences, count: int) -> Iterator[Row]:
+def _unit_idf(seen: Occurrences) -> Iterator[Row]:
     """Tags by inverse document frequency, each film's of length 1: the sum over shared tags is a cosine.
 
     Directors stand beside them with a weight of 1.
     """
-    film, term = seen.arrays()
-    grouped = _grouped(term, film, np.ones(len(film), dtype=np.float32), count)
-    names = list(seen.terms)
-    is_director = np.array([name.startswith("by ") for name in names], dtype=bool)[grouped.terms]
+    grouped, count = _counted(seen), len(seen.lengths)
+    is_director = np.array([name.startswith("by ") for name in seen.vocabulary], dtype=bool)[grouped.terms]
     weights = np.where(is_director, 0.0, np.log(max(count, 2) / grouped.holders))
     lengths = np.sqrt(np.bincount(grouped.films, weights=weights**2, minlength=count))
     units = weights / np.maximum(lengths[grouped.films], 1e-6)
-    yield from _rows(names, grouped, np.where(is_director, 1.0, units))
+    yield from _rows(seen.vocabulary, grouped, np.where(is_director, 1.0, units))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +153,11 @@ class _Grouped:
     values: Floats
     holders: Numbers
     """Of each entry's term: how many films hold it."""
+
+
+def _counted(seen: Occurrences) -> _Grouped:
+    terms = seen.terms.astype(np.int64)
+    return _grouped(terms, seen.films(), np.ones(len(terms), dtype=np.float32), len(seen.lengths))
 
 
 def _grouped(terms: Numbers, films: Numbers, values: Floats, count: int) -> _Grouped:
@@ -197,8 +176,9 @@ def _rows(names: list[str], grouped: _Grouped, weights: NDArray[np.floating[Any]
     films = grouped.films.astype(np.int32)
     weights = weights.astype(np.float32)
     starts = np.flatnonzero(np.diff(grouped.terms, prepend=-1))
-    for start, end in pairwise([*starts.tolist(), len(films)]):
-        yield names[grouped.terms[start]], films[start:end].tobytes(), weights[start:end].tobytes()
+    bounds = pairwise([*starts.tolist(), len(films)])
+    for term, (start, end) in zip(grouped.terms[starts].tolist(), bounds, strict=True):
+        yield names[term], films[start:end].tobytes(), weights[start:end].tobytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +200,7 @@ class WordIndex:
     @classmethod
     def open(cls, path: Path, films: int) -> Self:
         if not path.exists():
-            raise CatalogDamaged(f"{path}: is missing; run 'ingest verify --repair'")
+            raise CatalogDamaged(f"{path}: is missing; {_WAY_BACK}")
         return cls(connect_read_only(path), path, films)
 
     def close(self) -> None:
@@ -230,9 +210,12 @@ class WordIndex:
         """The postings of those terms that some film holds."""
         return self._postings("terms", terms)
 
-    def grams(self, terms: Iterable[str]) -> dict[str, Posting]:
-        """The postings of title trigrams."""
-        return self._postings("grams", terms)
+    def rarest_grams(self, terms: Iterable[str], count: int) -> dict[str, Posting]:
+        """The postings of those title trigrams that the fewest films hold."""
+        wanted = list(dict.fromkeys(terms))
+        marks = ",".join("?" * len(wanted))
+        rarest = f"SELECT term FROM grams WHERE term IN ({marks}) ORDER BY length(films), term LIMIT ?"  # noqa: S608
+        return self._postings("grams", [row[0] for row in self._rows(rarest, (*wanted, count))])
 
     def tags(self, terms: Iterable[str]) -> dict[str, Posting]:
         """The postings of `movie_tags`."""
@@ -277,5 +260,5 @@ class WordIndex:
         return found
 
     def _rows(self, statement: str, values: Iterable[object]) -> list[Any]:
-        with translated(self.path):
+        with translated(self.path, _WAY_BACK):
             return self._connection.execute(statement, tuple(values)).fetchall()

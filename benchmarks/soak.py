@@ -1,0 +1,156 @@
+"""Load while syncs run and generations change: no failed request, and every answer of one generation.
+
+    python -m benchmarks.soak STORE [--minutes 10] [--connections 8]
+
+Works on a copy of STORE, a catalog filled with the bundled model. Each edition of the catalogue writes its number
+into every film, changes the plots of some and leaves some out: an answer of two generations would show two editions.
+"""
+
+import argparse
+import json
+import random
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks.load import Load, load
+from benchmarks.processes import HOST, Server, query_server
+from benchmarks.service import workloads
+from catalog.store.catalog import Catalog
+from ingest.export import export
+from query.access import Role, make_key
+
+_CHANGED, _LEFT_OUT = 200, 20
+_SETTINGS = """
+store: {{path: {folder}/store}}
+catalog: {{fields: {{extra: [edition]}}}}
+sync: {{grace: 30}}
+server: {{keys_file: {folder}/keys, source: {folder}/films.jsonl}}
+"""
+
+
+def main() -> None:
+    """Print what happened."""
+    options = _options()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copytree(options.store, folder / "store")
+        (folder / "config.yaml").write_text(_SETTINGS.format(folder=folder), encoding="utf-8")
+        key = make_key(folder / "keys", "soak", Role.ADMIN)
+        films = exported(folder)
+        asked = [path for paths in workloads(folder / "store", random.Random(6)).values() for path in paths[:2000]]  # noqa: S311
+        random.Random(6).shuffle(asked)  # noqa: S311
+        with query_server(folder / "store", "--config", str(folder / "config.yaml")) as server:
+            time.sleep(8)  # torch comes in the background
+            before, judge = sum(server.memory("VmRSS")), Judge()
+            with syncing(Syncs(server, key, films, folder / "films.jsonl")) as syncs:
+                found = load(HOST, server.port, asked, options.connections, 60 * options.minutes, judge)
+            report(found, judge, syncs)
+            print(f"{before:.0f} MB of memory before, {sum(server.memory('VmRSS')):.0f} MB after")
+    raise SystemExit(1 if found.failed or syncs.failed else 0)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("store", type=Path)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--connections", type=int, default=8)
+    return parser.parse_args()
+
+
+def exported(folder: Path) -> list[dict[str, Any]]:
+    """Every film as a row of a catalogue."""
+    with Catalog.open(folder / "store") as catalog:
+        export(catalog.snapshot(), str(folder / "films.jsonl"))
+    with (folder / "films.jsonl").open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+@dataclass
+class Judge:
+    """Whether answers are of one generation each."""
+
+    editions: dict[int, set[str]] = field(default_factory=dict)
+    """What the films of each generation carry."""
+
+    def __call__(self, body: bytes) -> str | None:
+        answer = json.loads(body)
+        if "results" not in answer:
+            return None
+        carried = {str(film.get("extra", {}).get("edition", "none")) for film in answer["results"]}
+        seen = self.editions.setdefault(answer["generation"], set())
+        seen |= carried
+        return None if len(seen) <= 1 else f"films of generation {answer['generation']} are of editions {sorted(seen)}"
+
+
+@dataclass
+class Syncs:
+    """Asks the service for one sync after the other, each of a new edition."""
+
+    server: Server
+    key: str
+    films: list[dict[str, Any]]
+    source: Path
+    stop: threading.Event = field(default_factory=threading.Event)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        return [run for run in self.runs if run["state"] != "done"]
+
+    def __call__(self) -> None:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        with httpx.Client(base_url=self.server.url, headers=headers, timeout=60) as http:
+            for edition in count(1):
+                self._write(edition)
+                http.post("/admin/ingest").raise_for_status()
+                while (run := http.get("/admin/ingest").raise_for_status().json())["state"] == "running":
+                    time.sleep(0.5)
+                self.runs.append(run)
+                if self.stop.is_set():
+                    return
+
+    def _write(self, edition: int) -> None:
+        new = self.source.with_suffix(".new")
+        with new.open("w", encoding="utf-8") as file:
+            for number, film in enumerate(self.films):
+                if (number + edition) % (len(self.films) // _LEFT_OUT) == 0:
+                    continue
+                changed = number % (len(self.films) // _CHANGED) == 0
+                plot = f"{film['plot']} Edition {edition}." if changed else film["plot"]
+                file.write(json.dumps({**film, "plot": plot, "edition": str(edition)}) + "\n")
+        new.replace(self.source)
+
+
+@contextmanager
+def syncing(syncs: Syncs) -> Iterator[Syncs]:
+    """Syncs in a thread; the one that runs at the end comes to its own."""
+    thread = threading.Thread(target=syncs)
+    thread.start()
+    try:
+        yield syncs
+    finally:
+        syncs.stop.set()
+        thread.join()
+
+
+def report(found: Load, judge: Judge, syncs: Syncs) -> None:
+    """What is to be known of a run."""
+    percentiles = ", ".join(f"p{share * 100:.0f} {found.percentile(share):.0f} ms" for share in (0.5, 0.99, 1.0))
+    print(f"{len(found.latencies)} requests in {found.seconds:.0f} s, {found.failed} failed or mixed; {percentiles}")
+    print(f"{len(syncs.runs)} syncs, {len(syncs.failed)} failed; answers of generations {sorted(judge.editions)}")
+    for line in [*found.faults[:10], *(run["error"] for run in syncs.failed)]:
+        print(line)
+
+
+if __name__ == "__main__":
+    main()

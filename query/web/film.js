@@ -1,0 +1,93 @@
+// A film: as a card of an answer, and opened with all that is known of it.
+
+import { remember, movie } from "./api.js";
+import { cover } from "./covers.js";
+import { byId, el, fill, icon } from "./dom.js";
+import { address, go, now } from "./state.js";
+import { actions } from "./taste.js";
+import { whyButton } from "./why.js";
+import { genreName, number, spoken, t } from "./words.js";
+
+/** The plot in the language of the page, where the catalogue has it. */
+export const plot = (film) => (spoken() === "de" && film.plot_de) || film.plot;
+
+/** A card; `sure` tells how well it fits where that says something. */
+export function card(film, { sure = false } = {}) {
+  const text = el("p", { class: "plot", lang: plotLanguage(film) }, plot(film));
+  const why = el("div", { class: "why", id: `why-${film.id}`, hidden: true });
+  const buttons = el("div", { class: "actions" }, actions(film), whyButton(film, why, text));
+  return el(
+    "li",
+    { class: "film", "data-id": film.id },
+    cover(film),
+    el("div", { class: "about" }, el("h3", {}, link(film)), facts(film, sure), text, why, buttons),
+  );
+}
+
+const plotLanguage = (film) => (plot(film) === film.plot ? null : "de");
+
+/** Its title, which opens it; the address can be copied or opened elsewhere. */
+function link(film) {
+  const open = (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    go({ film: film.id });
+  };
+  return el("a", { href: address({ ...now(), film: film.id }), click: open }, film.title);
+}
+
+function facts(film, sure) {
+  const parts = [film.year, (film.genres ?? []).slice(0, 3).map(genreName).join(", "), rating(film)].filter(Boolean);
+  const fits = sure && el("span", { class: "fits" }, t("fits", { n: Math.round(film.confidence * 100) }));
+  return el("p", { class: "facts" }, parts.map((part) => el("span", {}, String(part))), fits);
+}
+
+const rating = (film) => film.rating && `★ ${number(film.rating)}`;
+
+/** Open the film of the address in the dialog; `failed` hears why it cannot be. */
+export async function openFilm(id, failed) {
+  const sheet = byId("film");
+  try {
+    const film = await movie(id);
+    if (now().film !== id) return;
+    fill(sheet, opened(film, sheet));
+    if (!sheet.open) sheet.showModal();
+    sheet.scrollTop = 0;
+    byId("film-title").focus();
+  } catch (error) {
+    go({ film: "" }, { replace: true });
+    failed(error);
+  }
+}
+
+function opened(film, sheet) {
+  remember([film]);
+  const close = el("button", { type: "button", class: "close", "aria-label": t("close"), click: () => sheet.close() }, icon("close"));
+  return [
+    close,
+    el("div", { class: "opened" }, cover(film), el("div", { class: "about" }, headOf(film), el("p", { class: "plot", lang: plotLanguage(film) }, plot(film)), el("div", { class: "actions" }, actions(film)), known(film))),
+  ];
+}
+
+function headOf(film) {
+  const runtime = film.runtime && t("minutes", { n: film.runtime });
+  const parts = [film.year, (film.genres ?? []).map(genreName).join(", "), runtime, rating(film)].filter(Boolean);
+  const directors = film.directors?.length && el("p", { class: "by" }, t("by", { names: film.directors.join(", ") }));
+  return [
+    el("h2", { id: "film-title", tabindex: "-1" }, film.title),
+    el("p", { class: "facts" }, parts.map((part) => el("span", {}, String(part)))),
+    directors,
+  ];
+}
+
+/** What else is known, as pairs. */
+function known(film) {
+  const pairs = [
+    [t("original-title"), film.original_title],
+    [t("field-actor"), film.actors?.slice(0, 8).join(", ")],
+    [t("countries"), film.countries?.join(", ")],
+    [t("languages"), film.languages?.join(", ")],
+    [t("keywords"), film.keywords?.slice(0, 12).join(", ")],
+  ].filter(([, value]) => value);
+  return pairs.length > 0 && el("dl", {}, pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+}

@@ -1,0 +1,127 @@
+// The page: when its address changes, whatever depends on what changed is shown anew.
+
+import { keyFrom } from "./api.js";
+import { byId, el, fill, icon } from "./dom.js";
+import { showFacets } from "./facets.js";
+import { openFilm } from "./film.js";
+import { askForKey } from "./key.js";
+import { hideMap, lightUp, showMap } from "./map.js";
+import { shownFilms, showAnswer, showMore, showNothing } from "./results.js";
+import { prepareSearchBox, showQuestion } from "./search_box.js";
+import { asked, go, listen, now, question } from "./state.js";
+import { showChoices, showTray } from "./taste.js";
+import { showWelcome } from "./welcome.js";
+import { sayAll, spoken, switchLanguage, t } from "./words.js";
+
+const SORTS = ["relevance", "-year", "year", "-rating", "-votes", "title", "runtime"];
+const WIDE = matchMedia("(min-width: 60rem)");
+
+async function show(state, before) {
+  document.body.classList.toggle("start", !asked(state) && state.view === "list");
+  document.body.classList.toggle("on-map", state.view === "map");
+  showQuestion(state);
+  showSort(state);
+  showView(state);
+  if (!before || question(state) !== question(before)) await showQuestionAnew(state, before);
+  if (!before || state.view !== before.view) await showMapOf(state);
+  if (!before || state.likes !== before.likes || state.dislikes !== before.dislikes) {
+    showChoices();
+    showTray();
+  }
+  showFilm(state);
+  document.title = state.q ? `${state.q} · plotseek` : "plotseek";
+}
+
+async function showQuestionAnew(state, before) {
+  const counted = showFacets(state);
+  if (asked(state)) {
+    await showAnswer(state, { focus: Boolean(before) && (state.similar !== before.similar || state.recommend !== before.recommend) });
+  } else {
+    showNothing();
+    byId("heading").textContent = t("map");
+    counted.then(showWelcome);
+  }
+  lightUp(shownFilms());
+}
+
+async function showMapOf(state) {
+  byId("films").hidden = false;
+  if (state.view !== "map") return hideMap();
+  await showMap();
+  lightUp(shownFilms());
+}
+
+function showFilm(state) {
+  const sheet = byId("film");
+  if (state.film) openFilm(state.film, (error) => fill(byId("notice"), el("p", { class: "notice wrong" }, error.message)));
+  else if (sheet.open) sheet.close();
+}
+
+function showSort(state) {
+  byId("sort-label").hidden = !asked(state);
+  const unasked = !state.q.trim() && !state.similar && !state.recommend;
+  const name = (sort) => t(sort === "relevance" && unasked ? "known-first" : sort);
+  fill(byId("sort"), SORTS.map((sort) => el("option", { value: sort, selected: sort === state.sort }, name(sort))));
+}
+
+function showView(state) {
+  byId("view-list").setAttribute("aria-pressed", String(state.view === "list"));
+  byId("view-map").setAttribute("aria-pressed", String(state.view === "map"));
+}
+
+function showSwitches() {
+  const theme = document.documentElement.dataset.theme ?? "auto";
+  byId("language").textContent = t("language");
+  byId("language").setAttribute("lang", spoken() === "de" ? "en" : "de");
+  byId("language").setAttribute("aria-label", t("language-label"));
+  fill(byId("theme"), icon("theme"), el("span", {}, t(`theme-${theme}`)));
+  byId("theme").setAttribute("aria-label", t("theme-label", { name: t(`theme-${theme}`) }));
+}
+
+/** Auto, light, dark, auto ... */
+function switchTheme() {
+  const root = document.documentElement;
+  const next = { light: "dark", dark: undefined }[root.dataset.theme] ?? (root.dataset.theme ? undefined : "light");
+  if (next) {
+    root.dataset.theme = next;
+    localStorage.setItem("theme", next);
+  } else {
+    delete root.dataset.theme;
+    localStorage.removeItem("theme");
+  }
+  showSwitches();
+  dispatchEvent(new Event("themechange"));
+}
+
+function speakAnew() {
+  switchLanguage();
+  sayAll();
+  showSwitches();
+  hideMap();
+  show(now(), null);
+}
+
+function prepare() {
+  keyFrom(askForKey);
+  prepareSearchBox();
+  byId("brand").addEventListener("click", (event) => {
+    event.preventDefault();
+    go({ q: "", filter: "", similar: "", recommend: false, all: false, film: "", view: "list", sort: "relevance", likes: now().likes });
+  });
+  byId("view-list").addEventListener("click", () => go({ view: "list" }));
+  byId("view-map").addEventListener("click", () => go({ view: "map" }));
+  byId("language").addEventListener("click", speakAnew);
+  byId("theme").addEventListener("click", switchTheme);
+  byId("sort").addEventListener("change", (event) => go({ sort: event.target.value }));
+  byId("more").addEventListener("click", showMore);
+  byId("film").addEventListener("close", () => go({ film: "" }));
+  byId("film").addEventListener("click", (event) => event.target === byId("film") && byId("film").close());
+  byId("facets-fold").open = WIDE.matches;
+  WIDE.addEventListener("change", () => (byId("facets-fold").open = WIDE.matches));
+  sayAll();
+  showSwitches();
+  listen(show);
+  show(now(), null);
+}
+
+prepare();

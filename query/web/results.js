@@ -1,0 +1,126 @@
+// The answer: a list of films, its head, its pages, and what to say if there is none.
+
+import { movie, remember, search } from "./api.js";
+import { announce, byId, el, fill } from "./dom.js";
+import { card } from "./film.js";
+import { filterProblem } from "./facets.js";
+import { ask, go, now, PAGE } from "./state.js";
+import { t } from "./words.js";
+
+const MOST = 100;
+/** As many films as the service gives at once. */
+
+let running = new AbortController();
+let answer = { films: [], total: 0 };
+
+/** The films that are shown now. */
+export const shownFilms = () => answer.films;
+
+/** Answer the question of the state anew. */
+export async function showAnswer(state, { focus = false } = {}) {
+  running.abort();
+  running = new AbortController();
+  byId("results").setAttribute("aria-busy", "true");
+  try {
+    const found = await upTo(state, state.shown, running.signal);
+    filterProblem("");
+    await show(found, state);
+    if (focus) byId("heading").focus({ preventScroll: true });
+  } catch (error) {
+    if (error.name !== "AbortError") showProblem(error, state);
+  } finally {
+    byId("results").removeAttribute("aria-busy");
+  }
+}
+
+/** The next page below what is there. */
+export async function showMore() {
+  const state = now();
+  const first = answer.films.length;
+  const next = await search(state, { offset: first, limit: PAGE });
+  remember(next.results);
+  answer = { films: [...answer.films, ...next.results], total: next.total };
+  go({ shown: answer.films.length }, { replace: true });
+  byId("films").append(...cards(next.results, state));
+  byId("films").children[first]?.querySelector("a").focus();
+  showRest();
+}
+
+/** Forget the answer: nothing is asked. */
+export function showNothing() {
+  running.abort();
+  answer = { films: [], total: 0 };
+  fill(byId("films"));
+  fill(byId("notice"));
+  byId("more").hidden = true;
+}
+
+async function upTo(state, count, signal) {
+  const found = { films: [], total: Infinity };
+  while (found.films.length < Math.min(count, found.total)) {
+    const limit = Math.min(count - found.films.length, MOST);
+    const part = await search(state, { offset: found.films.length, limit, signal });
+    found.films.push(...part.results);
+    found.total = part.total;
+    if (part.results.length === 0) break;
+  }
+  return found;
+}
+
+async function show(found, state) {
+  answer = found;
+  remember(found.films);
+  const heading = await headingOf(state, found.total);
+  byId("heading").textContent = heading;
+  announce(found.total ? heading : t("nothing"));
+  fill(byId("films"), cards(found.films, state));
+  fill(byId("notice"), notice(state, found.total));
+  showRest();
+}
+
+const cards = (films, state) => {
+  const sure = Boolean(state.q.trim()) && !state.similar;
+  return films.map((film) => card(film, { sure }));
+};
+
+function showRest() {
+  byId("more").hidden = answer.films.length >= answer.total || answer.films.length === 0;
+}
+
+async function headingOf(state, n) {
+  if (state.similar) {
+    const film = await movie(state.similar).catch(() => ({ title: state.similar }));
+    return t("films-like", { n, title: film.title });
+  }
+  if (state.recommend) return t("films-chosen", { n });
+  return state.q.trim() ? t("films-for", { n, q: state.q.trim() }) : t("films", { n });
+}
+
+function notice(state, total) {
+  if (total > 0) return state.all && button("only-fitting", () => go({ all: false, shown: PAGE }), t("all-shown"));
+  const looked = state.q.trim() || state.similar || state.recommend;
+  if (looked && !state.all) return nothingFits(state);
+  return el("div", { class: "notice" }, el("p", { class: "strong" }, t("nothing-filter")), noFilter(state));
+}
+
+function nothingFits(state) {
+  const showAll = button("show-all", () => ask({ all: true }));
+  return el("div", { class: "notice" }, el("p", { class: "strong" }, t("nothing")), el("p", {}, t("nothing-lead")), el("div", { class: "notice-buttons" }, showAll, noFilter(state)));
+}
+
+const noFilter = (state) => state.filter && button("no-filter", () => ask({ filter: "" }));
+
+function button(name, work, before) {
+  const made = el("button", { type: "button", class: "quiet", "data-act": name, click: work }, t(name));
+  return before ? el("p", { class: "aside" }, `${before} `, made) : made;
+}
+
+function showProblem(error, state) {
+  showNothing();
+  byId("heading").textContent = t("failed");
+  const detail = error.status === 0 ? t("failed-network") : error.message;
+  announce(`${t("failed")}: ${detail}`);
+  if (filterProblem(detail)) return;
+  const again = button("again", () => showAnswer(state));
+  fill(byId("notice"), el("div", { class: "notice wrong" }, el("p", {}, detail), again));
+}

@@ -1,0 +1,66 @@
+// What brought a film, asked for when somebody wants to know.
+
+import { movie, search } from "./api.js";
+import { el, fill, icon } from "./dom.js";
+import { now, question } from "./state.js";
+import { t } from "./words.js";
+
+const LANES = { meaning: "meaning", words: "words", title: "title-lane" };
+
+export function whyButton(film, panel, plot) {
+  const button = el(
+    "button",
+    {
+      type: "button",
+      class: "act why-button",
+      "aria-expanded": "false",
+      "aria-controls": panel.id,
+      "aria-label": t("why-film", film),
+      click: () => toggle(button, film, panel, plot),
+    },
+    icon("why"),
+    el("span", {}, t("why")),
+  );
+  return button;
+}
+
+async function toggle(button, film, panel, plot) {
+  const open = button.getAttribute("aria-expanded") !== "true";
+  button.setAttribute("aria-expanded", String(open));
+  panel.hidden = !open;
+  plot.classList.toggle("whole", open);
+  if (!open || panel.dataset.of === question(now())) return;
+  panel.dataset.of = question(now());
+  try {
+    const answer = await search(now(), { offset: 0, limit: 1, why: true, only: film.id });
+    await explain(answer.results[0]?.why, panel, plot);
+  } catch (error) {
+    delete panel.dataset.of;
+    fill(panel, el("p", {}, `${t("failed")}: ${error.message}`));
+  }
+}
+
+async function explain(why, panel, plot) {
+  const lanes = Object.entries(why?.lanes ?? {}).map(([lane, n]) => t("rank", { lane: t(LANES[lane] ?? lane), n }));
+  const like = why?.nearest_like && (await movie(why.nearest_like)).title;
+  const pairs = [
+    [t("why-lanes"), lanes.join(" · ")],
+    [t("why-words"), why?.words.map(whole).join(", ")],
+    [t("why-sentence"), why?.sentence && !highlight(plot, why.sentence) && why.sentence],
+    [t("why-like"), like],
+  ].filter(([, value]) => value);
+  if (pairs.length === 0 && !why?.sentence) fill(panel, el("p", {}, t("why-none")));
+  else fill(panel, el("dl", {}, pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))));
+}
+
+/** The word of the question that a stem, "morn", was made of. */
+const whole = (stem) => (now().q.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).find((word) => word.startsWith(stem)) ?? stem;
+
+/** Mark a sentence of the plot; false if it is not there: the plot may be shown in another language. */
+function highlight(plot, sentence) {
+  const text = plot.textContent;
+  const start = text.indexOf(sentence);
+  if (start < 0) return false;
+  fill(plot, text.slice(0, start), el("mark", {}, sentence), text.slice(start + sentence.length));
+  return true;
+}

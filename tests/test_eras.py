@@ -1,0 +1,34 @@
+"""What a question says of a film's years."""
+
+import pytest
+
+from query.eras import Era, era
+
+
+@pytest.mark.parametrize(
+    ("text", "years"),
+    [
+        ("an 80s slasher", (1980, 1989)),
+        ("from the late 90's", (1996, 1999)),
+        ("early 2000s or late 90s maybe", (1996, 2003)),
+        ("mid 1970s", (1973, 1976)),
+        ("a 00s comedy", (2000, 2009)),
+        ("a musical of the fifties", (1950, 1959)),
+        ("ein Film aus den 80er Jahren", (1980, 1989)),
+        ("späte Achtziger", (1986, 1989)),
+        ("tarantino 1994", (1994, 1994)),
+        ("saw it in 2012, it was made in the eighties", (1980, 1989)),
+        ("old black & white sci-fi", (1890, 1967)),
+        ("a silent film with a train", (1890, 1929)),
+        ("ein Stummfilm", (1890, 1929)),
+    ],
+)
+def test_years_that_are_named(text: str, years: tuple[int, int]) -> None:
+    assert era(text) == Era(*years)
+
+
+@pytest.mark.parametrize(
+    "text", ["a man in his 30s", "1,995 dollars", "a gang of 20 men", "room 1408", "agent 007", "a ship in a storm", ""]
+)
+def test_numbers_that_are_no_years(text: str) -> None:
+    assert era(text) is None

@@ -1,0 +1,137 @@
+"""`query-server` as a process: it drains, takes its traces with it, and is never down unnoticed."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.service import service
+
+PROJECT = Path(__file__).parent.parent
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Running:
+    """A service and what it says."""
+
+    process: "subprocess.Popen[str]"
+    url: str = ""
+    said: list[str] = field(default_factory=list)
+    """Lines of stderr."""
+
+    def listen(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.said.append(line)
+            if found := re.search(r"listens at (\S+)", line):
+                self.url = found[1]
+
+    def ends(self) -> int:
+        """The exit code."""
+        return self.process.wait(30)
+
+    def workers(self) -> list[int]:
+        """Processes that it started to serve."""
+        task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        children = task.read_text(encoding="ascii").split()
+        return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+@contextmanager
+def started(store: Path, *options: str) -> Iterator[Running]:
+    variables = {**os.environ, "PLOTSEEK_STORE_PATH": str(store), "PLOTSEEK_EMBEDDING_MODEL": "bundled"}
+    command = [sys.executable, "-m", "query.server_cli", "--port", "0", *options]
+    process = subprocess.Popen(command, env=variables, cwd=PROJECT, stderr=subprocess.PIPE, text=True)
+    running = Running(process)
+    listener = threading.Thread(target=running.listen)
+    listener.start()
+    try:
+        assert eventually(lambda: bool(running.url) and answers(f"{running.url}/readyz")), running.said
+        yield running
+    finally:
+        process.kill()
+        process.wait()
+        listener.join()
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def eventually(holds: "object", seconds: float = 40.0) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if callable(holds) and holds():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.fixture
+def store(seed_store: Path, tmp_path: Path) -> Path:
+    """A catalog that may be harmed."""
+    return Path(shutil.copytree(seed_store, tmp_path / "store"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_was_begun_is_finished(store: Path, number: signal.Signals) -> None:
+    asked = [{"text": f"a ship number {each}", "why": True, "all": True} for each in range(50)]
+    got: list[int] = []
+    with started(store) as running:
+        assert json.loads((store / "server.json").read_text(encoding="utf-8"))["pid"] == running.process.pid
+        asking = threading.Thread(
+            target=lambda: got.append(httpx.post(f"{running.url}/search", json=asked, timeout=30).status_code)
+        )
+        asking.start()
+        assert eventually(lambda: "plotseek_searches_pending 1.0" in httpx.get(f"{running.url}/metrics").text)
+        running.process.send_signal(number)
+        asking.join()
+        assert (got, running.ends()) == ([200], 0)
+    assert not (store / "server.json").exists()
+    assert "Traceback" not in "".join(running.said)
+
+
+def test_a_worker_that_dies_is_started_anew(store: Path) -> None:
+    with started(store, "--workers", "2") as running:
+        assert eventually(lambda: len(running.workers()) == 2)
+        before = running.workers()
+        os.kill(before[0], signal.SIGKILL)
+        assert eventually(lambda: len(running.workers()) == 2 and before[0] not in running.workers())
+        assert eventually(lambda: all(answers(f"{running.url}/search?q=ship") for _ in range(8)))
+        running.process.send_signal(signal.SIGTERM)
+        assert running.ends() == 0
+        assert not any(Path(f"/proc/{worker}").exists() for worker in before)
+    assert not (store / "server.json").exists()
+
+
+def test_files_that_are_cut_off_under_it_end_it_with_a_word_and_are_named_afterwards(store: Path) -> None:
+    """What is mapped and gone is beyond rescue; whoever starts it anew is told what to do."""
+    (vectors,) = store.glob("generations/*/vectors.npy")
+    with started(store) as running:
+        os.truncate(vectors, 0)
+        assert not answers(f"{running.url}/search?q=something+else")
+        assert running.ends() == -signal.SIGBUS
+    assert any("Bus error" in line for line in running.said)
+    with service(store) as url:
+        assert eventually(lambda: httpx.get(f"{url}/healthz").status_code == 200)
+        refused = httpx.get(f"{url}/readyz")
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:plotseek:catalog-damaged")
+    assert "vectors.npy" in refused.json()["detail"]
