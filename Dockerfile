@@ -29,6 +29,6 @@ WORKDIR /app
 VOLUME ["/data", "/models"]
 EXPOSE 8080
 # A real query, not a heartbeat: that is what /readyz asks.
-HEALTHCHECK --interval=30s --timeout=15s --start-period=10m --start-interval=2s --retries=3 \
+HEALTHCHECK --interval=15s --timeout=15s --start-period=10m --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/readyz', timeout=10)"]
 CMD ["query-server"]

@@ -36,6 +36,7 @@ def assert_whole(root: Path, version: int, count: int = COUNT) -> None:
         assert set(catalog.snapshot().records.ids()) == {film.id for film in survivor.films(count, version)}
 
 
+@in_folder
 @pytest.mark.slow
 def test_a_killed_run_loses_nothing_and_the_next_one_completes(tmp_path: Path) -> None:
     root = tmp_path / "store"

@@ -1,7 +1,6 @@
 """A Chroma server as a place for vector indexes: where it is, who may ask it, and what its silence means."""
 
 import os
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -56,9 +55,15 @@ class ChromaServer:
 
     def connect(self, *, new: bool) -> "Client":  # noqa: ARG002 - only a folder differs
         """A client; raises ChromaUnreachable."""
+        from chromadb.errors import ChromaError
+
         with self.reached():
             self._probe()
-            client = self._client()
+            try:
+                client = self._client()
+            except (ValueError, ChromaError) as error:  # Cloud's, about key, tenant and database
+                advice = f"check {TOKEN}, store.tenant and store.database"
+                raise ChromaUnreachable(f"{self.where}: refuses: {' '.join(str(error).split())}; {advice}") from error
         # Chroma's client waits for ever, and raises plain exceptions for what a proxy answers.
         for session in _sessions(client):
             session.timeout = self._timeout()
@@ -113,6 +118,8 @@ class ChromaServer:
 
     def _probe(self) -> None:
         """Raise what is wrong before Chroma's client does, which waits for ever and says less."""
+        import ssl
+
         import httpx
 
         headers = {**self.headers, **({"x-chroma-token": self.cloud_key} if self.cloud_key else {})}
@@ -126,11 +133,11 @@ class ChromaServer:
                 raise ChromaUnreachable(
                     f"{self.where}: answers as version {version[:40]}, not as a Chroma server 1.x; check store.url"
                 )
-            if not self.cloud_key:
-                self._probe_database(http)
+            if self.cloud_key and not (self.tenant and self.database):
+                return  # they come with the key
+            self._probe_database(http, self.tenant or _DEFAULT_TENANT, self.database or _DEFAULT_DATABASE)
 
-    def _probe_database(self, http: "httpx.Client") -> None:
-        tenant, database = self.tenant or _DEFAULT_TENANT, self.database or _DEFAULT_DATABASE
+    def _probe_database(self, http: "httpx.Client", tenant: str, database: str) -> None:
         response = http.get(f"/tenants/{quote(tenant, safe='')}/databases/{quote(database, safe='')}")
         if response.status_code == 404:
             raise ChromaUnreachable(
