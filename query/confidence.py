@@ -13,7 +13,7 @@ from query.titles import TitleMatch
 Floats = NDArray[np.float32]
 
 #: Fitted on answerable and unanswerable questions: benchmarks/README.md, "Cut-off".
-_BY_MEANING = 4.0
+_BY_MEANING = 6.0
 _BY_WORDS, _ENOUGH_WORDS = 6.0, 0.3
 _BIAS, _WORDS, _FAME = -4.5, 1.5, 0.9
 _USUAL_FAME = 3.5

@@ -15,8 +15,8 @@ Floats = NDArray[np.float32]
 
 _TITLE, _MISSPELT = 20.0, 15.0
 """More than everything else together: whoever types a title means it."""
-_ERA, _ERA_YEARS = 2.5, 8.0
-"""What a film of quite another time loses, and in how many years: people err by a few."""
+_YEARS, _YEARS_OF_A_YEAR = 8.0, 3.0
+"""In how many years it loses two thirds of that: people err by a few, less when they name one year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,14 @@ class Weights:
     """... from this logarithm of them on ..."""
     last: float = 9.0
     """... to this one."""
+    time: float = 2.5
+    """What a film of quite another time than asked loses; a told plot speaks of when it plays."""
 
 
 WEIGHTS: Mapping[Phrasing, Weights] = {
     Phrasing.ASKED: Weights(words=3.0, known=0.6, first=1.5, last=4.5),
-    Phrasing.TOLD: Weights(words=3.5, known=1.8, first=3.0),
-    Phrasing.NAMED: Weights(words=6.0, known=0.9, first=1.5),
+    Phrasing.TOLD: Weights(words=3.5, known=1.8, first=3.0, time=0.0),
+    Phrasing.NAMED: Weights(words=6.0, known=0.9, first=1.5, time=5.0),
     Phrasing.OTHER: Weights(words=3.0, known=0.9, first=1.5),
 }
 
@@ -63,7 +65,8 @@ def fame(known: Floats, weights: Weights) -> Floats:
     return gain
 
 
-def out_of_time(year: Floats, asked: Era) -> Floats:
+def out_of_time(year: Floats, asked: Era, weights: Weights) -> Floats:
     """What each film loses by being older or newer than asked, shape (films,); unknown years lie between."""
+    years = np.float32(_YEARS_OF_A_YEAR if asked.first == asked.last else _YEARS)
     away = np.maximum(np.maximum(asked.first - year, year - asked.last), 0.0)
-    return np.asarray(_ERA * (1.0 - np.exp(-np.nan_to_num(away, nan=_ERA_YEARS) / _ERA_YEARS)), dtype=np.float32)
+    return np.asarray(weights.time * (1.0 - np.exp(-np.nan_to_num(away, nan=years) / years)), dtype=np.float32)

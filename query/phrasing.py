@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from catalog.language import english_terms
-from query.eras import era
+from query.eras import era, without_decades
 
 _ASKING = re.compile(
     r"\b(movies?|films?|flick|i|i'm|anyone|remember|help (?:me|find|finding|identify|with)|ich|jemand)\b"
@@ -37,11 +37,12 @@ class Phrasing(Enum):
 def phrasing(text: str) -> Phrasing:
     """How this question is put."""
     told = _TOLD.search(text) is not None
-    if _ASKING.search(text) or (not told and era(text)):
+    few = len(set(english_terms(without_decades(text)))) <= _FEW
+    if _ASKING.search(text) or (era(text) and not told and not few):
         return Phrasing.ASKED
     if told:
         return Phrasing.TOLD
-    return Phrasing.NAMED if len(set(english_terms(text))) <= _FEW else Phrasing.OTHER
+    return Phrasing.NAMED if few else Phrasing.OTHER
 
 
 def without_chatter(terms: Iterable[str]) -> list[str]:

@@ -109,7 +109,7 @@ def _by_text(request: SearchRequest, text: str, snapshot: Snapshot, embedder: Em
     gain = fame(snapshot.columns.known, weights)
     prior = np.float32(request.popularity) * gain
     if asked := era(text):
-        prior -= out_of_time(snapshot.columns.year, asked)
+        prior -= out_of_time(snapshot.columns.year, asked, weights)
     notes = [] if by_words.best > 0 else ["no film holds a word of the question: found by meaning alone"]
     return Scored(
         relevance=fused(by_meaning, by_words, by_title, weights, prior),
