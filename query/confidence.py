@@ -13,7 +13,7 @@ from query.titles import TitleMatch
 Floats = NDArray[np.float32]
 
 #: Fitted on answerable and unanswerable questions: benchmarks/README.md, "Cut-off".
-_BY_MEANING = 6.0
+_BY_MEANING, _NARROWEST = 6.0, 1.0
 _BY_WORDS, _ENOUGH_WORDS = 6.0, 0.3
 _BIAS, _WORDS, _FAME = -4.5, 1.5, 0.9
 _USUAL_FAME = 3.5
@@ -31,11 +31,13 @@ def confidences(
     one film has. Among those, films that hold more of the words, and films that are better known (`fusion.fame`),
     are wanted more often. A title that was typed is as sure as it is similar.
     """
-    if background.near <= background.tail:
+    if background.is_empty:
         return np.ones_like(fame)
     unique = np.float32(np.log1p(len(fame)))
     held = words.scores / unique
-    near = (meaning.standing - np.float32(background.near)) / np.float32(background.near - background.tail)
+    near = (meaning.standing - np.float32(background.near)) / np.float32(
+        max(background.near - background.tail, _NARROWEST)
+    )
     accident = _unlikely(_BY_MEANING * near) * _unlikely(_BY_WORDS * (held - np.float32(_ENOUGH_WORDS)))
     known = fame if fame.any() else np.full_like(fame, _USUAL_FAME)
     sure = (1.0 - accident) * (1.0 - _unlikely(_BIAS + _WORDS * held + _FAME * known))

@@ -31,15 +31,17 @@ class Weights:
     """... from this logarithm of them on ..."""
     last: float = 9.0
     """... to this one."""
+    doubt: float = 0.0
+    """A score of words that halves what they count: one common word of a long question proves little."""
     time: float = 2.5
     """What a film of quite another time than asked loses; a told plot speaks of when it plays."""
 
 
 WEIGHTS: Mapping[Phrasing, Weights] = {
-    Phrasing.ASKED: Weights(words=3.0, known=0.6, first=1.5, last=4.5),
-    Phrasing.TOLD: Weights(words=3.5, known=1.8, first=3.0, time=0.0),
+    Phrasing.ASKED: Weights(words=3.0, known=0.6, first=1.5, last=4.5, time=3.0),
+    Phrasing.TOLD: Weights(words=4.3, known=1.8, first=3.0, doubt=2.5, time=0.0),
     Phrasing.NAMED: Weights(words=6.0, known=0.9, first=1.5, time=5.0),
-    Phrasing.OTHER: Weights(words=3.0, known=0.9, first=1.5),
+    Phrasing.OTHER: Weights(words=3.3, known=0.9, first=1.5, doubt=2.5),
 }
 
 
@@ -51,7 +53,7 @@ def fused(
     if meaning is not None:
         scores += meaning.standing
     if words is not None and words.best > 0:
-        scores += np.float32(weights.words / words.best) * words.scores
+        scores += np.float32(weights.words / (words.best + weights.doubt)) * words.scores
     for match in titles:
         scores[match.film] += _TITLE * match.similarity if match.exact else _MISSPELT * match.similarity
     return scores
@@ -67,6 +69,6 @@ def fame(known: Floats, weights: Weights) -> Floats:
 
 def out_of_time(year: Floats, asked: Era, weights: Weights) -> Floats:
     """What each film loses by being older or newer than asked, shape (films,); unknown years lie between."""
-    years = np.float32(_YEARS_OF_A_YEAR if asked.first == asked.last else _YEARS)
+    years = _YEARS_OF_A_YEAR if asked.first == asked.last else _YEARS
     away = np.maximum(np.maximum(asked.first - year, year - asked.last), 0.0)
     return np.asarray(weights.time * (1.0 - np.exp(-np.nan_to_num(away, nan=years) / years)), dtype=np.float32)

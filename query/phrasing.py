@@ -14,7 +14,7 @@ _ASKING = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _TOLD = re.compile(r"[.!][\"')]?\s*$")
-_FEW = 3
+_FEW = 2
 
 #: Stems that memories are full of and that say nothing about the film.
 _CHATTER = frozenset(

@@ -170,7 +170,8 @@ def _best(rows: NDArray[np.int64], relevance: Floats, count: int) -> NDArray[np.
     if len(rows) <= count:
         return rows
     values = relevance[rows]
-    return rows[values >= np.partition(values, -count)[-count]]
+    least = float(np.partition(values, -count)[-count])
+    return np.asarray(rows[values >= least])
 
 
 def _hits(snapshot: Snapshot, scored: Scored, rows: Sequence[int] | NDArray[np.int64]) -> list[Hit]:
