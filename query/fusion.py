@@ -1,14 +1,14 @@
 """How the lanes add up. Every weight was measured: benchmarks/README.md, "Search"."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from query.eras import Era
 from query.lanes import Meaning, Words
-from query.phrasing import Phrasing
+from query.phrasing import Phrasing, phrasing
 from query.titles import TitleMatch
 
 Floats = NDArray[np.float32]
@@ -43,6 +43,12 @@ WEIGHTS: Mapping[Phrasing, Weights] = {
     Phrasing.NAMED: Weights(words=6.0, known=0.9, first=1.5, time=5.0),
     Phrasing.OTHER: Weights(words=3.3, known=0.9, first=1.5, doubt=2.5),
 }
+
+
+def weights_of(text: str, *, rare_words: bool) -> Weights:
+    """What counts for a question; a handful of films has no rare words, so that common ones are not doubted."""
+    weights = WEIGHTS[phrasing(text)]
+    return weights if rare_words else replace(weights, doubt=0.0)
 
 
 def fused(

@@ -14,9 +14,8 @@ from query.confidence import confidences
 from query.diversity import diverse
 from query.eras import era
 from query.explain import Evidence, explain
-from query.fusion import WEIGHTS, fame, fused, out_of_time
+from query.fusion import fame, fused, out_of_time, weights_of
 from query.lanes import Meaning, Words, meaning, query_vector, titles, words
-from query.phrasing import phrasing
 from query.recommend import Liked, liked, recommendation
 from query.request import Hit, SearchRequest, SearchResult
 from query.titles import TitleMatch
@@ -105,7 +104,7 @@ def _by_text(request: SearchRequest, text: str, snapshot: Snapshot, embedder: Em
     by_meaning = meaning(snapshot, query_vector(snapshot, text, embedder))
     by_words = words(snapshot, text)
     by_title = titles(snapshot, text)
-    weights = WEIGHTS[phrasing(text)]
+    weights = weights_of(text, rare_words=not snapshot.background.is_empty)
     gain = fame(snapshot.columns.known, weights)
     prior = np.float32(request.popularity) * gain
     if asked := era(text):
