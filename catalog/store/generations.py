@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Self
 
 from catalog.errors import CatalogDamaged, CatalogMissing, StoreError
@@ -228,7 +229,7 @@ class Generations:
         with disk_errors(generation.folder):
             generation.folder.mkdir(parents=True)
             if self.server is not None:
-                write_atomically(generation.collection_file, f"movies-{number:04d}-{os.urandom(8).hex()}\n")
+                write_atomically(generation.collection_file, f"movies-{number:04d}-{token_hex(8)}\n")
         return generation
 
     def publish(self, generation: Generation, info: GenerationInfo) -> None:
