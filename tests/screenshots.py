@@ -1,4 +1,4 @@
-"""The pictures of README, of the demo catalogue: `python -m tests.screenshots http://127.0.0.1:8080` while it is served."""
+"""The pictures of README: `python -m tests.screenshots http://127.0.0.1:8080` while the demo catalogue is served."""
 
 import sys
 from pathlib import Path

@@ -33,7 +33,7 @@ HOSTILE = {
 }
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 SAME_DAY = "a weatherman wakes up to the same morning again and again"
-UNFIT = '/?q=a space ship&filter=title:"Nanook of the North"'
+NOTHING = "/?filter=genre:Horror year:1902"
 
 
 @pytest.fixture(scope="module")
