@@ -4,8 +4,12 @@ PYTHON ?= python3
 # It is taken from this index if the machine has no NVIDIA GPU and the index answers.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
+# For the benchmarks: a folder with a large catalogue and its judgments, where its catalog lies, a full-shape model.
+DATA ?= DATA
+STORE ?= build/bench-store
+MODEL ?= build/full-shape
 
-.PHONY: help setup demo serve test test-fast check fix bench clean
+.PHONY: help setup demo serve test test-fast check fix bench bench-embedding clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -51,6 +55,20 @@ check: .venv/ready ## formatter, linter, types, import rules
 fix: .venv/ready ## format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: .venv/ready ## the tables of benchmarks/README.md, on DATA=FOLDER; an hour
+	$(BIN)/python -m benchmarks.ingest $(DATA)/movies.json --store $(STORE)
+	$(BIN)/python -m benchmarks.recall $(STORE) $(DATA)/judgments/known-item-short/queries.jsonl
+	$(BIN)/python -m benchmarks.changes $(STORE) $(DATA)/movies.json
+	$(BIN)/python -m benchmarks.search $(STORE) $(DATA)/judgments
+	$(BIN)/python -m benchmarks.service $(STORE)
+	$(BIN)/python -m benchmarks.cold $(STORE)
+	$(BIN)/python -m benchmarks.soak $(STORE)
+	$(BIN)/python -m benchmarks.survival
+	$(BIN)/python -m benchmarks.source
+
+bench-embedding: .venv/ready ## embedding beside its peers, on DATA=FOLDER and MODEL=FOLDER; an hour
+	$(BIN)/python -m benchmarks.embedding --data $(DATA) --model $(MODEL) $(if $(FASTEMBED),--fastembed-python $(FASTEMBED))
 
 clean: ## remove .venv and the catalog
 	rm -rf .venv data
