@@ -23,7 +23,7 @@ from catalog.store.catalog import Catalog
 from ingest.export import export
 
 QUESTION = "space ships"
-_QUERY = [sys.executable, "-m", "query.cli", QUESTION]
+_QUERY = [str(Path(sys.executable).with_name("query")), QUESTION]
 _PEER = [sys.executable, "-m", "benchmarks.cold_peer"]
 
 
@@ -89,7 +89,9 @@ def seconds(command: Sequence[str], environment: dict[str, str], times: int) -> 
 
 
 def _output(command: Sequence[str], environment: dict[str, str]) -> bytes:
-    return subprocess.run(command, env=environment, check=True, capture_output=True).stdout
+    output = subprocess.run(command, env=environment, check=True, capture_output=True).stdout
+    assert output.count(b"\n") >= 10, output
+    return output
 
 
 def _environment(store: Path, model: Path) -> dict[str, str]:

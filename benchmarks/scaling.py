@@ -21,9 +21,10 @@ from catalog.embedding.remote import open_remote
 from catalog.identity import ModelIdentity
 from catalog.movie import Movie
 from catalog.store.backup import back_up
-from catalog.store.catalog import Catalog, open_writer
+from catalog.store.catalog import Catalog
 from catalog.store.chroma_server import ChromaServer
 from catalog.store.verify import verify
+from catalog.store.writer import open_writer
 from ingest.sync import SyncOptions, sync
 from tests.chroma import running
 from tests.endpoint_server import StandInEndpoint, serve_endpoint

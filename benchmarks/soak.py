@@ -3,7 +3,8 @@
     python -m benchmarks.soak STORE [--minutes 10] [--connections 8]
 
 Works on a copy of STORE, a catalog filled with the bundled model. Each edition of the catalogue writes its number
-into every film, changes the plots of some and leaves some out: an answer of two generations would show two editions.
+into every film, changes the plots of some, brings some and takes those of the one before: an answer of two
+generations would show two editions. It goes on for longer where no generation has changed meanwhile.
 """
 
 import argparse
@@ -29,7 +30,8 @@ from catalog.store.catalog import Catalog
 from ingest.export import export
 from query.access import Role, make_key
 
-_CHANGED, _LEFT_OUT = 200, 20
+_CHANGED, _ITS_OWN = 200, 20
+"""Films of each edition: with another plot than before; that no other edition has."""
 _SETTINGS = """
 store: {{path: {folder}/store}}
 catalog: {{fields: {{extra: [edition]}}}}
@@ -53,7 +55,7 @@ def main() -> None:
             time.sleep(8)  # torch comes in the background
             before, judge = sum(server.memory("VmRSS")), Judge()
             with syncing(Syncs(server, key, films, folder / "films.jsonl")) as syncs:
-                found = load(HOST, server.port, asked, options.connections, 60 * options.minutes, judge)
+                found = loaded(server, asked, options, judge, syncs)
             report(found, judge, syncs)
             print(f"{before:.0f} MB of memory before, {sum(server.memory('VmRSS')):.0f} MB after")
     raise SystemExit(1 if found.failed or syncs.failed else 0)
@@ -123,12 +125,24 @@ class Syncs:
         new = self.source.with_suffix(".new")
         with new.open("w", encoding="utf-8") as file:
             for number, film in enumerate(self.films):
-                if (number + edition) % (len(self.films) // _LEFT_OUT) == 0:
-                    continue
-                changed = number % (len(self.films) // _CHANGED) == 0
+                changed = number % max(len(self.films) // _CHANGED, 1) == 0
                 plot = f"{film['plot']} Edition {edition}." if changed else film["plot"]
                 file.write(json.dumps({**film, "plot": plot, "edition": str(edition)}) + "\n")
+            for number in range(_ITS_OWN):
+                own = {"id": f"{edition}-{number}", "title": f"Edition {edition}", "plot": f"Story {number} of a ship."}
+                file.write(json.dumps({**own, "edition": str(edition)}) + "\n")
         new.replace(self.source)
+
+
+def loaded(server: Server, asked: list[str], options: argparse.Namespace, judge: Judge, syncs: Syncs) -> Load:
+    """Loads of ten seconds, one after the other, until the time is over and a generation has changed."""
+    until, parts = time.monotonic() + 60 * options.minutes, list[Load]()
+    while time.monotonic() < until or not (len(judge.editions) > 1 or syncs.failed):
+        parts.append(load(HOST, server.port, asked, options.connections, 10, judge))
+        asked = asked[-1000:] + asked[:-1000]
+    latencies = sorted(each for part in parts for each in part.latencies)
+    faults = [fault for part in parts for fault in part.faults]
+    return Load(sum(part.seconds for part in parts), tuple(latencies), tuple(faults))
 
 
 @contextmanager

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from benchmarks.dirty import as_parquet, as_table
 from catalog.errors import DeletionsRefused, SourceError
-from catalog.store.catalog import open_writer
 from catalog.store.generations import Generations
 from catalog.store.verify import verify
+from catalog.store.writer import open_writer
 from ingest.mapping import detect
 from ingest.refused import Reading, Refusals
 from ingest.source import open_rows

@@ -18,7 +18,7 @@ from catalog.errors import DeletionsRefused, Stopped, UsageError
 from catalog.terminal import one_line_errors, say, settings
 
 if TYPE_CHECKING:
-    from catalog.store.catalog import Draft
+    from catalog.store.writer import Draft
     from ingest.run import Request
 
 

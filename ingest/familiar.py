@@ -2,7 +2,7 @@
 
 A file beside the catalog keeps a digest of every row of the last whole run, and the film that it became. It holds
 for one generation and one way of reading: another mapping, template or version of the program starts anew. An
-export in another order, or with one film changed, then costs little more than its reading: 1.6 s instead of 8.
+export in another order, or with one film changed, then takes 2.6 s of one core in all instead of 5.5 (65,451 films).
 """
 
 import gzip
@@ -15,7 +15,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, cast
 
-from catalog.store.generations import GenerationInfo, disk_errors
+from catalog.store.disk import disk_errors
+from catalog.store.generations import GenerationInfo
 from catalog.version import digest_of_code
 from ingest.columns import FieldMap
 from ingest.row import Row

@@ -10,12 +10,12 @@ from time import monotonic
 
 from catalog.config import Config
 from catalog.embedding.choose import Choice, choose_for_existing, choose_for_new, note_of_fallback
-from catalog.store.catalog import CatalogWriter, open_writer
 from catalog.store.chroma_server import configured_server
 from catalog.store.generations import GenerationInfo, Generations
 from catalog.store.history import History, RunOutcome
 from catalog.store.known import Known, cached_vectors
 from catalog.store.records import Records
+from catalog.store.writer import CatalogWriter, open_writer
 from ingest.familiar import reading_state, recall_rows, remember_rows
 from ingest.fetch import Unchanged, Validators, fetch, fetch_if_changed
 from ingest.mapping import detect

@@ -15,8 +15,8 @@ from catalog.embedding.embedder import Embedder
 from catalog.errors import DeletionsRefused, Stopped
 from catalog.identity import ModelIdentity
 from catalog.movie import Fingerprints, Movie, fingerprints
-from catalog.store.catalog import CatalogWriter, Difference, Draft
 from catalog.store.records import Entry
+from catalog.store.writer import CatalogWriter, Difference, Draft
 from ingest.familiar import Familiar
 from ingest.gate import run_check
 

@@ -13,8 +13,8 @@ from query.titles import TitleMatch
 Floats = NDArray[np.float32]
 
 #: Fitted on answerable and unanswerable questions: benchmarks/README.md, "Cut-off".
-_BY_MEANING = 4.0
-_BY_WORDS, _ENOUGH_WORDS = 6.0, 0.3
+_BY_MEANING, _NARROWEST = 6.0, 1.0
+_ENOUGH_WORDS = 0.4
 _BIAS, _WORDS, _FAME = -4.5, 1.5, 0.9
 _USUAL_FAME = 3.5
 """Of a film that is wanted, where the catalog does not say how well its films are known."""
@@ -25,18 +25,20 @@ def confidences(
 ) -> Floats:
     """0 to 1 for every film, shape (films,): the chance that it is no accident, times the chance that it is wanted.
 
-    It is no accident, by one half each, if the film stands out for this question as the nearest film stands out
-    for another film (next to nothing is left of that where some film always does so by chance: both are learned
-    when the catalog is published), or if it holds as much of the question's words as a third of a word that only
-    one film has. Among those, films that hold more of the words, and films that are better known (`fusion.fame`),
-    are wanted more often. A title that was typed is as sure as it is similar.
+    It is no accident, by one half, if the film stands out for this question as the nearest film stands out for
+    another film; next to nothing is left of that where some film always does so by chance: both are learned when
+    the catalog is published. Nor is it if the film holds much of the question's words, measured by what a word is
+    worth that only one film has. Among those, films that hold more of the words, and films that are better known
+    (`fusion.fame`), are wanted more often. A title that was typed is as sure as it is similar.
     """
-    if background.near <= background.tail:
+    if background.is_empty:
         return np.ones_like(fame)
     unique = np.float32(np.log1p(len(fame)))
     held = words.scores / unique
-    near = (meaning.standing - np.float32(background.near)) / np.float32(background.near - background.tail)
-    accident = _unlikely(_BY_MEANING * near) * _unlikely(_BY_WORDS * (held - np.float32(_ENOUGH_WORDS)))
+    near = (meaning.standing - np.float32(background.near)) / np.float32(
+        max(background.near - background.tail, _NARROWEST)
+    )
+    accident = _unlikely(_BY_MEANING * near) * np.exp(-np.square(held / np.float32(_ENOUGH_WORDS)))
     known = fame if fame.any() else np.full_like(fame, _USUAL_FAME)
     sure = (1.0 - accident) * (1.0 - _unlikely(_BIAS + _WORDS * held + _FAME * known))
     for match in titles:

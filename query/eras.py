@@ -53,6 +53,12 @@ def era(text: str) -> Era | None:
     return Era(min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
 
 
+def without_decades(text: str) -> str:
+    """The folded text without its decades, which few films hold as words; the text itself if nothing else is there."""
+    rest = _DECADE.sub(" ", fold(text))
+    return rest if rest.strip() else text
+
+
 def _decades(folded: str) -> Iterator[tuple[int, int]]:
     for found in _DECADE.finditer(folded):
         decade = _NAMED[found["name"]] if found["name"] else _century(found["digits"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import IngestRunning, StoreError, UsageError
-from catalog.store.generations import disk_errors, write_atomically
+from catalog.store.disk import disk_errors, write_atomically
 
 _OURS = frozenset({"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"})
 """A service computes with one thread a request; a sync may have all cores."""

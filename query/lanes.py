@@ -13,6 +13,7 @@ from catalog.embedding.embedder import Embedder, Vector
 from catalog.language import english_terms, german_terms, tokens
 from catalog.store.catalog import Snapshot
 from catalog.store.words import Posting
+from query.eras import without_decades
 from query.german import gloss, is_german, knows, translated_terms
 from query.phrasing import Phrasing, phrasing, without_chatter
 from query.titles import TitleMatch, exact_titles, misspelt_titles
@@ -69,13 +70,14 @@ def words(snapshot: Snapshot, text: str) -> Words:
 
 
 def _english_terms(text: str) -> dict[str, float]:
-    terms = english_terms(text)
+    terms = english_terms(without_decades(text))
     return dict.fromkeys(without_chatter(terms) if phrasing(text) is Phrasing.ASKED else terms, 1.0)
 
 
 def _german_terms(text: str) -> dict[str, float]:
     """Translations for English plots, and the words themselves for German ones."""
-    return translated_terms(text) | dict.fromkeys(german_terms(text), 1.0)
+    rest = without_decades(text)
+    return translated_terms(rest) | dict.fromkeys(german_terms(rest), 1.0)
 
 
 def _reads_german(snapshot: Snapshot, text: str) -> bool:

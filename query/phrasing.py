@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from catalog.language import english_terms
-from query.eras import era
+from query.eras import era, without_decades
 
 _ASKING = re.compile(
     r"\b(movies?|films?|flick|i|i'm|anyone|remember|help (?:me|find|finding|identify|with)|ich|jemand)\b"
@@ -14,7 +14,7 @@ _ASKING = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _TOLD = re.compile(r"[.!][\"')]?\s*$")
-_FEW = 3
+_FEW = 2
 
 #: Stems that memories are full of and that say nothing about the film.
 _CHATTER = frozenset(
@@ -37,11 +37,12 @@ class Phrasing(Enum):
 def phrasing(text: str) -> Phrasing:
     """How this question is put."""
     told = _TOLD.search(text) is not None
-    if _ASKING.search(text) or (not told and era(text)):
+    few = len(set(english_terms(without_decades(text)))) <= _FEW
+    if _ASKING.search(text) or (era(text) and not told and not few):
         return Phrasing.ASKED
     if told:
         return Phrasing.TOLD
-    return Phrasing.NAMED if len(set(english_terms(text))) <= _FEW else Phrasing.OTHER
+    return Phrasing.NAMED if few else Phrasing.OTHER
 
 
 def without_chatter(terms: Iterable[str]) -> list[str]:

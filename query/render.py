@@ -70,9 +70,8 @@ def _counts(facet: Facet) -> str:
 
 def _why_line(why: Why) -> str:
     lanes = ", ".join(f"{lane} #{rank}" for lane, rank in why.lanes.items())
-    parts = [lanes, " ".join(why.words), f'"{why.sentence}"' if why.sentence else ""]
-    if why.nearest_like:
-        parts.append(f"nearest to {why.nearest_like}")
+    nearest = f"nearest to {why.nearest_like}" if why.nearest_like else ""
+    parts = [lanes, " ".join(why.words), nearest, f'"{why.sentence}"' if why.sentence else ""]
     return " · ".join(part for part in parts if part)
 
 

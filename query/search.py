@@ -15,9 +15,8 @@ from query.confidence import confidences
 from query.diversity import diverse
 from query.eras import era
 from query.explain import Evidence, explain
-from query.fusion import WEIGHTS, fame, fused, out_of_time
+from query.fusion import fame, fused, out_of_time, weights_of
 from query.lanes import Meaning, Words, meaning, query_vector, titles, words
-from query.phrasing import phrasing
 from query.recommend import Liked, liked, recommendation
 from query.request import FacetCounts, Hit, SearchRequest, SearchResult
 from query.titles import TitleMatch
@@ -129,11 +128,11 @@ def _by_text(request: SearchRequest, text: str, snapshot: Snapshot, embedder: Em
     by_meaning = meaning(snapshot, query_vector(snapshot, text, embedder))
     by_words = words(snapshot, text)
     by_title = titles(snapshot, text)
-    weights = WEIGHTS[phrasing(text)]
+    weights = weights_of(text, rare_words=not snapshot.background.is_empty)
     gain = fame(snapshot.columns.known, weights)
     prior = np.float32(request.popularity) * gain
     if asked := era(text):
-        prior -= out_of_time(snapshot.columns.year, asked)
+        prior -= out_of_time(snapshot.columns.year, asked, weights)
     notes = [] if by_words.best > 0 else ["no film holds a word of the question: found by meaning alone"]
     return Scored(
         relevance=fused(by_meaning, by_words, by_title, weights, prior),
@@ -194,7 +193,8 @@ def _best(rows: NDArray[np.int64], relevance: Floats, count: int) -> NDArray[np.
     if len(rows) <= count:
         return rows
     values = relevance[rows]
-    return rows[values >= np.partition(values, -count)[-count]]
+    least = float(np.partition(values, -count)[-count])
+    return np.asarray(rows[values >= least])
 
 
 def _hits(snapshot: Snapshot, scored: Scored, rows: Sequence[int] | NDArray[np.int64]) -> list[Hit]:

@@ -74,12 +74,14 @@ class Service:
         threading.Thread(target=self._warm, name="warming", daemon=True).start()
 
     def _warm(self) -> None:
-        """Get torch ready while numpy already answers. Without a catalog yet the first one is awaited."""
+        """Get torch ready while numpy already answers, for the first model and for each that replaces it."""
+        warmed = None
         while not self._closed.wait(0.2):
-            if self._follower.current is not None:
+            current = self._follower.current
+            if current is not None and current.model is not warmed:
                 with self._follower.lease() as ready:
                     warm_for_many(ready)
-                return
+                    warmed = ready.model
 
     async def close(self) -> None:
         self._closed.set()

@@ -20,6 +20,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="2" height="3"/>'
 READ_BACK = "Canvas2D: Multiple readback"
 """Advice to who reads a canvas, which tests alone do."""
 REFUSED = "Failed to load resource"
@@ -54,14 +55,20 @@ class Visitor:
 
     browser: Browser
     url: str
+    poster: str = ""
+    """The one address elsewhere that may be asked for: a picture that a catalogue names."""
     may_refuse: bool = False
     """Whether the service may say no, which the console then tells."""
+    posters: int = 0
+    """How often the poster was asked for."""
     wrong: list[str] = field(default_factory=list)
 
     def open(self, address: str = "/", **settings: Any) -> Page:
         """A page in a browser of its own, without a history: `settings` are those of a Playwright context."""
         chosen: dict[str, Any] = {"locale": "en-US", "viewport": {"width": 1280, "height": 900}, **settings}
         page = self.browser.new_context(**chosen).new_page()
+        if self.poster:
+            page.route(self.poster, lambda route: route.fulfill(body=PICTURE, content_type="image/svg+xml"))
         page.set_default_timeout(15_000)
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
@@ -77,7 +84,9 @@ class Visitor:
 
     def _asked(self, request: Request) -> None:
         address = urlsplit(request.url)
-        if address.scheme != "data" and address.netloc != urlsplit(self.url).netloc:
+        if request.url == self.poster:
+            self.posters += 1
+        elif address.scheme != "data" and address.netloc != urlsplit(self.url).netloc:
             self.wrong.append(f"asked elsewhere: {request.url}")
 
     def close(self) -> None:

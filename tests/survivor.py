@@ -21,7 +21,8 @@ import numpy as np
 from catalog.embedding.embedder import Embedded
 from catalog.movie import Movie, model_text, text_digest
 from catalog.store.cache import VectorCache
-from catalog.store.catalog import Catalog, Snapshot, open_writer
+from catalog.store.catalog import Catalog, Snapshot
+from catalog.store.writer import open_writer
 from ingest.sync import Outcome, SyncOptions, sync
 from tests.chroma import ChromaProcess, server
 from tests.fakes import WORDS, WordEmbedder

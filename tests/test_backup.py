@@ -10,9 +10,10 @@ import pytest
 from catalog.errors import CatalogDamaged, CatalogMissing, StoreError, UsageError
 from catalog.movie import Movie
 from catalog.store.backup import back_up, restore
-from catalog.store.catalog import Catalog, open_writer
+from catalog.store.catalog import Catalog
 from catalog.store.generations import Generations
 from catalog.store.verify import verify
+from catalog.store.writer import open_writer
 from ingest.export import export
 from ingest.mapping import detect, to_movie
 from ingest.source import open_rows

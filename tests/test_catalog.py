@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 
 from catalog.errors import CatalogDamaged, CatalogLocked, CatalogMissing, DeletionsRefused, StoreError
 from catalog.movie import Movie
-from catalog.store.catalog import Catalog, open_writer
+from catalog.store.catalog import Catalog
 from catalog.store.generations import Generations
 from catalog.store.verify import verify
+from catalog.store.writer import open_writer
 from ingest.sync import Kind, Outcome, SyncOptions, sync
 from tests.chroma import server
 from tests.fakes import WordEmbedder
@@ -273,3 +275,14 @@ def test_films_that_were_never_there_leave_no_generation(tmp_path: Path) -> None
     outcome = run(tmp_path, [])
     assert (outcome.generation, outcome.films) == (None, 0)
     assert Generations(tmp_path).all() == []
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PK\x03\x04")])
+def test_a_map_that_is_lost_or_damaged_is_drawn_anew_by_the_next_sync(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    run(tmp_path, FILMS)
+    damage(Generations(tmp_path).in_force().map)
+    run(tmp_path, [*FILMS, Movie("4", "Dream", "a dream")])
+    with Catalog.open(tmp_path) as catalog:
+        assert (catalog.snapshot().places.places.shape, catalog.snapshot().places.added) == ((4, 2), 0)

@@ -19,11 +19,12 @@ from catalog.embedding.embedder import Vector
 from catalog.errors import CatalogDamaged, ChromaUnreachable, ConfigError, StoreError
 from catalog.movie import Movie
 from catalog.store.backup import back_up, restore
-from catalog.store.catalog import Catalog, open_writer
+from catalog.store.catalog import Catalog
 from catalog.store.chroma_server import CLOUD, ChromaServer, configured_server
 from catalog.store.generations import Generation, Generations
 from catalog.store.vectors import VectorIndex
 from catalog.store.verify import verify
+from catalog.store.writer import open_writer
 from ingest.sync import Outcome, Progress, SyncOptions, sync
 from tests import survivor
 from tests.chroma import ChromaProcess, Proxy, certificate, free_port, running

@@ -2,7 +2,7 @@
 
 import pytest
 
-from query.eras import Era, era
+from query.eras import Era, era, without_decades
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,10 @@ def test_years_that_are_named(text: str, years: tuple[int, int]) -> None:
 )
 def test_numbers_that_are_no_years(text: str) -> None:
     assert era(text) is None
+
+
+def test_decades_are_no_words_to_look_for() -> None:
+    assert without_decades("80s slasher").split() == ["slasher"]
+    assert without_decades("the 1980s") == "the  "
+    assert without_decades("eighties") == "eighties"
+    assert without_decades("tarantino 1994") == "tarantino 1994"

@@ -29,12 +29,11 @@ HOSTILE = {
     "year": 2024,
     "genres": ["<i>Odd</i>"],
     "rating": 8.5,
-    "votes": 1200,
     "poster": POSTER,
 }
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 SAME_DAY = "a weatherman wakes up to the same morning again and again"
-UNFIT = '/?q=a space ship&filter=title:"Nanook of the North"'
+NOTHING = "/?filter=genre:Horror year:1902"
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +62,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def visitor(browser: Browser, url: str) -> Iterator[Visitor]:
     """Whoever opens pages; nothing may have gone wrong in them at the end."""
-    visiting = Visitor(browser, url)
+    visiting = Visitor(browser, url, POSTER)
     yield visiting
     visiting.close()
     assert visiting.wrong == []
@@ -99,7 +98,6 @@ def test_a_question_finds_its_film(visitor: Visitor) -> None:
     assert titles(page)[0] == "Groundhog Day"
     assert said(page) == {"q": SAME_DAY}
     expect(page.locator("#live")).to_contain_text(SAME_DAY)
-    expect(card(page, "Groundhog Day").locator(".fits")).to_have_text(re.compile(r"fits \d+ %"))
 
 
 def test_an_example_is_a_question(visitor: Visitor) -> None:
@@ -237,11 +235,29 @@ def test_why_tells_lanes_and_words_and_marks_the_sentence(visitor: Visitor) -> N
 
 
 def test_nothing_fits_and_the_nearest_are_shown_on_demand(visitor: Visitor) -> None:
-    page = visitor.open(UNFIT)
-    expect(page.get_by_text("Nothing fits well", exact=True).first).to_be_visible()
+    def strict(route: Route) -> None:
+        """In a catalog this small everything fits: the answer is that of a larger one."""
+        if json.loads(route.request.post_data or "{}")["all"]:
+            return route.fallback()
+        return route.fulfill(json={"results": [], "total": 0, "generation": 1, "notes": []})
+
+    page = visitor.open()
+    page.route("**/search", strict)
+    search(page, "a space ship")
+    expect(page.locator("#notice")).to_contain_text("Nothing fits well")
+    expect(page.locator("#live")).to_have_text("Nothing fits well")
     page.get_by_role("button", name="Show the nearest anyway").click()
-    expect(page.locator("#films h3")).to_have_text(["Nanook of the North"])
+    expect(page.locator("#films .film").first).to_be_visible()
     assert said(page)["all"] == "1"
+    page.get_by_role("button", name="Only those that fit").click()
+    expect(page.locator("#notice")).to_contain_text("Nothing fits well")
+
+
+def test_filters_that_leave_nothing_can_be_taken_away(visitor: Visitor) -> None:
+    page = visitor.open("/?filter=genre:Horror year:1902")
+    expect(page.locator("#notice")).to_contain_text("The filters leave no film.")
+    page.get_by_role("button", name="Take the filters away").click()
+    assert said(page) == {}
 
 
 def test_a_film_opens_and_closes_and_focus_returns(visitor: Visitor) -> None:
@@ -282,15 +298,7 @@ def test_back_forward_and_a_shared_address_show_the_same(visitor: Visitor) -> No
 
 
 def test_texts_of_films_stay_texts(visitor: Visitor) -> None:
-    picture = b'<svg xmlns="http://www.w3.org/2000/svg" width="2" height="3"/>'
-    asked: list[str] = []
-
-    def poster(route: Route) -> None:
-        asked.append(route.request.url)
-        route.fulfill(body=picture, content_type="image/svg+xml")
-
     page = visitor.open()
-    page.route("https://posters.example/**", poster)
     page.on("dialog", lambda _: visitor.wrong.append("a script ran"))
     search(page, "a clown in the attic of a bakery")
     film = page.locator("#films .film").first
@@ -303,9 +311,7 @@ def test_texts_of_films_stay_texts(visitor: Visitor) -> None:
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Map").click()
     expect(page.locator("#chart")).to_be_visible()
-    # The catalogue names a poster, and nothing but that is asked for elsewhere.
-    assert set(asked) == {POSTER}
-    visitor.wrong = [line for line in visitor.wrong if POSTER not in line]
+    assert visitor.posters > 0
 
 
 def points(page: Page) -> int:
@@ -337,7 +343,8 @@ def test_the_map_draws_every_film_and_lights_the_hits_up(visitor: Visitor) -> No
     expect(chart).to_have_attribute("data-hits", re.compile(r"^\d+$"))
     hits = int(chart.get_attribute("data-hits") or 0)
     expect(page.locator("#map-lit")).to_have_text(f"{hits} hits are lit up")
-    assert page.locator("#heading").inner_text().startswith(f"{hits} films")
+    total = int(page.locator("#heading").inner_text().split()[0])
+    assert hits == min(total, 100)
     page.get_by_label("Colour by").select_option("decade")
     expect(page.locator("#legend")).to_contain_text("1980s")
 
@@ -410,12 +417,25 @@ def test_a_phone_never_scrolls_sideways(visitor: Visitor, address: str) -> None:
         assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [390, 390]
 
 
-def test_a_phone_taps_the_map_and_unfolds_the_filters(visitor: Visitor) -> None:
+def test_a_phone_unfolds_the_filters_and_zooms_the_map(visitor: Visitor) -> None:
     page = visitor.open("/?q=war&all=1", **PHONE)
     expect(page.locator("#facets")).to_be_hidden()
     page.locator("#facets-fold summary").tap()
     page.locator("#facets [data-key='genre:\"War\"']").tap()
     expect(page.locator("#chips")).to_contain_text("War")
+    page.get_by_role("button", name="Map").tap()
+    chart = page.locator("#chart")
+    expect(chart).to_be_visible()
+    for _ in range(4):
+        page.get_by_role("button", name="Zoom in").tap()
+    chart.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#live")).to_contain_text("In the middle: ")
+    before = points(page)
+    page.get_by_role("button", name="Show all").tap()
+    page.wait_for_timeout(100)
+    assert points(page) != before
 
 
 def test_everything_by_keyboard(visitor: Visitor) -> None:
@@ -474,7 +494,7 @@ def test_a_service_that_wants_a_key_is_given_one(browser: Browser, store: Path, 
     keys = tmp_path / "keys"
     key = make_key(keys, "web", Role.READ)
     with service(store, keys_file=keys, require_key="always") as address:
-        visiting = Visitor(browser, address, may_refuse=True)
+        visiting = Visitor(browser, address, POSTER, may_refuse=True)
         page = visiting.open(f"/?q={SAME_DAY}")
         asking = page.get_by_role("dialog", name="This service wants a key")
         asking.get_by_label("API key").fill("wrong")
@@ -496,7 +516,7 @@ VIEWS: dict[str, Callable[[Visitor], Page]] = {
     "phone": lambda visitor: visitor.open("/?q=war&all=1&like=73", **PHONE),
     "map": lambda visitor: visitor.open("/?q=war&view=map"),
     "film": lambda visitor: visitor.open("/?q=war&film=107"),
-    "nothing": lambda visitor: visitor.open(UNFIT),
+    "nothing": lambda visitor: visitor.open(NOTHING),
     "german": lambda visitor: visitor.open("/?q=krieg", locale="de-DE", color_scheme="dark"),
 }
 

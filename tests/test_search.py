@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from catalog.errors import ModelMismatch, UsageError
 from catalog.movie import Movie
-from catalog.store.catalog import Catalog, Snapshot, open_writer
+from catalog.store.catalog import Catalog, Snapshot
+from catalog.store.writer import open_writer
 from ingest.sync import SyncOptions, sync
 from query.diversity import series_of
 from query.request import Example, SearchRequest, SearchResult
@@ -78,6 +79,8 @@ def test_plain_recommendation_leaves_out_the_film_itself(films: Snapshot) -> Non
         ("solyaris", "6"),
         ("Lola rennt", "7"),
         ("lola rent", "7"),
+        ("lola rentn", "7"),
+        ("teh godfather", "4"),
     ],
 )
 def test_a_title_comes_first(films: Snapshot, typed: str, wanted: str) -> None:
@@ -115,6 +118,11 @@ def test_pages_do_not_overlap(films: Snapshot) -> None:
     pages = [ids(ask(films, "space", limit=3, offset=offset)) for offset in (0, 3, 6)]
     assert [film for page in pages for film in page] == whole
     assert ask(films, "space", limit=3, offset=6).total == 8
+
+
+def test_a_decade_brings_its_films_forward(films: Snapshot) -> None:
+    assert ids(ask(films, "70s space", popularity=0.0))[0] in {"1", "6"}
+    assert ids(ask(films, "a ghost of the nineties"))[0] == "5"
 
 
 def test_popularity_can_be_turned_off_and_round(films: Snapshot) -> None:

@@ -15,9 +15,10 @@ import pytest
 
 from catalog.errors import CatalogLocked, StoreError
 from catalog.store.backup import back_up
-from catalog.store.catalog import Catalog, open_writer
+from catalog.store.catalog import Catalog
 from catalog.store.generations import Generations
 from catalog.store.verify import verify
+from catalog.store.writer import open_writer
 from tests import survivor
 from tests.chroma import server
 from tests.test_catalog import in_folder
@@ -241,7 +242,7 @@ def test_a_signal_stops_after_the_batch_in_hand(tmp_path: Path, number: signal.S
     root = tmp_path / "store"
     script = (
         "import sys; from ingest.stop import stop_on; from signal import SIGINT, SIGTERM; from pathlib import Path\n"
-        "from catalog.terminal import one_line_errors; from catalog.store.catalog import open_writer\n"
+        "from catalog.terminal import one_line_errors; from catalog.store.writer import open_writer\n"
         "from ingest.sync import SyncOptions, sync; from tests import survivor; from tests.chroma import server\n"
         "root = Path(sys.argv[1])\n"
         "with one_line_errors('ingest'), stop_on(SIGINT, SIGTERM) as stop, open_writer(root, server()) as writer:\n"

@@ -12,11 +12,11 @@ import pytest
 from catalog.errors import CatalogDamaged, StoreError
 from catalog.movie import Movie, text_digest
 from catalog.store.cache import VectorCache
-from catalog.store.catalog import Draft, open_writer
 from catalog.store.generations import Generation, Generations
 from catalog.store.lock import writer_lock
 from catalog.store.vectors import VectorIndex
 from catalog.store.verify import repair, verify
+from catalog.store.writer import Draft, open_writer
 from ingest.sync import SyncOptions, embed_missing, sync
 from tests.chroma import server
 from tests.fakes import WordEmbedder

@@ -36,6 +36,11 @@ class Background:
     near: float
     """Standing of the film nearest to another one."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are too few films to tell chance from likeness."""
+        return self.near <= -_ALWAYS
+
     @classmethod
     def of(cls, matrix: Floats) -> Self:
         """Of all vectors, shape (films, d)."""

@@ -16,15 +16,8 @@ from catalog.store.build import build_index
 from catalog.store.cache import VectorCache, set_aside_if_damaged
 from catalog.store.check import verified
 from catalog.store.chroma_server import ChromaServer
-from catalog.store.generations import (
-    Generation,
-    GenerationInfo,
-    Generations,
-    damaged_files,
-    disk_errors,
-    sync_to_disk,
-    write_atomically,
-)
+from catalog.store.disk import disk_errors, sync_to_disk, write_atomically
+from catalog.store.generations import Generation, GenerationInfo, Generations, damaged_files
 from catalog.store.lock import writer_lock
 from catalog.store.records import Records
 from catalog.store.sqlite import copy_database

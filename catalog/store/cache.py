@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from catalog.errors import CatalogDamaged
 from catalog.identity import ModelIdentity
-from catalog.store.generations import disk_errors
+from catalog.store.disk import disk_errors
 from catalog.store.sqlite import BATCH, connect, connect_shared, set_aside, translated
 
 _WAY_BACK = "run 'ingest verify --repair'"

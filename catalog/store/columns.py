@@ -66,7 +66,7 @@ class FilmColumns:
     @cached_property
     def known(self) -> Floats:
         """The decimal logarithm of one more than the votes: how well known a film is."""
-        return np.log10(1.0 + self.votes).astype(np.float32)
+        return np.asarray(np.log10(1.0 + self.votes), dtype=np.float32)
 
     def row(self, identity: str) -> int:
         """The number of a film of the catalog; raises KeyError for another one."""

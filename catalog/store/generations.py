@@ -12,8 +12,6 @@ without one is what a killed run left behind. A reader opens what CURRENT names.
 """
 
 import json
-import os
-import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -22,12 +20,14 @@ from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Self
 
 from catalog.errors import CatalogDamaged, CatalogMissing, StoreError
 from catalog.identity import ModelIdentity
 from catalog.store.chroma_folder import ChromaFolder
 from catalog.store.chroma_server import ChromaServer
+from catalog.store.disk import disk_errors, sync_to_disk, write_atomically
 from catalog.store.sqlite import WAY_BACK, check_file
 
 #: Of the folders' layout. Readers refuse a catalog of another one by name; the next run moves one that is not older
@@ -229,7 +229,7 @@ class Generations:
         with disk_errors(generation.folder):
             generation.folder.mkdir(parents=True)
             if self.server is not None:
-                write_atomically(generation.collection_file, f"movies-{number:04d}-{os.urandom(8).hex()}\n")
+                write_atomically(generation.collection_file, f"movies-{number:04d}-{token_hex(8)}\n")
         return generation
 
     def publish(self, generation: Generation, info: GenerationInfo) -> None:
@@ -390,37 +390,3 @@ def _sampled_digest(path: Path) -> str:
             file.seek(position)
             digest.update(file.read(_BLOCK))
     return f"{size}:{digest.hexdigest()}"
-
-
-@contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """The file system's errors as ours."""
-    try:
-        yield
-    except shutil.Error as error:
-        _, target, reason = error.args[0][0]
-        reason = re.sub(r"^\[Errno \d+\] |: '.*$", "", str(reason))
-        raise StoreError(f"{target}: {reason}; check the free space and the folder's permissions") from error
-    except OSError as error:
-        raise StoreError(
-            f"{error.filename or path}: {error.strerror}; check the free space and the folder's permissions"
-        ) from error
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a small file so that a power cut leaves the old or the new one."""
-    new = path.with_name(f"{path.name}.new")
-    with new.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    sync_to_disk(path.parent)
-
-
-def sync_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,21 +16,21 @@ _AT_ONCE = 1 << 23
 """Similarities in memory: 32 MB."""
 
 
-def drawn(vectors: Floats) -> Floats:
+def drawn(vectors: Floats, landmarks: int = _LANDMARKS) -> Floats:
     """Places of all films, shape (films, 2), in any unit, from unit vectors, shape (films, d).
 
     The same vectors give the same places on one machine; another BLAS may round otherwise.
     """
     films = len(vectors)
-    chosen = np.linspace(0, films - 1, min(films, _LANDMARKS)).astype(np.int64)
-    landmarks = np.asarray(vectors[chosen], dtype=np.float32)
-    arranged = _arranged(landmarks)
+    chosen = np.linspace(0, films - 1, min(films, landmarks)).astype(np.int64)
+    anchors = np.asarray(vectors[chosen], dtype=np.float32)
+    arranged = _arranged(anchors)
     if len(chosen) == films:
         return arranged
     places = np.empty((films, 2), dtype=np.float32)
     others = np.setdiff1d(np.arange(films), chosen)
     places[chosen] = arranged
-    places[others] = beside(np.asarray(vectors[others]), landmarks, arranged)
+    places[others] = beside(np.asarray(vectors[others]), anchors, arranged)
     return places
 
 

@@ -12,7 +12,6 @@ from catalog.errors import CatalogDamaged, StoreError
 from catalog.movie import fingerprints, model_text, text_digest
 from catalog.store.backup import is_without_index
 from catalog.store.cache import VectorCache, set_aside_if_damaged
-from catalog.store.catalog import CatalogWriter, Difference, Draft
 from catalog.store.check import check_generation
 from catalog.store.chroma_server import ChromaServer
 from catalog.store.generations import Generation, GenerationInfo, Generations, damaged_files
@@ -22,6 +21,7 @@ from catalog.store.matrix import open_matrix
 from catalog.store.records import Entry, Records
 from catalog.store.sqlite import WAY_BACK, check, connect_shared
 from catalog.store.vectors import VectorIndex, metadata
+from catalog.store.writer import CatalogWriter, Difference, Draft
 
 #: Films compared in one go.
 _BATCH = 1000

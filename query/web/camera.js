@@ -7,7 +7,10 @@ export class Camera {
   /** Of a map with films at these places. */
   constructor(xs, ys) {
     this.width = this.height = 1;
-    [this.low, this.high] = [[least(xs), least(ys)], [most(xs), most(ys)]];
+    [this.low, this.high] = [
+      [least(xs), least(ys)],
+      [most(xs), most(ys)],
+    ];
     this.reset();
   }
 

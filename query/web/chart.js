@@ -49,8 +49,7 @@ export class Chart {
   drawNow() {
     const brush = this.canvas.getContext("2d");
     const style = getComputedStyle(this.canvas);
-    this.ink = style.getPropertyValue("--ink").trim();
-    this.ground = style.getPropertyValue("--map-ground").trim();
+    [this.ink, this.ground] = [style.color, style.backgroundColor];
     brush.setTransform(this.dense, 0, 0, this.dense, 0, 0);
     brush.fillStyle = this.ground;
     brush.fillRect(0, 0, this.camera.width, this.camera.height);
@@ -150,7 +149,10 @@ export class Chart {
     brush.strokeStyle = this.ink;
     brush.lineWidth = 1;
     brush.beginPath();
-    for (const [right, down] of [[9, 0], [0, 9]]) {
+    for (const [right, down] of [
+      [9, 0],
+      [0, 9],
+    ]) {
       brush.moveTo(left - right, top - down);
       brush.lineTo(left + right, top + down);
     }
@@ -182,5 +184,10 @@ export class Chart {
 const short = (title) => (title.length > 32 ? `${title.slice(0, 31)}…` : title);
 
 function overlap(one, other) {
-  return one.left < other.left + other.width && other.left < one.left + one.width && one.top < other.top + other.height && other.top < one.top + one.height;
+  return (
+    one.left < other.left + other.width &&
+    other.left < one.left + one.width &&
+    one.top < other.top + other.height &&
+    other.top < one.top + one.height
+  );
 }

@@ -29,7 +29,13 @@ const DRAWINGS = [sun, horizon, arches, columns, orbit, hills];
 export function cover(film) {
   const frame = el("div", { class: "cover", "aria-hidden": "true" }, drawn(film));
   if (film.poster && /^(https?:|\/(?!\/))/i.test(film.poster)) {
-    const image = el("img", { src: film.poster, alt: "", loading: "lazy", decoding: "async", referrerpolicy: "no-referrer" });
+    const image = el("img", {
+      src: film.poster,
+      alt: "",
+      loading: "lazy",
+      decoding: "async",
+      referrerpolicy: "no-referrer",
+    });
     image.addEventListener("error", () => image.remove());
     frame.append(image);
   }

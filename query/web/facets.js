@@ -41,7 +41,10 @@ function draw(counted, state) {
   byId("facets-count").textContent = count ? `(${number(count)})` : "";
   tellProblem();
   if (typing) pointAtProblem();
-  if (focused) byId("facets").querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+  if (focused)
+    byId("facets")
+      .querySelector(`[data-key="${CSS.escape(focused)}"]`)
+      ?.focus();
 }
 
 function group(facet, state) {
@@ -58,8 +61,17 @@ function group(facet, state) {
     "fieldset",
     { class: "facet" },
     el("legend", {}, t(`field-${facet.field}`)),
-    el("ul", {}, shown.map((value) => el("li", {}, choice(facet.field, value, state)))),
-    rest > 0 && el("button", { type: "button", class: "fold", "aria-expanded": String(open), click: fold }, open ? t("fewer-values") : t("more-values", { n: rest })),
+    el(
+      "ul",
+      {},
+      shown.map((value) => el("li", {}, choice(facet.field, value, state))),
+    ),
+    rest > 0 &&
+      el(
+        "button",
+        { type: "button", class: "fold", "aria-expanded": String(open), click: fold },
+        open ? t("fewer-values") : t("more-values", { n: rest }),
+      ),
   );
   return section;
 }
@@ -73,7 +85,12 @@ function choice(field, value, state) {
     click: () => ask({ filter: toggled(now().filter, value.filter), all: now().all }),
   };
   const name = field === "genre" ? genreName(value.value) : valueName(field, value.value);
-  return el("button", attributes, el("span", { class: "name" }, name), el("span", { class: "count" }, number(value.count)));
+  return el(
+    "button",
+    attributes,
+    el("span", { class: "name" }, name),
+    el("span", { class: "count" }, number(value.count)),
+  );
 }
 
 const valueName = (field, value) => (field === "rating" ? `★ ${value.replace("-", "–")}` : value);
@@ -174,5 +191,10 @@ function chip(condition) {
     ask({ filter: without(now().filter, condition) });
     byId("heading").focus({ preventScroll: true });
   };
-  return el("button", { type: "button", class: "chip", "aria-label": t("take-out", { title: name }), click: remove }, el("span", {}, name), el("span", { class: "times" }, "×"));
+  return el(
+    "button",
+    { type: "button", class: "chip", "aria-label": t("take-out", { title: name }), click: remove },
+    el("span", {}, name),
+    el("span", { class: "times" }, "×"),
+  );
 }

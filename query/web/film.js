@@ -39,7 +39,12 @@ function link(film) {
 function facts(film, sure) {
   const parts = [film.year, (film.genres ?? []).slice(0, 3).map(genreName).join(", "), rating(film)].filter(Boolean);
   const fits = sure && el("span", { class: "fits" }, t("fits", { n: Math.round(film.confidence * 100) }));
-  return el("p", { class: "facts" }, parts.map((part) => el("span", {}, String(part))), fits);
+  return el(
+    "p",
+    { class: "facts" },
+    parts.map((part) => el("span", {}, String(part))),
+    fits,
+  );
 }
 
 const rating = (film) => film.rating && `★ ${number(film.rating)}`;
@@ -62,10 +67,26 @@ export async function openFilm(id, failed) {
 
 function opened(film, sheet) {
   remember([film]);
-  const close = el("button", { type: "button", class: "close", "aria-label": t("close"), click: () => sheet.close() }, icon("close"));
+  const close = el(
+    "button",
+    { type: "button", class: "close", "aria-label": t("close"), click: () => sheet.close() },
+    icon("close"),
+  );
   return [
     close,
-    el("div", { class: "opened" }, cover(film), el("div", { class: "about" }, headOf(film), el("p", { class: "plot", lang: plotLanguage(film) }, plot(film)), el("div", { class: "actions" }, actions(film)), known(film))),
+    el(
+      "div",
+      { class: "opened" },
+      cover(film),
+      el(
+        "div",
+        { class: "about" },
+        headOf(film),
+        el("p", { class: "plot", lang: plotLanguage(film) }, plot(film)),
+        el("div", { class: "actions" }, actions(film)),
+        known(film),
+      ),
+    ),
   ];
 }
 
@@ -75,7 +96,11 @@ function headOf(film) {
   const directors = film.directors?.length && el("p", { class: "by" }, t("by", { names: film.directors.join(", ") }));
   return [
     el("h2", { id: "film-title", tabindex: "-1" }, film.title),
-    el("p", { class: "facts" }, parts.map((part) => el("span", {}, String(part)))),
+    el(
+      "p",
+      { class: "facts" },
+      parts.map((part) => el("span", {}, String(part))),
+    ),
     directors,
   ];
 }
@@ -89,5 +114,12 @@ function known(film) {
     [t("languages"), film.languages?.join(", ")],
     [t("keywords"), film.keywords?.slice(0, 12).join(", ")],
   ].filter(([, value]) => value);
-  return pairs.length > 0 && el("dl", {}, pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+  return (
+    pairs.length > 0 &&
+    el(
+      "dl",
+      {},
+      pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+    )
+  );
 }

@@ -9,11 +9,15 @@ export function listenTo(chart, { point, choose, moved }) {
   const fingers = new Map();
   let [travelled, spread] = [0, 0];
 
-  canvas.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    camera.zoomAt(Math.exp(-event.deltaY * 0.0016), event.offsetX, event.offsetY);
-    chart.draw();
-  }, { passive: false });
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      camera.zoomAt(Math.exp(-event.deltaY * 0.0016), event.offsetX, event.offsetY);
+      chart.draw();
+    },
+    { passive: false },
+  );
 
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);

@@ -15,7 +15,13 @@ export function askForKey(wrong) {
 
 function show(wrong, resolve) {
   const sheet = byId("key");
-  const input = el("input", { id: "key-input", type: "password", required: true, autocomplete: "off", "aria-describedby": "key-lead" });
+  const input = el("input", {
+    id: "key-input",
+    type: "password",
+    required: true,
+    autocomplete: "off",
+    "aria-describedby": "key-lead",
+  });
   const submit = (event) => {
     event.preventDefault();
     sheet.close();

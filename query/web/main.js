@@ -35,7 +35,9 @@ async function show(state, before) {
 async function showQuestionAnew(state, before) {
   const counted = showFacets(state);
   if (asked(state)) {
-    await showAnswer(state, { focus: Boolean(before) && (state.similar !== before.similar || state.recommend !== before.recommend) });
+    await showAnswer(state, {
+      focus: Boolean(before) && (state.similar !== before.similar || state.recommend !== before.recommend),
+    });
   } else {
     showNothing();
     byId("heading").textContent = t("map");
@@ -53,7 +55,8 @@ async function showMapOf(state) {
 
 function showFilm(state) {
   const sheet = byId("film");
-  if (state.film) openFilm(state.film, (error) => fill(byId("notice"), el("p", { class: "notice wrong" }, error.message)));
+  if (state.film)
+    openFilm(state.film, (error) => fill(byId("notice"), el("p", { class: "notice wrong" }, error.message)));
   else if (sheet.open) sheet.close();
 }
 
@@ -61,7 +64,10 @@ function showSort(state) {
   byId("sort-label").hidden = !asked(state);
   const unasked = !state.q.trim() && !state.similar && !state.recommend;
   const name = (sort) => t(sort === "relevance" && unasked ? "known-first" : sort);
-  fill(byId("sort"), SORTS.map((sort) => el("option", { value: sort, selected: sort === state.sort }, name(sort))));
+  fill(
+    byId("sort"),
+    SORTS.map((sort) => el("option", { value: sort, selected: sort === state.sort }, name(sort))),
+  );
 }
 
 function showView(state) {
@@ -106,7 +112,17 @@ function prepare() {
   prepareSearchBox();
   byId("brand").addEventListener("click", (event) => {
     event.preventDefault();
-    go({ q: "", filter: "", similar: "", recommend: false, all: false, film: "", view: "list", sort: "relevance", likes: now().likes });
+    go({
+      q: "",
+      filter: "",
+      similar: "",
+      recommend: false,
+      all: false,
+      film: "",
+      view: "list",
+      sort: "relevance",
+      likes: now().likes,
+    });
   });
   byId("view-list").addEventListener("click", () => go({ view: "list" }));
   byId("view-map").addEventListener("click", () => go({ view: "map" }));

@@ -9,8 +9,32 @@ import { genreName, t } from "./words.js";
 
 const MOST = 30000;
 const MOST_HITS = 100;
-const GENRE_COLOURS = ["#c8553d", "#3d7fb8", "#d39a2d", "#5f9e6e", "#8d6cb5", "#c76b98", "#4aa3a2", "#a0713d", "#7a8c2f", "#e07a5f", "#5b6fc7"];
-const DECADE_COLOURS = ["#5a3d8a", "#4a56a6", "#3d75b0", "#3f93a8", "#4fa98a", "#7cb368", "#aab050", "#d0a444", "#dd8540", "#d7613f", "#c73e46"];
+const GENRE_COLOURS = [
+  "#c8553d",
+  "#3d7fb8",
+  "#d39a2d",
+  "#5f9e6e",
+  "#8d6cb5",
+  "#c76b98",
+  "#4aa3a2",
+  "#a0713d",
+  "#7a8c2f",
+  "#e07a5f",
+  "#5b6fc7",
+];
+const DECADE_COLOURS = [
+  "#5a3d8a",
+  "#4a56a6",
+  "#3d75b0",
+  "#3f93a8",
+  "#4fa98a",
+  "#7cb368",
+  "#aab050",
+  "#d0a444",
+  "#dd8540",
+  "#d7613f",
+  "#c73e46",
+];
 const OTHER = "#8f8a80";
 
 let chart = null;
@@ -26,7 +50,10 @@ export async function showMap() {
   try {
     films ??= await map(MOST);
   } catch (error) {
-    fill(place, el("p", { class: "notice" }, error.status === 404 ? t("map-none") : `${t("failed")}: ${error.message}`));
+    fill(
+      place,
+      el("p", { class: "notice" }, error.status === 404 ? t("map-none") : `${t("failed")}: ${error.message}`),
+    );
     return;
   }
   if (now().view === "map") build(place);
@@ -42,16 +69,35 @@ export function hideMap() {
 
 function build(place) {
   const n = films.id.length;
-  const canvas = el("canvas", { tabindex: "0", role: "application", "aria-label": t("map-label", { n }), "aria-describedby": "map-help", id: "chart" });
+  const canvas = el("canvas", {
+    tabindex: "0",
+    role: "application",
+    "aria-label": t("map-label", { n }),
+    "aria-describedby": "map-help",
+    id: "chart",
+  });
   const head = el("div", { class: "map-head" }, colourChoice(), el("p", { id: "map-lit" }), buttons());
-  fill(place, head, el("div", { class: "map-frame" }, canvas), el("ul", { class: "legend", id: "legend" }), el("p", { class: "hint", id: "map-help" }, t("map-help"), n < films.total && ` ${t("map-first", { n, all: films.total })}.`));
+  fill(
+    place,
+    head,
+    el("div", { class: "map-frame" }, canvas),
+    el("ul", { class: "legend", id: "legend" }),
+    el(
+      "p",
+      { class: "hint", id: "map-help" },
+      t("map-help"),
+      n < films.total && ` ${t("map-first", { n, all: films.total })}.`,
+    ),
+  );
   chart = new Chart(canvas, films);
   listenTo(chart, { point, choose: (film) => go({ film: films.id[film] }), moved: tell });
   colour();
 }
 
 function colourChoice() {
-  const options = ["genre", "decade"].map((each) => el("option", { value: each, selected: each === colouring }, t(`map-${each}`)));
+  const options = ["genre", "decade"].map((each) =>
+    el("option", { value: each, selected: each === colouring }, t(`map-${each}`)),
+  );
   const change = (event) => {
     colouring = event.target.value;
     colour();
@@ -64,7 +110,8 @@ function buttons() {
     work(chart.camera);
     chart.draw();
   };
-  const button = (sign, name, work) => el("button", { type: "button", class: "quiet", "aria-label": t(name), title: t(name), click: act(work) }, sign);
+  const button = (sign, name, work) =>
+    el("button", { type: "button", class: "quiet", "aria-label": t(name), title: t(name), click: act(work) }, sign);
   return el(
     "div",
     { class: "map-buttons" },
@@ -78,7 +125,10 @@ function buttons() {
 function colour() {
   const names = colouring === "genre" ? byGenre() : byDecade();
   chart.draw();
-  fill(byId("legend"), names.map((name, each) => el("li", {}, swatch(chart.colours[each]), name)));
+  fill(
+    byId("legend"),
+    names.map((name, each) => el("li", {}, swatch(chart.colours[each]), name)),
+  );
 }
 
 function swatch(colour) {
@@ -90,7 +140,9 @@ function swatch(colour) {
 function byGenre() {
   const shown = films.genres.slice(0, GENRE_COLOURS.length);
   chart.colours = [...GENRE_COLOURS.slice(0, shown.length), OTHER];
-  films.genre.forEach((genre, film) => (chart.colourOf[film] = genre >= 0 && genre < shown.length ? genre : shown.length));
+  films.genre.forEach(
+    (genre, film) => (chart.colourOf[film] = genre >= 0 && genre < shown.length ? genre : shown.length),
+  );
   return [...shown.map(genreName), t("other")];
 }
 
@@ -103,7 +155,8 @@ function byDecade() {
 }
 
 const decade = (year) => Math.floor(year / 10) * 10;
-const place = (decades, year) => (year === null || decades.indexOf(decade(year)) < 0 ? decades.length : decades.indexOf(decade(year)));
+const place = (decades, year) =>
+  year === null || decades.indexOf(decade(year)) < 0 ? decades.length : decades.indexOf(decade(year));
 
 function point(film) {
   if (film === chart.pointed) return;

@@ -79,7 +79,8 @@ async function show(found, state) {
 }
 
 const cards = (films, state) => {
-  const sure = Boolean(state.q.trim()) && !state.similar;
+  // Where everything fits alike, as in a small catalog, a figure at each film says nothing.
+  const sure = Boolean(state.q.trim()) && !state.similar && films.some((film) => film.confidence < 0.995);
   return films.map((film) => card(film, { sure }));
 };
 
@@ -105,7 +106,13 @@ function notice(state, total) {
 
 function nothingFits(state) {
   const showAll = button("show-all", () => ask({ all: true }));
-  return el("div", { class: "notice" }, el("p", { class: "strong" }, t("nothing")), el("p", {}, t("nothing-lead")), el("div", { class: "notice-buttons" }, showAll, noFilter(state)));
+  return el(
+    "div",
+    { class: "notice" },
+    el("p", { class: "strong" }, t("nothing")),
+    el("p", {}, t("nothing-lead")),
+    el("div", { class: "notice-buttons" }, showAll, noFilter(state)),
+  );
 }
 
 const noFilter = (state) => state.filter && button("no-filter", () => ask({ filter: "" }));

@@ -79,7 +79,12 @@ function option(film, place) {
       search(film.title);
     },
   };
-  return el("li", attributes, el("span", {}, film.title), film.year && el("span", { class: "year" }, String(film.year)));
+  return el(
+    "li",
+    attributes,
+    el("span", {}, film.title),
+    film.year && el("span", { class: "year" }, String(film.year)),
+  );
 }
 
 function expand(open) {

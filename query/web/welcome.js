@@ -12,19 +12,41 @@ export function showWelcome(counted) {
   fill(
     byId("welcome"),
     row(t("try"), examples),
-    genres.length > 0 && row(t("browse"), genres.map((value) => facetPill(value, genreName(value.value)))),
-    decades.length > 0 && row("", decades.map((value) => facetPill(value, value.value))),
+    genres.length > 0 &&
+      row(
+        t("browse"),
+        genres.map((value) => facetPill(value, genreName(value.value))),
+      ),
+    decades.length > 0 &&
+      row(
+        "",
+        decades.map((value) => facetPill(value, value.value)),
+      ),
   );
 }
 
 const values = (counted, field) => counted?.facets.find((facet) => facet.field === field)?.values ?? [];
 
 function row(name, pills) {
-  return el("div", { class: "welcome-row" }, name && el("p", {}, name), el("ul", {}, pills.map((each) => el("li", {}, each))));
+  return el(
+    "div",
+    { class: "welcome-row" },
+    name && el("p", {}, name),
+    el(
+      "ul",
+      {},
+      pills.map((each) => el("li", {}, each)),
+    ),
+  );
 }
 
 function pill(text, work, count) {
-  return el("button", { type: "button", class: "pill", click: work }, text, count && el("span", { class: "count" }, number(count)));
+  return el(
+    "button",
+    { type: "button", class: "pill", click: work },
+    text,
+    count && el("span", { class: "count" }, number(count)),
+  );
 }
 
 const facetPill = (value, name) => pill(name, () => ask({ filter: value.filter }), value.count);

@@ -50,11 +50,24 @@ async function explain(why, panel, plot) {
     [t("why-like"), like],
   ].filter(([, value]) => value);
   if (pairs.length === 0 && !why?.sentence) fill(panel, el("p", {}, t("why-none")));
-  else fill(panel, el("dl", {}, pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))));
+  else
+    fill(
+      panel,
+      el(
+        "dl",
+        {},
+        pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+      ),
+    );
 }
 
 /** The word of the question that a stem, "morn", was made of. */
-const whole = (stem) => (now().q.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).find((word) => word.startsWith(stem)) ?? stem;
+const whole = (stem) =>
+  (
+    now()
+      .q.toLowerCase()
+      .match(/[\p{L}\p{N}]+/gu) ?? []
+  ).find((word) => word.startsWith(stem)) ?? stem;
 
 /** Mark a sentence of the plot; false if it is not there: the plot may be shown in another language. */
 function highlight(plot, sentence) {

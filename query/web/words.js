@@ -23,7 +23,12 @@ const ENGLISH = {
   "theme-dark": "Dark",
   "theme-label": "Colours: {name}",
   "theme-auto": "Auto",
-  examples: ["strangers are trapped in one room", "a robot learns to feel", "a submarine hunts in the deep", "someone wakes up without memory"],
+  examples: [
+    "strangers are trapped in one room",
+    "a robot learns to feel",
+    "a submarine hunts in the deep",
+    "someone wakes up without memory",
+  ],
   try: "For example",
   browse: "Or look around",
   films: { one: "{n} film", other: "{n} films" },
@@ -66,7 +71,6 @@ const ENGLISH = {
   fits: "fits {n} %",
   minutes: "{n} min",
   by: "by {names}",
-  cast: "With {names}",
   "original-title": "Original title",
   countries: "Countries",
   languages: "Languages",
@@ -97,7 +101,7 @@ const ENGLISH = {
   "filter-hint": "year>=1980 genre:Horror -genre:Comedy",
   apply: "Apply",
   "filter-wrong": "This filter cannot be read",
-  "without": "Without {name}",
+  without: "Without {name}",
   failed: "That did not work",
   "failed-network": "The service does not answer.",
   again: "Try again",
@@ -118,7 +122,6 @@ const ENGLISH = {
   "map-all": "Show all",
   "map-middle": "In the middle: {title}",
   other: "other",
-  unknown: "unknown",
 };
 
 const GERMAN = {
@@ -144,7 +147,12 @@ const GERMAN = {
   "theme-dark": "Dunkel",
   "theme-label": "Farben: {name}",
   "theme-auto": "Automatisch",
-  examples: ["Fremde sind in einem Raum gefangen", "ein Roboter lernt zu fühlen", "ein U-Boot auf Jagd in der Tiefe", "jemand wacht ohne Gedächtnis auf"],
+  examples: [
+    "Fremde sind in einem Raum gefangen",
+    "ein Roboter lernt zu fühlen",
+    "ein U-Boot auf Jagd in der Tiefe",
+    "jemand wacht ohne Gedächtnis auf",
+  ],
   try: "Zum Beispiel",
   browse: "Oder einfach stöbern",
   films: { one: "{n} Film", other: "{n} Filme" },
@@ -187,7 +195,6 @@ const GERMAN = {
   fits: "passt zu {n} %",
   minutes: "{n} Min.",
   by: "von {names}",
-  cast: "Mit {names}",
   "original-title": "Originaltitel",
   countries: "Länder",
   languages: "Sprachen",
@@ -227,7 +234,8 @@ const GERMAN = {
   "key-label": "API-Schlüssel",
   "key-go": "Weiter",
   "map-label": "Karte von {n} Filmen; ähnliche Handlungen liegen beieinander",
-  "map-help": "Pfeiltasten verschieben, Plus und Minus vergrößern und verkleinern, 0 zeigt alles, Eingabe öffnet den Film in der Mitte.",
+  "map-help":
+    "Pfeiltasten verschieben, Plus und Minus vergrößern und verkleinern, 0 zeigt alles, Eingabe öffnet den Film in der Mitte.",
   "map-colour": "Farbe nach",
   "map-genre": "Genre",
   "map-decade": "Jahrzehnt",
@@ -239,7 +247,6 @@ const GERMAN = {
   "map-all": "Alles zeigen",
   "map-middle": "In der Mitte: {title}",
   other: "andere",
-  unknown: "unbekannt",
 };
 
 const GENRES = {
@@ -293,7 +300,9 @@ export function t(name, values = {}) {
   const words = LANGUAGES[language][name] ?? name;
   const text = typeof words === "object" && !Array.isArray(words) ? words[plurals.select(values.n)] : words;
   if (Array.isArray(text)) return text;
-  return text.replace(/\{(\w+)\}/g, (_, key) => (typeof values[key] === "number" ? numbers.format(values[key]) : values[key]));
+  return text.replace(/\{(\w+)\}/g, (_, key) =>
+    typeof values[key] === "number" ? numbers.format(values[key]) : values[key],
+  );
 }
 
 export const number = (value) => numbers.format(value);
@@ -302,6 +311,8 @@ export const genreName = (genre) => (language === "de" ? (GENRES[genre] ?? genre
 /** Fill what stands in the document itself. */
 export function sayAll() {
   for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
-  for (const element of document.querySelectorAll("[data-t-label]")) element.setAttribute("aria-label", t(element.dataset.tLabel));
-  for (const element of document.querySelectorAll("[data-t-placeholder]")) element.placeholder = t(element.dataset.tPlaceholder);
+  for (const element of document.querySelectorAll("[data-t-label]"))
+    element.setAttribute("aria-label", t(element.dataset.tLabel));
+  for (const element of document.querySelectorAll("[data-t-placeholder]"))
+    element.placeholder = t(element.dataset.tPlaceholder);
 }
