@@ -31,7 +31,7 @@ from tests.chroma import ChromaProcess, Proxy, certificate, free_port, running
 from tests.fakes import WordEmbedder
 from tests.test_catalog import FILMS, TEMPLATE
 
-MANY = [Movie(str(number), "Many", f"film number {number}") for number in range(1500)]
+MANY = [Movie(str(number), "Many", f"film number {number}") for number in range(500)]
 """So many that Chroma's files are full of them."""
 
 

@@ -211,7 +211,7 @@ def test_the_composition_comes_up_syncs_and_survives_what_happens_to_it(composit
     composition.start("ingest")
     composition.wait(lambda: composition.healthy("ingest"))
     composition.wait(lambda: composition.healthy("query-server"))
-    assert httpx.get(f"{composition.url}/openapi.json").json()["info"]["title"] == "plotseek"
+    assert "<html" in httpx.get(composition.url).text.lower()
     assert httpx.get(f"{composition.url}/status").json()["films"] == 200
     assert "Groundhog Day" in composition.titles("a man relives the same day")
     foreign = httpx.get(f"{composition.url}/search", params={"q": "ship"}, headers={"Host": "films.example.org"})
@@ -242,7 +242,7 @@ def test_the_composition_comes_up_syncs_and_survives_what_happens_to_it(composit
     composition.end("query-server", signal.SIGKILL)
     composition.start("query-server")
     composition.wait(lambda: composition.healthy("query-server"))
-    assert composition.end("query-server", signal.SIGTERM) == -signal.SIGTERM  # uvicorn's, after it has drained
+    assert composition.end("query-server", signal.SIGTERM) == 0
     assert composition.end("ingest", signal.SIGTERM) == 0
     assert composition.end("chroma", signal.SIGTERM) in (0, -signal.SIGTERM)
     assert not (composition.folder / "home").exists()
