@@ -2,9 +2,10 @@
 
     python -m benchmarks.search STORE JUDGMENTS [--queries N] [--titles N] [--latency N] [--only PART ...]
 
-STORE is a catalog of the judged films, JUDGMENTS a folder as `query-evaluate` reads it. Prints, with 95 %
-intervals: each set beside its best lane alone and by halves (questions whose id has an even or odd digest); titles as they are and with one typing error; filters against exact search;
-and the time of a search with distinct questions in one warm process, their embedding included.
+STORE is a catalog of the judged films, JUDGMENTS a folder as `query-evaluate` reads it. Prints, with 95 % intervals:
+each set beside its best lane alone and by halves (questions whose id has an even or odd digest); titles as they are and
+with one typing error; filters against exact search; and the time of a search with distinct questions in one warm
+process, their embedding included.
 """
 
 import argparse
