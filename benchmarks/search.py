@@ -2,10 +2,10 @@
 
     python -m benchmarks.search STORE JUDGMENTS [--queries N] [--titles N] [--latency N] [--only PART ...]
 
-STORE is a catalog of the judged films, JUDGMENTS a folder as `query-evaluate` reads it. Prints, with 95 %
-intervals: each set beside its best lane alone and by halves (questions whose id has an even or odd digest: weights
-were chosen on the even ones); titles as they are and with one typing error; filters against exact search;
-and the time of a search with distinct questions in one warm process, their embedding included.
+STORE is a catalog of the judged films, JUDGMENTS a folder as `query-evaluate` reads it. Prints, with 95 % intervals:
+each set beside its best lane alone and by halves (questions whose id has an even or odd digest); titles as they are and
+with one typing error; filters against exact search; and the time of a search with distinct questions in one warm
+process, their embedding included.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def _options() -> argparse.Namespace:
 
 
 def print_sets(snapshot: Snapshot, embedder: Embedder, sets: Sets) -> None:
-    """nDCG@10, or AUC, of search and of the best lane; the halves tell what was chosen from what was confirmed."""
+    """nDCG@10, or AUC, of search and of the best lane; where the halves differ much, so will other questions."""
     whole = _remembered(whole_search(snapshot, embedder, SearchConfig()))
     found = _measured(sets, whole)
     lanes = {name: _measured(sets, ranker) for name, ranker in single_lanes(snapshot, embedder).items()}
