@@ -156,7 +156,7 @@ class SearchConfig:
     limit: int = _setting(10, minimum=1, maximum=1000)
     popularity: float = _setting(1.0, minimum=-2, maximum=2)
     diversity: float = _setting(0.0, minimum=0, maximum=1)
-    least_confidence: float = _setting(0.02, minimum=0, maximum=1)
+    least_confidence: float = _setting(0.1, minimum=0, maximum=1)
 
 
 def _check_networks(networks: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from catalog.embedding.embedder import Embedder, Vector
 from catalog.language import english_terms, german_terms, tokens
+from catalog.store.background import standing
 from catalog.store.catalog import Snapshot
 from catalog.store.words import Posting
 from query.eras import without_decades
@@ -33,8 +34,10 @@ class Meaning:
     """Similarity of meaning."""
 
     cosines: Floats
+    similarity: Floats
+    """Cosine as seen from the mean film."""
     standing: Floats
-    """Cosine from the mean film, in standard deviations over the catalog."""
+    """The same in standard deviations over the catalog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ def query_vector(snapshot: Snapshot, text: str, embedder: Embedder) -> Vector:
 def meaning(snapshot: Snapshot, vector: Vector) -> Meaning:
     """Exact, over all films: fusion needs the similarity of every film that any lane finds."""
     cosines = snapshot.cosines(vector)
-    return Meaning(cosines, snapshot.background.standing(cosines, vector))
+    similarity = snapshot.background.similarity(cosines, vector)
+    return Meaning(cosines, similarity, standing(similarity))
 
 
 def words(snapshot: Snapshot, text: str) -> Words:

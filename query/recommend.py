@@ -59,9 +59,7 @@ def _liked(snapshot: Snapshot, example: Example, embedder: Embedder) -> Liked:
 
 def _similarity(snapshot: Snapshot, vector: Vector) -> Floats:
     """Cosine similarity as seen from the mean film."""
-    background = snapshot.background
-    length = float(np.linalg.norm(vector - background.mean))
-    return background.centred(snapshot.cosines(vector), vector) / np.float32(max(length, 1e-6))
+    return snapshot.background.similarity(snapshot.cosines(vector), vector)
 
 
 def _similar_films(snapshot: Snapshot, identity: str, vector: Vector) -> Floats:

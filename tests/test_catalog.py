@@ -237,7 +237,7 @@ def test_a_catalog_of_a_newer_layout_is_refused_by_name(tmp_path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"layout": 99}))
     for attempt in (Catalog.open, lambda root: run(root, FILMS)):
         with pytest.raises(
-            StoreError, match=r"plotseek \(layout 99, this one reads 2\); use that version, or build the"
+            StoreError, match=r"plotseek \(layout 99, this one reads 3\); use that version, or build the"
         ):
             attempt(tmp_path)
 
@@ -247,7 +247,7 @@ def test_a_catalog_of_an_older_layout_is_moved_over_without_embedding(tmp_path: 
     run(tmp_path, FILMS)
     make_older(tmp_path / "generations" / "0001")
     with pytest.raises(
-        StoreError, match=r"\(layout 1, this one reads 2\); run 'ingest --file FILE', which moves it over"
+        StoreError, match=r"\(layout 1, this one reads 3\); run 'ingest --file FILE', which moves it over"
     ):
         Catalog.open(tmp_path)
     embedder = WordEmbedder()

@@ -64,7 +64,7 @@ def test_another_time_costs_more_the_further_it_is() -> None:
 
 
 def test_lanes_add_up() -> None:
-    meaning = Meaning(floats(0, 0, 0), floats(1, 2, 3))
+    meaning = Meaning(floats(0, 0, 0), floats(0, 0, 0), floats(1, 2, 3))
     words = Words(floats(4, 2, 0), 4.0)
     weights = Weights(words=3, known=0, first=0, doubt=2)
     scores = fused(meaning, words, [TitleMatch(2, 1.0)], weights, floats(0, 0.5, 0))
@@ -72,35 +72,46 @@ def test_lanes_add_up() -> None:
     assert fused(None, None, [], weights, floats(1, 2, 3)).tolist() == [1, 2, 3]
 
 
-BACKGROUND = Background(floats(1), floats(0, 0, 0), floats(1, 1, 1), tail=3.0, near=5.0)
+BACKGROUND = Background(floats(1), floats(0, 0, 0), floats(1, 1, 1), usual=0.2, near=0.5)
 
 
-def sure(standing: float, held: float = 0.0, known: float = 4.0, background: Background = BACKGROUND) -> float:
-    meaning = Meaning(floats(0, 0, 0), floats(standing, 0, 0))
+def meant(*similarity: float) -> Meaning:
+    return Meaning(floats(0, 0, 0), floats(*similarity), floats(0, 0, 0))
+
+
+def sure(similarity: float, held: float = 0.0, known: float = 4.0) -> float:
     words = Words(floats(held, 0, 0), held)
-    return float(confidences(background, meaning, words, [], floats(known, 4, 4))[0])
+    return float(confidences(BACKGROUND, meant(similarity, 0, 0), words, [], floats(known, 4, 4))[0])
 
 
-def test_a_film_at_the_tail_is_an_accident() -> None:
-    assert sure(3.0) < 0.002
-    assert sure(5.0) == pytest.approx(0.5 / (1 + np.exp(4.5 - 0.9 * 4)), rel=1e-4)
-    assert sure(9.0) == pytest.approx(1 / (1 + np.exp(4.5 - 0.9 * 4)), rel=1e-3)
+def wanted(known: float) -> float:
+    return float(0.5 + 0.5 / (1 + np.exp(4.5 - 0.9 * known)))
+
+
+def test_a_film_as_similar_as_a_hundred_others_is_an_accident() -> None:
+    assert sure(0.2) == pytest.approx(wanted(4) / (1 + np.exp(4)), rel=1e-4)
+    assert sure(0.5) == pytest.approx(wanted(4) / 2, rel=1e-4)
+    assert sure(0.95) == pytest.approx(wanted(4) / (1 + np.exp(-6)), rel=1e-4)
 
 
 def test_words_and_fame_make_surer() -> None:
-    assert sure(3.0) < sure(3.0, held=0.5) < sure(3.0, held=1.5)
-    assert sure(6.0, known=1.0) < sure(6.0, known=4.0)
+    assert sure(0.2) < sure(0.2, held=0.5) < sure(0.2, held=1.5)
+    assert sure(0.6, known=1.0) < sure(0.6, known=4.0)
+
+
+def test_a_film_that_nobody_knows_is_half_as_sure() -> None:
+    assert sure(0.95, known=0.0) == pytest.approx(wanted(0) / (1 + np.exp(-6)), rel=1e-4)
+    assert wanted(0) == pytest.approx(0.5055, abs=1e-4)
 
 
 def test_a_title_is_as_sure_as_it_is_similar() -> None:
-    meaning, words = Meaning(floats(0, 0, 0), floats(0, 0, 0)), Words(floats(0, 0, 0), 0.0)
-    found = confidences(BACKGROUND, meaning, words, [TitleMatch(1, 0.9)], floats(0, 0, 1))
+    found = confidences(BACKGROUND, meant(0, 0, 0), Words(floats(0, 0, 0), 0.0), [TitleMatch(1, 0.9)], floats(0, 0, 1))
     assert found[1] == pytest.approx(0.9)
 
 
 def test_without_votes_or_background_nothing_is_held_against_a_film() -> None:
-    meaning, words = Meaning(floats(0, 0, 0), floats(9, 0, 0)), Words(floats(0, 0, 0), 0.0)
-    unknown = confidences(BACKGROUND, meaning, words, [], floats(0, 0, 0))
-    assert unknown[0] == pytest.approx(1 / (1 + np.exp(4.5 - 0.9 * 3.5)), rel=1e-3)
-    few = replace(BACKGROUND, tail=-30.0, near=-30.0)
-    assert confidences(few, meaning, words, [], floats(0, 0, 0)).tolist() == [1, 1, 1]
+    words = Words(floats(0, 0, 0), 0.0)
+    unknown = confidences(BACKGROUND, meant(0.95, 0, 0), words, [], floats(0, 0, 0))
+    assert unknown[0] == pytest.approx(wanted(3.5) / (1 + np.exp(-6)), rel=1e-4)
+    few = replace(BACKGROUND, usual=-30.0, near=-30.0)
+    assert confidences(few, meant(0.95, 0, 0), words, [], floats(0, 0, 0)).tolist() == [1, 1, 1]

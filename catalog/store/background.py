@@ -31,10 +31,10 @@ class Background:
     """Shape (films,): each vector's product with the mean."""
     lengths: Floats
     """Shape (films,): each vector's distance from the mean."""
-    tail: float
-    """Standing (see `standing`) that one film in a thousand has by chance."""
+    usual: float
+    """Similarity to a film that one film in a hundred has."""
     near: float
-    """Standing of the film nearest to another one."""
+    """Similarity of the film nearest to another one."""
 
     @property
     def is_empty(self) -> bool:
@@ -51,35 +51,34 @@ class Background:
         squares = 1.0 - 2.0 * onto_mean + float(mean @ mean)
         lengths = np.sqrt(np.maximum(squares, 1e-6)).astype(np.float32)
         unmeasured = cls(mean, onto_mean, lengths, 0.0, 1.0)
-        tail, near = unmeasured._chances(matrix)
-        return replace(unmeasured, tail=tail, near=near)
+        usual, near = unmeasured._neighbours(matrix)
+        return replace(unmeasured, usual=usual, near=near)
 
-    def _chances(self, matrix: Floats) -> tuple[float, float]:
+    def _neighbours(self, matrix: Floats) -> tuple[float, float]:
         """Medians over films spread through the catalog, each taken as a question."""
         if len(matrix) < _FEWEST:
             return -_ALWAYS, -_ALWAYS
-        tails: list[float] = []
-        nears: list[float] = []
+        usual: list[float] = []
+        near: list[float] = []
         rows = np.linspace(0, len(matrix) - 1, min(_SAMPLE, len(matrix)), dtype=int)
         for part in np.array_split(rows, max(len(rows) // _AT_ONCE, 1)):
             vectors = np.asarray(matrix[part])
             for row, vector, cosines in zip(part, vectors, vectors @ matrix.T, strict=True):
-                standing = self.standing(cosines, vector)
-                standing[row] = -np.inf
-                by_chance = -1 - len(standing) // 1000
-                nears.append(float(standing.max()))
-                tails.append(float(np.partition(standing, by_chance)[by_chance]))
-        return float(np.median(tails)), float(np.median(nears))
+                similarity = self.similarity(cosines, vector)
+                similarity[row] = -np.inf
+                hundredth = -1 - len(similarity) // 100
+                near.append(float(similarity.max()))
+                usual.append(float(np.partition(similarity, hundredth)[hundredth]))
+        return float(np.median(usual)), float(np.median(near))
 
-    def standing(self, cosines: Floats, vector: Floats) -> Floats:
-        """How far each film stands out for a question, in standard deviations over the catalog, (films,)."""
-        centred = self.centred(cosines, vector)
-        return np.asarray((centred - centred.mean()) / max(float(centred.std()), 1e-6), dtype=np.float32)
+    def similarity(self, cosines: Floats, vector: Floats) -> Floats:
+        """From cosines of all films to a vector, (films,), to those seen from the mean film m, (films,).
 
-    def centred(self, cosines: Floats, vector: Floats) -> Floats:
-        """From cosines of all films to a vector, (films,), to (q - m)(v - m) / |v - m|, (films,)."""
+        (q - m)(v - m) / (|q - m| |v - m|)
+        """
         offset = float(vector @ self.mean) - float(self.mean @ self.mean)
-        return np.asarray((cosines - self.onto_mean - np.float32(offset)) / self.lengths, dtype=np.float32)
+        length = max(float(np.linalg.norm(vector - self.mean)), 1e-6)
+        return np.asarray((cosines - self.onto_mean - np.float32(offset)) / (self.lengths * length), dtype=np.float32)
 
     def save(self, path: Path) -> None:
         with path.open("wb") as file:
@@ -88,14 +87,20 @@ class Background:
                 mean=self.mean,
                 onto_mean=self.onto_mean,
                 lengths=self.lengths,
-                chances=np.array([self.tail, self.near]),
+                neighbours=np.array([self.usual, self.near]),
             )
 
     @classmethod
     def load(cls, path: Path) -> Self:
         try:
             with np.load(path, allow_pickle=False) as stored:
-                tail, near = stored["chances"].tolist()
-                return cls(stored["mean"], stored["onto_mean"], stored["lengths"], tail, near)
+                usual, near = stored["neighbours"].tolist()
+                return cls(stored["mean"], stored["onto_mean"], stored["lengths"], usual, near)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise CatalogDamaged(f"{path}: is damaged; run 'ingest verify --repair'") from error
+
+
+def standing(similarity: Floats) -> Floats:
+    """How far each film stands out for a question, in standard deviations over the catalog, (films,)."""
+    spread = max(float(similarity.std()), 1e-6)
+    return np.asarray((similarity - similarity.mean()) / spread, dtype=np.float32)

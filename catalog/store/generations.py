@@ -32,7 +32,7 @@ from catalog.store.sqlite import WAY_BACK, check_file
 
 #: Of the folders' layout. Readers refuse a catalog of another one by name; the next run moves one that is not older
 #: than OLDEST over: its films and vectors are read, everything else is built anew.
-LAYOUT, OLDEST = 2, 1
+LAYOUT, OLDEST = 3, 1
 
 _CHECKED_BLOCKS, _BLOCK = 64, 4096
 
