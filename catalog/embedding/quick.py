@@ -31,8 +31,8 @@ class QuickEncoder:
         """Encode one sequence of n tokens into (hidden,); ModelError if the weights hold NaN."""
         from threadpoolctl import ThreadpoolController
 
-        # The products are small: a second thread gains little, and waits 10 ms for each on a busy machine.
-        with ThreadpoolController().select(internal_api="openblas").limit(limits=1):
+        # The products are small: a second thread saves a quarter (14 tokens: 11 instead of 14 ms), a third one nothing.
+        with ThreadpoolController().select(internal_api="openblas").limit(limits=2):
             return self._embed(ids)
 
     def widened(self) -> "QuickEncoder":
