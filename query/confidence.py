@@ -13,11 +13,9 @@ from query.titles import TitleMatch
 Floats = NDArray[np.float32]
 
 #: Measured on answerable and unanswerable questions: benchmarks/README.md, "Cut-off".
-_BY_MEANING, _NARROWEST = 4.0, 0.04
+_BY_MEANING, _NARROWEST = 4.0, 0.08
 _ENOUGH_WORDS = 0.4
 _BIAS, _WORDS, _FAME = -4.5, 1.5, 0.9
-_USUAL_FAME = 3.5
-"""Of a film that is wanted, where the catalog does not say how well its films are known."""
 _UNKNOWN = 0.5
 """What is left of a film that fits, where nobody knows it: it is wanted less often, but no less right."""
 
@@ -39,9 +37,10 @@ def confidences(
     scale = max(background.near - background.usual, _NARROWEST)
     near = (meaning.similarity - np.float32(background.near)) / np.float32(scale)
     accident = _unlikely(_BY_MEANING * near) * np.exp(-np.square(held / np.float32(_ENOUGH_WORDS)))
-    known = fame if fame.any() else np.full_like(fame, _USUAL_FAME)
-    wanted = 1.0 - _unlikely(_BIAS + _WORDS * held + _FAME * known)
-    sure = (1.0 - accident) * (_UNKNOWN + (1.0 - _UNKNOWN) * wanted)
+    sure = 1.0 - accident
+    if fame.any():  # else the catalog does not say how well its films are known
+        wanted = 1.0 - _unlikely(_BIAS + _WORDS * held + _FAME * fame)
+        sure *= _UNKNOWN + (1.0 - _UNKNOWN) * wanted
     for match in titles:
         sure[match.film] = max(float(sure[match.film]), match.similarity)
     return np.asarray(sure, dtype=np.float32)

@@ -112,6 +112,6 @@ def test_a_title_is_as_sure_as_it_is_similar() -> None:
 def test_without_votes_or_background_nothing_is_held_against_a_film() -> None:
     words = Words(floats(0, 0, 0), 0.0)
     unknown = confidences(BACKGROUND, meant(0.95, 0, 0), words, [], floats(0, 0, 0))
-    assert unknown[0] == pytest.approx(wanted(3.5) / (1 + np.exp(-6)), rel=1e-4)
+    assert unknown[0] == pytest.approx(1 / (1 + np.exp(-6)), rel=1e-4)
     few = replace(BACKGROUND, usual=-30.0, near=-30.0)
     assert confidences(few, meant(0.95, 0, 0), words, [], floats(0, 0, 0)).tolist() == [1, 1, 1]
