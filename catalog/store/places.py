@@ -18,6 +18,8 @@ UInts = NDArray[np.uint16]
 _LAST = 65_535
 _REDRAWN_AFTER = 0.3
 """Share of films that were put in since the map was drawn: they can only join what is there, not found anything."""
+_ANCHORS = 10_000
+"""Films that new ones are put beside, spread over the catalog: thrice as many as the map was drawn with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Places:
         kept = np.flatnonzero(origin >= 0)
         places[kept] = self.places[origin[kept]]
         if len(fresh):
-            places[fresh] = beside(np.asarray(vectors[fresh]), np.asarray(vectors[kept]), places[kept])
+            anchors = kept[:: -(-len(kept) // _ANCHORS)]
+            places[fresh] = beside(np.asarray(vectors[fresh]), np.asarray(vectors[anchors]), places[anchors])
         return type(self)(places.astype(np.uint16), added)
 
     def save(self, path: Path) -> None:
