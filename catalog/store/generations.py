@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
@@ -374,6 +375,13 @@ def damaged_files(generation: Generation) -> dict[Path, str]:
 
 
 def file_digest(path: Path) -> str:
+    """Of the whole content; a file that this process has read and nobody has touched since is not read again."""
+    status = path.stat()
+    return _file_digest(path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@lru_cache(maxsize=256)
+def _file_digest(path: Path, *_: int) -> str:
     digest = blake2b(digest_size=16)
     with path.open("rb", buffering=0) as file:
         while block := file.read(1 << 20):
