@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
-#: On 65,451 films Chroma's defaults (16, 100, 100) find .978 of the true ten nearest, these .999.
+#: On 65,451 films Chroma's defaults (16, 100, 100) find .978 of the true ten nearest, these .9965.
 _NEIGHBOURS, _EF_CONSTRUCTION, _EF_SEARCH = 24, 100, 500
 
 #: SQLite's codes for a read-only file, an input or output error, a full disk, a file that does not open.
