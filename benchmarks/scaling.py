@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from catalog.embedding.embedder import Embedded, Vector
+from catalog.embedding.embedder import Embedded, Vector, Vectors
 from catalog.embedding.remote import open_remote
 from catalog.identity import ModelIdentity
 from catalog.movie import Movie
@@ -45,6 +45,9 @@ class MadeUp:
     def embed_query(self, text: str) -> Vector:
         vector = np.random.default_rng(zlib.crc32(text.encode())).normal(size=384).astype(np.float32)
         return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return np.stack([self.embed_query(text) for text in texts])
 
 
 def films(count: int, changed: int = 0) -> list[Movie]:

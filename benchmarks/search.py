@@ -20,7 +20,7 @@ import numpy as np
 
 from catalog.config import EmbeddingConfig, SearchConfig
 from catalog.embedding.choose import open_remembered
-from catalog.embedding.embedder import Embedded, Embedder, Vector
+from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
 from catalog.embedding.local import LocalEmbedder
 from catalog.identity import ModelIdentity
 from catalog.store.catalog import Catalog, Snapshot
@@ -59,6 +59,9 @@ class Remembering:
         if text not in self.known:
             self.known[text] = self.embedder.embed_query(text)
         return self.known[text]
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return np.stack([self.embed_query(text) for text in texts])
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from time import monotonic
 
 from catalog.errors import PlotseekError, StoreError
-from catalog.store.catalog import Snapshot
 from catalog.store.generations import Generations
 from query.answer import catalog_version
 from query.questions import QuestionEmbedder
@@ -32,7 +31,7 @@ _NEVER = (-1, -1)
 class Ready:
     """A generation with all that answers need."""
 
-    snapshot: Snapshot
+    snapshot: SharedSnapshot
     model: QuestionEmbedder
     users: int = field(default=0, repr=False)
 
@@ -40,12 +39,6 @@ class Ready:
     def version(self) -> str:
         """Changes with the films."""
         return catalog_version(self.snapshot.number, self.snapshot.info.published)
-
-    def close(self, successor: "Ready | None") -> None:
-        """Close the films, and the model unless the successor goes on using it."""
-        self.snapshot.close()
-        if successor is None or successor.model is not self.model:
-            self.model.close()
 
     @cached_property
     def titles(self) -> Titles:
@@ -56,7 +49,7 @@ class Ready:
 class Follower:
     """Opens what is published, and hands out what is in force."""
 
-    def __init__(self, root: Path, prepare: Callable[[Snapshot, Ready | None], Ready]) -> None:
+    def __init__(self, root: Path, prepare: Callable[[SharedSnapshot, Ready | None], Ready]) -> None:
         """`prepare` makes a generation ready; it gets the one before, whose model it may go on using."""
         self._generations = Generations(root)
         self._prepare = prepare
@@ -114,7 +107,7 @@ class Follower:
             ready.users -= 1
             done = ready.users == 0 and ready is not self._ready
         if done:
-            ready.close(self._ready)
+            ready.snapshot.close()
 
     def look(self) -> None:
         """Open what is published now, if that is new."""
@@ -145,7 +138,7 @@ class Follower:
             before, self._ready = self._ready, fresh
             idle = before is not None and before.users == 0
         if before is not None and idle:
-            before.close(fresh)
+            before.snapshot.close()
 
     def close(self) -> None:
         """Stop looking, and close what nobody uses."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.embedding.embedder import Embedder, Vector
+from catalog.identity import ModelIdentity
 from catalog.language import english_terms, german_terms, tokens
 from catalog.store.background import standing
 from catalog.store.catalog import Snapshot
@@ -51,11 +52,18 @@ class Words:
 
 def query_vector(snapshot: Snapshot, text: str, embedder: Embedder) -> Vector:
     """The question's embedding; a German one for an English model goes together with its gloss."""
-    vector = embedder.embed_query(text)
-    if embedder.identity.name not in ENGLISH_ONLY or not _reads_german(snapshot, text):
-        return vector
-    both = vector + embedder.embed_query(gloss(text) or text)
-    return np.asarray(both / np.linalg.norm(both), dtype=np.float32)
+    vectors = [embedder.embed_query(part) for part in query_texts(snapshot, text, embedder.identity)]
+    if len(vectors) == 1:
+        return vectors[0]
+    together = np.sum(vectors, axis=0)
+    return np.asarray(together / np.linalg.norm(together), dtype=np.float32)
+
+
+def query_texts(snapshot: Snapshot, text: str, model: ModelIdentity) -> list[str]:
+    """What the model reads of a question."""
+    if model.name not in ENGLISH_ONLY or not _reads_german(snapshot, text):
+        return [text]
+    return [text, gloss(text) or text]
 
 
 def meaning(snapshot: Snapshot, vector: Vector) -> Meaning:
@@ -92,7 +100,7 @@ def _reads_german(snapshot: Snapshot, text: str) -> bool:
     if not words or not all(map(knows, words)):
         return False
     terms = set(english_terms(text))
-    return len(snapshot.words.terms(terms)) < len(terms)
+    return len(snapshot.words.held(terms)) < len(terms)
 
 
 def titles(snapshot: Snapshot, text: str) -> list[TitleMatch]:
@@ -104,7 +112,7 @@ def titles(snapshot: Snapshot, text: str) -> list[TitleMatch]:
     if found := exact_titles(snapshot.words, text):
         return found
     terms = set(english_terms(text))
-    if len(snapshot.words.terms(terms)) < len(terms):
+    if len(snapshot.words.held(terms)) < len(terms):
         return misspelt_titles(snapshot.words, text)
     if not _TITLE_LETTERS[0] <= len(text) <= _TITLE_LETTERS[1] or len(text.split()) < 2:
         return []

@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Self
 
 from catalog.config import Config, load_config
-from catalog.embedding.embedder import Embedder, Vector
+from catalog.embedding.embedder import Embedder
 from catalog.movie import Movie
 from catalog.store.catalog import Snapshot
-from query.batcher import Watched
 from query.client import FilmCatalog
 from query.follow import Follower, Ready
 from query.naming import movie_named
 from query.question import Question, to_request
-from query.questions import QuestionEmbedder
+from query.questions import QuestionEmbedder, Watched
 from query.request import FacetCounts, SearchResult
 from query.search import facets, search
+from query.shared import SharedSnapshot
 from query.work import Ticket
 
 TRIAL = Question("a ship in a storm", limit=1)
@@ -64,7 +64,7 @@ class LocalCatalog(FilmCatalog):
         self.close()
 
 
-def prepared(snapshot: Snapshot, before: Ready | None, config: Config, watched: Watched | None = None) -> Ready:
+def prepared(snapshot: SharedSnapshot, before: Ready | None, config: Config, watched: Watched | None = None) -> Ready:
     """A generation with its model, tried with a question: what is read on first use has been read after it.
 
     The model of the generation before goes on being used if it is the same.
@@ -99,21 +99,3 @@ def _opened(snapshot: Snapshot, config: Config) -> Embedder:
     if isinstance(embedder, LocalEmbedder):
         embedder.warm()
     return embedder
-
-
-def warm_for_many(ready: Ready) -> None:
-    """Let questions that come together be embedded together: takes seconds, and 200 MB for torch.
-
-    Only where the model reads questions as it reads documents; nothing changes otherwise.
-    """
-    from catalog.embedding.local import LocalEmbedder
-
-    embedder = ready.model.embedder
-    if not isinstance(embedder, LocalEmbedder) or embedder.model.prompts.query != embedder.model.prompts.document:
-        return
-
-    def many(texts: Sequence[str]) -> list[Vector]:
-        return [vector.copy() for vector in embedder.embed_documents(texts).vectors]
-
-    many([TRIAL.text, "a storm", "a ship"])
-    ready.model.use(many)

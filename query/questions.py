@@ -2,78 +2,91 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol
 
-from catalog.embedding.embedder import Embedded, Embedder, Vector
+import numpy as np
+
+from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
 from catalog.identity import ModelIdentity
-from query.batcher import CAPACITY, Batcher, Watched
 from query.work import Ticket
 
 _REMEMBERED = 2000
 """Vectors of repeated questions: 1.5 kB each."""
 
-Many = Callable[[Sequence[str]], Sequence[Vector]]
-"""Embeds several questions at once."""
+
+class Watched(Protocol):
+    """Who hears how many were embedded together, and in how many seconds."""
+
+    def __call__(self, count: int, seconds: float) -> None: ...
 
 
 class QuestionEmbedder:
-    """Embeds questions for many threads.
+    """Embeds questions for many threads, in one at a time: it uses all cores.
 
-    A single question goes the way of the command, with the same result to the last bit. Those that wait
-    together go through `many`, once that is at hand, and may differ in the seventh digit.
+    Its vector is that of the command to the seventh digit, whatever else is embedded with it.
     """
 
-    def __init__(self, embedder: Embedder, capacity: int = CAPACITY, watched: Watched | None = None) -> None:
+    def __init__(self, embedder: Embedder, watched: Watched | None = None) -> None:
         self.embedder = embedder
-        self._many: Many | None = None
+        self._watched = watched
         self._remembered: OrderedDict[str, Vector] = OrderedDict()
-        self._lock = threading.Lock()
-        self._batcher: Batcher[str, Vector] = Batcher("embedding", self._together, capacity, watched)
+        self._memory = threading.Lock()
+        self._model = threading.Lock()
 
     @property
     def identity(self) -> ModelIdentity:
         return self.embedder.identity
 
-    @property
-    def waiting(self) -> int:
-        return self._batcher.waiting
-
-    def use(self, many: Many) -> None:
-        """From now on embed several questions in this way."""
-        self._many = many
-
     def within(self, ticket: Ticket) -> Embedder:
         """The same for one request: it gives up when nobody waits for the answer any more."""
         return _Within(self, ticket)
 
-    def embed(self, text: str, ticket: Ticket) -> Vector:
-        """The vector of a question, shape (d,), read-only; blocks. Raises Overloaded, DeadlineExceeded ..."""
-        ticket.check()
-        with self._lock:
-            if (known := self._remembered.get(text)) is not None:
+    def embed_query(self, text: str) -> Vector:
+        """The vector of a question, shape (d,), read-only."""
+        return self._vectors([text])[0]
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of several questions, shape (n, d)."""
+        return np.stack(self._vectors(texts))
+
+    def _vectors(self, texts: Sequence[str]) -> list[Vector]:
+        known = self._known(texts)
+        fresh = [text for text in dict.fromkeys(texts) if text not in known]
+        if fresh:
+            with self._model:
+                known |= self._embedded(fresh)
+        return [known[text] for text in texts]
+
+    def _known(self, texts: Sequence[str]) -> dict[str, Vector]:
+        with self._memory:
+            known = {text: self._remembered[text] for text in texts if text in self._remembered}
+            for text in known:
                 self._remembered.move_to_end(text)
-                return known
-        vector = self._batcher.ask(text, ticket)
-        with self._lock:
-            self._remembered[text] = vector
-            if len(self._remembered) > _REMEMBERED:
-                self._remembered.popitem(last=False)
-        return vector
+            return known
 
-    def _together(self, texts: Sequence[str]) -> list[Vector]:
-        different = list(dict.fromkeys(texts))
-        if self._many is not None and len(different) > 1:
-            vectors = dict(zip(different, self._many(different), strict=True))
+    def _embedded(self, texts: Sequence[str]) -> dict[str, Vector]:
+        start = perf_counter()
+        if len(texts) == 1:
+            made = [self.embedder.embed_query(texts[0])]
         else:
-            vectors = {text: self.embedder.embed_query(text) for text in different}
-        for vector in vectors.values():
-            vector.flags.writeable = False
-        return [vectors[text] for text in texts]
+            # Rows of their own: a view would keep the whole array for as long as one of them is remembered.
+            made = [vector.copy() for vector in self.embedder.embed_queries(texts)]
+        if self._watched is not None:
+            self._watched(count=len(texts), seconds=perf_counter() - start)
+        vectors = dict(zip(texts, made, strict=True))
+        with self._memory:
+            for text, vector in vectors.items():
+                vector.flags.writeable = False
+                self._remembered[text] = vector
+            while len(self._remembered) > _REMEMBERED:
+                self._remembered.popitem(last=False)
+        return vectors
 
-    def close(self) -> None:
-        """Finish what waits."""
-        self._batcher.close()
+    def embed_documents(self, texts: Sequence[str]) -> Embedded:
+        raise NotImplementedError("readers embed questions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +101,12 @@ class _Within:
         return self.questions.identity
 
     def embed_query(self, text: str) -> Vector:
-        return self.questions.embed(text, self.ticket)
+        self.ticket.check()
+        return self.questions.embed_query(text)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        self.ticket.check()
+        return self.questions.embed_queries(texts)
 
     def embed_documents(self, texts: Sequence[str]) -> Embedded:
-        raise NotImplementedError("readers embed questions")
+        return self.questions.embed_documents(texts)

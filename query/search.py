@@ -26,6 +26,8 @@ Ints = NDArray[np.int32]
 
 #: Hits looked at when a page is re-ordered for diversity or capped by franchise.
 _POOL = 200
+#: Blocks for each film that is wanted: with fewer, more films are as good as the worst block's best.
+_BLOCKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +178,11 @@ def _ranked(
     request: SearchRequest, snapshot: Snapshot, scored: Scored, allowed: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """Rows of the films that fit, best first, as far as the page; equal ones by id, so that pages never overlap."""
-    rows = np.flatnonzero(allowed)
     if request.sort != "relevance":
+        rows = np.flatnonzero(allowed)
         keys: list[NDArray[Any]] = [snapshot.columns.id_order[rows], *snapshot.columns.sort_keys(request.sort, rows)]
         return rows[np.lexsort(keys)]
-    rows = _best(rows, scored.relevance, max(request.offset + request.limit, _POOL))
+    rows = _best(allowed, scored.relevance, max(request.offset + request.limit, _POOL))
     ranked = rows[np.lexsort((snapshot.columns.id_order[rows], -scored.relevance[rows]))]
     if request.plain or not (request.diversity or request.franchise):
         return ranked
@@ -188,13 +190,19 @@ def _ranked(
     return np.concatenate([pool, ranked[_POOL:]])
 
 
-def _best(rows: NDArray[np.int64], relevance: Floats, count: int) -> NDArray[np.int64]:
-    """The `count` best rows and those equal to the last of them: sorting all 65,451 films takes 8 ms."""
-    if len(rows) <= count:
-        return rows
-    values = relevance[rows]
-    least = float(np.partition(values, -count)[-count])
-    return np.asarray(rows[values >= least])
+def _best(allowed: NDArray[np.bool_], relevance: Floats, count: int) -> NDArray[np.int64]:
+    """Rows of the `count` best films that are allowed and of all that equal the last of them; some more at times.
+
+    Sorting 65,451 films takes 8 ms, partitioning them half a millisecond. The maxima of blocks of films take a
+    twentieth of that: as many blocks as films are wanted hold a film each that is no worse than the worst maximum.
+    """
+    fitting = np.where(allowed, relevance, -np.inf)
+    size = len(fitting) // (_BLOCKS * count)
+    if size > 1:
+        maxima = fitting[: len(fitting) // size * size].reshape(-1, size).max(axis=1)
+        least = np.partition(maxima, -count)[-count]
+        return np.flatnonzero((fitting >= least) & allowed)
+    return np.flatnonzero(allowed)
 
 
 def _hits(snapshot: Snapshot, scored: Scored, rows: Sequence[int] | NDArray[np.int64]) -> list[Hit]:

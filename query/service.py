@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import json
 import logging
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,12 +17,14 @@ from catalog.config import Config
 from catalog.errors import UsageError
 from catalog.store.history import History
 from query.answer import answer_to_dict, facets_to_dict
+from query.batcher import MOST_TOGETHER
 from query.film_map import film_map
 from query.follow import Follower, Ready
 from query.ingest_child import IngestRunner
 from query.instruments import Instruments
-from query.local import TRIAL, answered, counted, prepared, warm_for_many
+from query.local import TRIAL, answered, counted, prepared
 from query.naming import movie_named
+from query.prefetch import prefetch
 from query.problems import problem_of
 from query.question import Question
 from query.suggest import suggestions
@@ -59,32 +60,19 @@ class Service:
             config.store.path,
             lambda snapshot, before: _with_titles(prepared(snapshot, before, config, self.instruments.embedded)),
         )
-        self._pool = WorkPool(config.server.threads, config.server.queue)
-        self._health = WorkPool(1, config.server.queue)
+        self._pool: WorkPool[Question] = WorkPool(config.server.threads, config.server.queue, self._prefetch)
+        self._health: WorkPool[Question] = WorkPool(1, config.server.queue)
         self._cache: OrderedDict[str, Answer] = OrderedDict()
         self.ingest = IngestRunner(config.store.path, config.server.source, config_file)
         self._ready_until = 0.0
         self._trials = count()
         self._started = time()
-        self._closed = threading.Event()
 
     def start(self) -> None:
         """Open the catalog, in a thread; until that is done requests wait for it."""
         self._follower.start()
-        threading.Thread(target=self._warm, name="warming", daemon=True).start()
-
-    def _warm(self) -> None:
-        """Get torch ready while numpy already answers, for the first model and for each that replaces it."""
-        warmed = None
-        while not self._closed.wait(0.2):
-            current = self._follower.current
-            if current is not None and current.model is not warmed:
-                with self._follower.lease() as ready:
-                    warm_for_many(ready)
-                    warmed = ready.model
 
     async def close(self) -> None:
-        self._closed.set()
         await self.ingest.close()
         self._pool.close()
         self._health.close()
@@ -98,15 +86,23 @@ class Service:
         def work(ready: Ready) -> dict[str, Any]:
             return self._answered(ready, settled, ticket)
 
-        return await self.answer("ask", settled.to_dict(), work, ticket, known)
+        return await self.answer("ask", settled.to_dict(), work, ticket, known, settled)
 
     async def ask_many(self, questions: Sequence[Question], ticket: Ticket) -> Answer:
         """All answers, of one generation."""
         for question in questions:
             self._check(question)
 
+        settled = [question.settled(self.config.search) for question in questions]
+
         def work(ready: Ready) -> list[dict[str, Any]]:
-            return [self._answered(ready, question.settled(self.config.search), ticket) for question in questions]
+            answers = []
+            for start in range(0, len(settled), MOST_TOGETHER):
+                part = settled[start : start + MOST_TOGETHER]
+                ticket.check()
+                prefetch(ready, part)
+                answers += [self._answered(ready, question, ticket) for question in part]
+            return answers
 
         return await self._computed("many", work, ticket)
 
@@ -118,7 +114,7 @@ class Service:
         def work(ready: Ready) -> dict[str, Any]:
             return facets_to_dict(counted(ready, settled, self.config, ticket))
 
-        return await self.answer("facets", settled.to_dict(), work, ticket, known)
+        return await self.answer("facets", settled.to_dict(), work, ticket, known, settled)
 
     async def movie(self, name: str, ticket: Ticket, known: str = "") -> Answer:
         """One film by its id."""
@@ -128,13 +124,13 @@ class Service:
 
     async def similar(self, name: str, question: Question, ticket: Ticket, known: str = "") -> Answer:
         """Films like one that is named by its id."""
-        settled = question.settled(self.config.search)
+        settled = replace(question.settled(self.config.search), likes=(name,))
 
         def work(ready: Ready) -> dict[str, Any]:
             identity = movie_named(ready.snapshot, name).id
             return self._answered(ready, replace(settled, likes=(identity,)), ticket)
 
-        return await self.answer("similar", [name, settled.to_dict()], work, ticket, known)
+        return await self.answer("similar", settled.to_dict(), work, ticket, known, settled)
 
     async def map(self, limit: int, ticket: Ticket, known: str = "") -> Answer:
         """The best known films and where they lie; packed in a thread, because the event loop has not 30 ms.
@@ -155,9 +151,18 @@ class Service:
         return await self.answer("suggest", [typed, count], work, ticket, known)
 
     async def answer(
-        self, kind: str, asked: object, work: Callable[[Ready], object], ticket: Ticket, known: str
+        self,
+        kind: str,
+        asked: object,
+        work: Callable[[Ready], object],
+        ticket: Ticket,
+        known: str,
+        *ahead: Question,
     ) -> Answer:
-        """What `work` makes of the generation in force, from the cache where it was asked before."""
+        """What `work` makes of the generation in force, from the cache where it was asked before.
+
+        What the questions `ahead` need is computed before, together with that of others.
+        """
         key = _digest(kind, asked)
         if (held := self._held(key, known)) is not None:
             return held
@@ -167,7 +172,7 @@ class Service:
             self.instruments.cached.labels("hit").inc()
             return answer
         self.instruments.cached.labels("miss").inc()
-        answer = await self._computed(key, work, ticket)
+        answer = await self._computed(key, work, ticket, ahead)
         self._cache[answer.etag] = answer
         while len(self._cache) > self.config.server.cache:
             self._cache.popitem(last=False)
@@ -181,7 +186,13 @@ class Service:
         return Answer(None, current.snapshot.number, etag)
 
     async def _computed(
-        self, key: str, work: Callable[[Ready], object], ticket: Ticket, *, packed: bool = False
+        self,
+        key: str,
+        work: Callable[[Ready], object],
+        ticket: Ticket,
+        ahead: Sequence[Question] = (),
+        *,
+        packed: bool = False,
     ) -> Answer:
         def call() -> Answer:
             with self._follower.lease() as ready:
@@ -189,7 +200,11 @@ class Service:
                 sent = gzip.compress(body, _LEVEL, mtime=0) if packed else body
                 return Answer(sent, ready.snapshot.number, _etag(ready, key), packed)
 
-        return await self._pool.run(call, ticket)
+        return await self._pool.run(call, ticket, ahead)
+
+    def _prefetch(self, questions: Sequence[Question]) -> None:
+        with self._follower.lease() as ready:
+            prefetch(ready, questions)
 
     def _answered(self, ready: Ready, question: Question, ticket: Ticket) -> dict[str, Any]:
         result = answered(ready, question, self.config, ticket)

@@ -30,11 +30,10 @@ class TitleMatch:
 def exact_titles(index: WordIndex, text: str) -> list[TitleMatch]:
     """Films with this title, but for case, accents, signs and a leading article."""
     typed = plain_title(text)
-    if found := index.titled(typed):
+    if found := index.titled([typed]):
         return [TitleMatch(film, 1.0) for film in dict.fromkeys(found)]
     core = without_article(typed)
-    bare = [film for name in _with_articles(core) for film in index.titled(name)]
-    return [TitleMatch(film, 0.98) for film in dict.fromkeys(bare)]
+    return [TitleMatch(film, 0.98) for film in dict.fromkeys(index.titled(_with_articles(core)))]
 
 
 def _with_articles(core: str) -> list[str]:
@@ -59,9 +58,10 @@ def misspelt_titles(index: WordIndex, text: str) -> list[TitleMatch]:
     # A slip spoils four trigrams at most, so that one of the rarest is left: few films to look at.
     rarest = index.rarest_grams(grams(typed), 4 * allowed + _SPARE)
     shared = index.scores(rarest, {})
-    candidates = np.argpartition(-shared, min(_CANDIDATES, len(shared) - 1))[:_CANDIDATES]
+    sharing = np.flatnonzero(shared)
+    candidates = sharing[np.argsort(-shared[sharing], kind="stable")[:_CANDIDATES]]
     matches: dict[int, TitleMatch] = {}
-    for film, title in index.titles_of([int(number) for number in candidates if shared[number] > 0]):
+    for film, title in index.titles_of(candidates.tolist()):
         slips = _slips(whole, typed, title, allowed)
         similarity = 0.95 - slips / len(typed)
         if slips <= allowed and (film not in matches or matches[film].similarity < similarity):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from catalog.embedding.embedder import Embedded, Vector
+from catalog.embedding.embedder import Embedded, Vector, Vectors
 from catalog.identity import ModelIdentity
 
 WORDS = ("space", "ship", "ghost", "shark", "love", "war", "dream", "robot")
@@ -29,3 +29,6 @@ class WordEmbedder:
         words = text.lower().replace(".", " ").replace(",", " ").split()[: self.identity.max_tokens]
         vector = np.array([float(word in words) for word in WORDS] + [0.1], dtype=np.float32)
         return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return np.stack([self.embed_query(text) for text in texts])

@@ -1,152 +1,174 @@
-"""Questions that wait together are embedded together, and nobody waits for nothing."""
+"""Questions that wait together are prepared together, and nobody waits for nothing."""
 
+import asyncio
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
-from catalog.embedding.embedder import Vector
+from catalog.embedding.embedder import Vectors
 from catalog.errors import DeadlineExceeded, ModelError, Overloaded
 from query.questions import QuestionEmbedder
-from query.work import ClientGone, Ticket
+from query.work import ClientGone, Ticket, WorkPool
 from tests.fakes import WordEmbedder
 
 PATIENT = 20.0
 
 
-class Gated(WordEmbedder):
-    """Embeds nothing until the gate is opened."""
+class Kitchen:
+    """Prepares nothing until the gate is opened."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.begun = threading.Event()
+        self.prepared: list[list[str]] = []
+
+    def __call__(self, asked: Sequence[str]) -> None:
+        self.prepared.append(list(asked))
+        self.begun.set()
+        assert self.gate.wait(PATIENT)
+        if "broken" in asked:
+            raise ModelError("the model holds NaN")
+
+
+@pytest.fixture
+def kitchen() -> Kitchen:
+    return Kitchen()
+
+
+def with_pool(
+    kitchen: Kitchen, scene: Callable[[WorkPool[str]], Awaitable[Any]], threads: int = 2, queue: int = 20
+) -> None:
+    """Play a scene with a pool of threads on an event loop; the gate is open after it."""
+
+    async def play() -> None:
+        pool = WorkPool(threads, queue, kitchen)
+        try:
+            await scene(pool)
+        finally:
+            kitchen.gate.set()
+            pool.close()
+
+    asyncio.run(play())
+
+
+async def begun(kitchen: Kitchen, pool: WorkPool[str], tickets: Sequence[tuple[str, Ticket]]) -> list[Any]:
+    """A question that is being prepared, and behind it in the line these."""
+    tasks = []
+    for text, ticket in (("space", Ticket(PATIENT)), *tickets):
+        tasks.append(asyncio.create_task(pool.run(text.upper, ticket, [text])))
+        await asyncio.to_thread(kitchen.begun.wait, PATIENT)
+    return tasks
+
+
+def test_what_waits_together_is_prepared_together_and_each_gets_its_own_answer(kitchen: Kitchen) -> None:
+    async def scene(pool: WorkPool[str]) -> None:
+        tasks = await begun(kitchen, pool, [(text, Ticket(PATIENT)) for text in ("ghost", "shark", "ghost")])
+        assert pool.pending == 4
+        kitchen.gate.set()
+        assert await asyncio.gather(*tasks) == ["SPACE", "GHOST", "SHARK", "GHOST"]
+        assert kitchen.prepared == [["space"], ["ghost", "shark", "ghost"]]
+
+    with_pool(kitchen, scene)
+
+
+def test_what_needs_no_preparation_does_not_wait_for_it(kitchen: Kitchen) -> None:
+    async def scene(pool: WorkPool[str]) -> None:
+        await begun(kitchen, pool, [])
+        assert await pool.run(lambda: 5, Ticket(PATIENT)) == 5
+
+    with_pool(kitchen, scene)
+
+
+def test_a_full_queue_refuses_at_once(kitchen: Kitchen) -> None:
+    async def scene(pool: WorkPool[str]) -> None:
+        await begun(kitchen, pool, [(text, Ticket(PATIENT)) for text in ("ghost", "shark")])
+        with pytest.raises(Overloaded, match="come back in a second"):
+            await pool.run(lambda: 5, Ticket(PATIENT), ["dream"])
+
+    with_pool(kitchen, scene, threads=1, queue=2)
+
+
+def test_for_who_has_left_or_waited_too_long_nothing_is_prepared(kitchen: Kitchen) -> None:
+    async def scene(pool: WorkPool[str]) -> None:
+        first, leaving, late, last = await begun(
+            kitchen, pool, [("ghost", Ticket(PATIENT)), ("shark", Ticket(0.05)), ("love", Ticket(PATIENT))]
+        )
+        with pytest.raises(DeadlineExceeded, match=r"no answer within 0\.05 s"):
+            await late
+        leaving.cancel()
+        kitchen.gate.set()
+        assert (await first, await last) == ("SPACE", "LOVE")
+        assert kitchen.prepared == [["space"], ["love"]]
+        assert pool.pending == 0
+
+    with_pool(kitchen, scene)
+
+
+def test_a_ticket_that_is_over_does_nothing(kitchen: Kitchen) -> None:
+    gone = Ticket(PATIENT)
+    gone.gone = True
+    kitchen.gate.set()
+
+    async def scene(pool: WorkPool[str]) -> None:
+        with pytest.raises(ClientGone):
+            await pool.run(lambda: 5, gone, ["space"])
+        with pytest.raises(DeadlineExceeded):
+            await pool.run(lambda: 5, Ticket(0.0), ["space"])
+
+    with_pool(kitchen, scene)
+    assert kitchen.prepared == []
+
+
+def test_an_error_reaches_who_asked_and_the_next_question_is_answered(kitchen: Kitchen) -> None:
+    kitchen.gate.set()
+
+    async def scene(pool: WorkPool[str]) -> None:
+        with pytest.raises(ModelError, match="the model holds NaN"):
+            await pool.run(lambda: 5, Ticket(PATIENT), ["broken"])
+        with pytest.raises(ZeroDivisionError):
+            await pool.run(lambda: 1 // 0, Ticket(PATIENT), ["space"])
+        assert await pool.run(lambda: 5, Ticket(PATIENT), ["space"]) == 5
+
+    with_pool(kitchen, scene)
+
+
+class Counting(WordEmbedder):
+    """Remembers what was embedded together."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.gate = threading.Event()
-        self.begun = threading.Event()
-        self.asked: list[str] = []
+        self.together: list[list[str]] = []
 
-    def embed_query(self, text: str) -> Vector:
-        self.asked.append(text)
-        self.begun.set()
-        assert self.gate.wait(PATIENT)
-        if text == "broken":
-            raise ModelError("the model holds NaN")
-        return super().embed_query(text)
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        self.together.append(list(texts))
+        return super().embed_queries(texts)
 
 
-@pytest.fixture
-def gated() -> Gated:
-    return Gated()
-
-
-@pytest.fixture
-def sizes() -> list[int]:
-    return []
-
-
-@pytest.fixture
-def batcher(gated: Gated, sizes: list[int]) -> Iterator[QuestionEmbedder]:
-    batcher = QuestionEmbedder(gated, capacity=4, watched=lambda count, seconds: sizes.append(count))
-    yield batcher
-    gated.gate.set()
-    batcher.close()
-
-
-def test_a_vector_is_the_embedders(batcher: QuestionEmbedder, gated: Gated) -> None:
-    gated.gate.set()
-    vector = batcher.embed("space ship", Ticket(PATIENT))
-    np.testing.assert_array_equal(vector, WordEmbedder().embed_query("space ship"))
-    assert batcher.identity == gated.identity
-
-
-def test_what_waits_together_is_one_batch_and_the_same_text_is_embedded_once(
-    batcher: QuestionEmbedder, gated: Gated, sizes: list[int]
-) -> None:
-    with ThreadPoolExecutor(5) as pool:
-        first = pool.submit(batcher.embed, "space", Ticket(PATIENT))
-        gated.begun.wait(PATIENT)
-        waiting = [pool.submit(batcher.embed, text, Ticket(PATIENT)) for text in ("ghost", "shark", "ghost", "love")]
-        while batcher.waiting < 4:
-            pass
-        gated.gate.set()
-        vectors = [future.result() for future in (first, *waiting)]
-    np.testing.assert_array_equal(vectors[1], vectors[3])
-    assert sizes == [1, 4]
-    assert gated.asked == ["space", "ghost", "shark", "love"]
-
-
-def test_a_repeated_question_is_remembered(batcher: QuestionEmbedder, gated: Gated) -> None:
-    gated.gate.set()
-    first = batcher.embed("space", Ticket(PATIENT))
-    assert batcher.embed("space", Ticket(PATIENT)) is first
-    assert gated.asked == ["space"]
+def test_questions_are_embedded_together_and_none_twice() -> None:
+    counting, sizes = Counting(), list[int]()
+    questions = QuestionEmbedder(counting, watched=lambda count, seconds: sizes.append(count))
+    assert questions.identity == counting.identity
+    vectors = questions.embed_queries(["ghost", "shark", "ghost"])
+    np.testing.assert_array_equal(vectors, WordEmbedder().embed_queries(["ghost", "shark", "ghost"]))
+    again = questions.embed_query("shark")
+    np.testing.assert_array_equal(again, vectors[1])
+    assert questions.embed_query("shark") is again
+    questions.embed_query("space ship")
+    assert (counting.together, sizes) == ([["ghost", "shark"]], [2, 1])
     with pytest.raises(ValueError, match="read-only"):
-        first[0] = 5.0
+        again[0] = 5.0
 
 
-def test_a_full_queue_refuses_at_once(batcher: QuestionEmbedder, gated: Gated) -> None:
-    with ThreadPoolExecutor(5) as pool:
-        pool.submit(batcher.embed, "space", Ticket(PATIENT))
-        gated.begun.wait(PATIENT)
-        for text in ("ghost", "shark", "love", "war"):
-            pool.submit(batcher.embed, text, Ticket(PATIENT))
-        while batcher.waiting < 4:
-            pass
-        with pytest.raises(Overloaded, match="come back in a second"):
-            batcher.embed("dream", Ticket(PATIENT))
-        gated.gate.set()
-
-
-def test_who_has_left_or_waited_too_long_is_not_embedded(batcher: QuestionEmbedder, gated: Gated) -> None:
-    with ThreadPoolExecutor(3) as pool:
-        pool.submit(batcher.embed, "space", Ticket(PATIENT))
-        gated.begun.wait(PATIENT)
-        leaving = Ticket(PATIENT)
-        left = pool.submit(batcher.embed, "ghost", leaving)
-        late = pool.submit(batcher.embed, "shark", Ticket(0.05))
-        with pytest.raises(DeadlineExceeded, match=r"no answer within 0\.05 s"):
-            late.result()
-        leaving.gone = True
-        gated.gate.set()
-        batcher.embed("love", Ticket(PATIENT))
-        with pytest.raises(ClientGone):
-            left.result()
-    assert gated.asked == ["space", "love"]
-
-
-def test_a_ticket_that_is_over_asks_nothing(batcher: QuestionEmbedder, gated: Gated) -> None:
+def test_who_has_left_embeds_nothing() -> None:
+    counting = Counting()
+    questions = QuestionEmbedder(counting)
     gone = Ticket(PATIENT)
     gone.gone = True
     with pytest.raises(ClientGone):
-        batcher.embed("space", gone)
+        questions.within(gone).embed_query("space")
     with pytest.raises(DeadlineExceeded):
-        batcher.within(Ticket(0.0)).embed_query("space")
-    assert gated.asked == []
-
-
-def test_an_error_reaches_who_asked_and_the_next_question_is_answered(batcher: QuestionEmbedder, gated: Gated) -> None:
-    gated.gate.set()
-    with pytest.raises(ModelError, match="the model holds NaN"):
-        batcher.embed("broken", Ticket(PATIENT))
-    assert batcher.embed("space", Ticket(PATIENT)) is not None
-
-
-def test_questions_that_wait_together_go_together_once_that_is_at_hand(batcher: QuestionEmbedder, gated: Gated) -> None:
-    together: list[list[str]] = []
-
-    def many(texts: Sequence[str]) -> list[Vector]:
-        together.append(list(texts))
-        return [WordEmbedder().embed_query(text) for text in texts]
-
-    batcher.use(many)
-    with ThreadPoolExecutor(5) as pool:
-        first = pool.submit(batcher.embed, "space", Ticket(PATIENT))
-        gated.begun.wait(PATIENT)
-        waiting = [pool.submit(batcher.embed, text, Ticket(PATIENT)) for text in ("ghost", "shark", "ghost")]
-        while batcher.waiting < 3:
-            pass
-        gated.gate.set()
-        vectors = [future.result() for future in (first, *waiting)]
-    assert together == [["ghost", "shark"]]
-    assert gated.asked == ["space"]
-    np.testing.assert_array_equal(vectors[2], WordEmbedder().embed_query("shark"))
+        questions.within(Ticket(0.0)).embed_queries(["space", "ship"])
+    assert counting.together == []

@@ -20,7 +20,7 @@ from catalog.embedding.checks import (
     read_known,
     render_checks,
 )
-from catalog.embedding.embedder import Embedded, Embedder, Vector
+from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
 from catalog.embedding.files import file_sha256
 from catalog.embedding.hub import ModelFiles, locate
 from catalog.embedding.local import open_local
@@ -61,6 +61,9 @@ class Disturbed:
 
     def embed_query(self, text: str) -> Vector:
         return self.inner.embed_query(text) * np.float32(self.factor)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return self.inner.embed_queries(texts) * np.float32(self.factor)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +200,9 @@ class Heard:
     def embed_query(self, text: str) -> Vector:
         self.questions.append(text)
         return self.inner.embed_query(text)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        raise NotImplementedError
 
 
 def test_the_quick_check_passes_after_one_text(tiny: Embedder, known: Known) -> None:

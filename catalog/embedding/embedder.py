@@ -36,3 +36,6 @@ class Embedder(Protocol):
 
     def embed_query(self, text: str) -> Vector:
         """Embed one short query."""
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed several, shape (n, d): together, where that is faster, and then the same to the seventh digit."""

@@ -77,12 +77,21 @@ class LocalEmbedder:
         return Embedded(vectors, tokens.truncated)
 
     def embed_query(self, text: str) -> Vector:
-        """Embed one query: by numpy, so that torch need not be there, unless it is as long as a document."""
-        (ids,) = self._tokenizer([self.model.prompts.query + text]).ids
-        if len(ids) <= _QUICK_TOKENS:
-            return self._quick.embed(ids)
-        vector: Vector = self._encoder.embed([ids])[0]
+        """Embed one query."""
+        vector: Vector = self.embed_queries([text])[0]
         return vector
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed queries: by numpy, so that torch need not be there, unless one is as long as a document."""
+        ids = self._tokenizer([self.model.prompts.query + text for text in texts]).ids
+        vectors: Vectors = np.empty((len(texts), self.identity.dimension), dtype=np.float32)
+        short = [index for index, sequence in enumerate(ids) if len(sequence) <= _QUICK_TOKENS]
+        for batch in batches([len(ids[index]) for index in short], _CPU_TOKENS):
+            rows = [short[place] for place in batch]
+            vectors[rows] = self._quick.embed([ids[row] for row in rows])
+        for index in set(range(len(ids))).difference(short):
+            vectors[index] = self._encoder.embed([ids[index]])[0]
+        return vectors
 
     def warm(self) -> None:
         """Make later queries faster, for a server: tokenizer read, layers kept in float32 (4 bytes a weight)."""
@@ -123,4 +132,4 @@ class LocalEmbedder:
     def _agrees(self, encoder: Encoder) -> bool:
         """Whether a text has the same vector as in float32: not every model bears bfloat16."""
         (ids,) = self._tokenizer([_PROBE]).ids
-        return float(encoder.embed([ids])[0] @ self._quick.embed(ids)) >= _LEAST_COSINE
+        return float(encoder.embed([ids])[0] @ self._quick.embed([ids])[0]) >= _LEAST_COSINE

@@ -245,6 +245,10 @@ class RemoteEmbedder:
         vector: Vector = self._checked(self.client.vectors([clean(text)]))[0]
         return vector
 
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed queries as documents are. Raises ModelUnavailable, ModelError."""
+        return self.embed_documents(texts).vectors
+
     def _checked(self, vectors: Vectors) -> Vectors:
         if vectors.shape[1] != self.identity.dimension:
             raise ModelError(

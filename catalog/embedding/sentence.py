@@ -66,8 +66,12 @@ class SentenceTransformerEmbedder:
 
     def embed_query(self, text: str) -> Vector:
         """Embed one query with the model's prompt for queries."""
-        vector: Vector = self._embed([clean(text)], self.prompts.query).vectors[0]
+        vector: Vector = self.embed_queries([text])[0]
         return vector
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed queries with the model's prompt for them."""
+        return self._embed([clean(text) for text in texts], self.prompts.query).vectors
 
     def _embed(self, texts: list[str], prompt: str) -> Embedded:
         if not texts:

@@ -210,6 +210,16 @@ class WordIndex:
         """The postings of those terms that some film holds."""
         return self._postings("terms", terms)
 
+    def held(self, terms: Iterable[str]) -> set[str]:
+        """Those of the terms that some film holds."""
+        wanted = list(dict.fromkeys(terms))
+        found: set[str] = set()
+        for start in range(0, len(wanted), BATCH):
+            part = wanted[start : start + BATCH]
+            marks = ",".join("?" * len(part))
+            found |= {row[0] for row in self._rows(f"SELECT term FROM terms WHERE term IN ({marks})", part)}  # noqa: S608
+        return found
+
     def rarest_grams(self, terms: Iterable[str], count: int) -> dict[str, Posting]:
         """The postings of those title trigrams that the fewest films hold."""
         wanted = list(dict.fromkeys(terms))
@@ -228,9 +238,11 @@ class WordIndex:
             scores[posting.films] += np.float32(weights.get(term, 1.0)) * posting.weights
         return scores
 
-    def titled(self, title: str) -> list[int]:
-        """The films with exactly this plain title."""
-        return [row[0] for row in self._rows("SELECT film FROM titles WHERE title = ? ORDER BY film", (title,))]
+    def titled(self, titles: Sequence[str]) -> list[int]:
+        """The films with exactly one of these plain titles, in the titles' order."""
+        marks = ",".join("?" * len(titles))
+        rows = self._rows(f"SELECT title, film FROM titles WHERE title IN ({marks})", titles)  # noqa: S608
+        return [film for _, film in sorted((titles.index(title), film) for title, film in rows)]
 
     def titles_of(self, films: list[int]) -> list[tuple[int, str]]:
         """The plain titles of some films."""
