@@ -9,7 +9,6 @@ import argparse
 import random
 import re
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +26,6 @@ def main() -> None:
     paths = workloads(options.store, random.Random(6))  # noqa: S311
     print(f"{'':26} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'per s':>8} {'CPU ms':>8} {'failed':>7}")
     with query_server(options.store, "--workers", str(options.workers)) as server:
-        time.sleep(8)  # torch comes in the background
         warm(server, paths, options)
         for name, asked in paths.items():
             if options.only in name:

@@ -185,7 +185,7 @@ class ServerConfig:
     rate_limit: float = _setting(20.0, minimum=0, maximum=1e6)
     burst: int = _setting(60, minimum=1, maximum=1_000_000)
     deadline: float = _setting(10.0, minimum=0.01, maximum=3600)
-    threads: int = _setting(16, minimum=1, maximum=256)
+    threads: int = _setting(4, minimum=1, maximum=256)
     queue: int = _setting(64, minimum=1, maximum=100_000)
     cache: int = _setting(1000, minimum=0, maximum=1_000_000)
     max_query_length: int = _setting(1000, minimum=1, maximum=1_000_000)

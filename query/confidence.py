@@ -1,7 +1,6 @@
 """How sure it is that a film fits: measured against the catalog's own background, not a constant."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,19 +32,33 @@ def confidences(
     """
     if background.is_empty:
         return np.ones_like(fame)
+    # In place: each array of its own costs as much as what is done with it.
     held = words.scores / np.float32(np.log1p(len(fame)))
-    scale = max(background.near - background.usual, _NARROWEST)
-    near = (meaning.similarity - np.float32(background.near)) / np.float32(scale)
-    accident = _unlikely(_BY_MEANING * near) * np.exp(-np.square(held / np.float32(_ENOUGH_WORDS)))
-    sure = 1.0 - accident
+    scale = _BY_MEANING / max(background.near - background.usual, _NARROWEST)
+    sure = meaning.similarity * np.float32(scale)
+    sure -= np.float32(scale * background.near)
+    accident = _unlikely(sure)
+    alone = np.square(held)
+    alone *= np.float32(-(_ENOUGH_WORDS**-2))
+    accident *= np.exp(alone, out=alone)
+    sure = np.subtract(1.0, accident, out=accident)
     if fame.any():  # else the catalog does not say how well its films are known
-        wanted = 1.0 - _unlikely(_BIAS + _WORDS * held + _FAME * fame)
-        sure *= _UNKNOWN + (1.0 - _UNKNOWN) * wanted
+        wanted = np.multiply(fame, np.float32(_FAME), out=alone)
+        held *= np.float32(_WORDS)
+        wanted += held
+        wanted += np.float32(_BIAS)
+        unwanted = _unlikely(wanted)
+        unwanted *= np.float32(_UNKNOWN - 1.0)
+        unwanted += 1.0
+        sure *= unwanted
     for match in titles:
         sure[match.film] = max(float(sure[match.film]), match.similarity)
-    return np.asarray(sure, dtype=np.float32)
+    return sure
 
 
-def _unlikely(evidence: NDArray[np.floating[Any]]) -> Floats:
-    """One minus the logistic function."""
-    return np.asarray(1.0 / (1.0 + np.exp(np.clip(evidence, -30, 30))), dtype=np.float32)
+def _unlikely(evidence: Floats) -> Floats:
+    """One minus the logistic function, in place."""
+    with np.errstate(over="ignore"):  # to infinity, of which nothing is left
+        np.exp(evidence, out=evidence)
+    evidence += 1.0
+    return np.reciprocal(evidence, out=evidence)

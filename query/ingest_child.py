@@ -13,7 +13,7 @@ from catalog.errors import IngestRunning, StoreError, UsageError
 from catalog.store.disk import disk_errors, write_atomically
 
 _OURS = frozenset({"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"})
-"""A service computes with one thread a request; a sync may have all cores."""
+"""A service shares the cores among its workers; a sync may have them all."""
 _STDERR_KEPT = 2000
 _GRACE = 10.0
 """Seconds a sync has to stop between two batches when the service stops."""

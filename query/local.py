@@ -1,6 +1,5 @@
 """The catalog in this process: for notebooks, for the service, for assistants."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 

@@ -61,7 +61,7 @@ class Service:
             lambda snapshot, before: _with_titles(prepared(snapshot, before, config, self.instruments.embedded)),
         )
         self._pool: WorkPool[Question] = WorkPool(config.server.threads, config.server.queue, self._prefetch)
-        self._health: WorkPool[Question] = WorkPool(1, config.server.queue)
+        self._health: WorkPool[Question] = WorkPool(1, config.server.queue, self._prefetch)
         self._cache: OrderedDict[str, Answer] = OrderedDict()
         self.ingest = IngestRunner(config.store.path, config.server.source, config_file)
         self._ready_until = 0.0
@@ -86,7 +86,7 @@ class Service:
         def work(ready: Ready) -> dict[str, Any]:
             return self._answered(ready, settled, ticket)
 
-        return await self.answer("ask", settled.to_dict(), work, ticket, known, settled)
+        return await self.answer("ask", settled.to_dict(), work, ticket, known, *_ahead(settled))
 
     async def ask_many(self, questions: Sequence[Question], ticket: Ticket) -> Answer:
         """All answers, of one generation."""
@@ -114,7 +114,7 @@ class Service:
         def work(ready: Ready) -> dict[str, Any]:
             return facets_to_dict(counted(ready, settled, self.config, ticket))
 
-        return await self.answer("facets", settled.to_dict(), work, ticket, known, settled)
+        return await self.answer("facets", settled.to_dict(), work, ticket, known, *_ahead(settled))
 
     async def movie(self, name: str, ticket: Ticket, known: str = "") -> Answer:
         """One film by its id."""
@@ -130,7 +130,8 @@ class Service:
             identity = movie_named(ready.snapshot, name).id
             return self._answered(ready, replace(settled, likes=(identity,)), ticket)
 
-        return await self.answer("similar", settled.to_dict(), work, ticket, known, settled)
+        ahead = [] if question.why else [settled]
+        return await self.answer("similar", settled.to_dict(), work, ticket, known, *ahead)
 
     async def map(self, limit: int, ticket: Ticket, known: str = "") -> Answer:
         """The best known films and where they lie; packed in a thread, because the event loop has not 30 ms.
@@ -273,6 +274,11 @@ def our_version() -> str:
         return version("plotseek")
     except PackageNotFoundError:
         return "unknown"
+
+
+def _ahead(question: Question) -> list[Question]:
+    """What to prepare together with others: not what takes longer than they should wait for it, as titles do."""
+    return [] if question.why or question.likes or question.dislikes else [question]
 
 
 def _with_titles(ready: Ready) -> Ready:

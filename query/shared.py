@@ -13,7 +13,7 @@ from catalog.store.generations import Generation
 Floats = NDArray[np.float32]
 
 _REMEMBERED = 64
-"""Similarities of the last vectors, 4 bytes a film: those compared ahead, and then the next page, facets, another filter."""
+"""Similarities of the last vectors, 4 bytes a film: compared ahead, or for the next page, facets, another filter."""
 _ROWS = 16_384
 """Films multiplied at a time: their products stay in the cache until they are copied, each question's to its own."""
 

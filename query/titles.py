@@ -55,10 +55,10 @@ def misspelt_titles(index: WordIndex, text: str) -> list[TitleMatch]:
     allowed = _allowed(len(typed))
     if not allowed or len(typed) > _LONGEST:
         return []
-    # A slip spoils four trigrams at most, so that one of the rarest is left: few films to look at.
+    # A slip spoils four trigrams at most, so that some of the rarest are left: few films to look at.
     rarest = index.rarest_grams(grams(typed), 4 * allowed + _SPARE)
     shared = index.scores(rarest, {})
-    sharing = np.flatnonzero(shared)
+    sharing = np.flatnonzero(shared >= max(len(rarest) - 4 * allowed, 1))
     candidates = sharing[np.argsort(-shared[sharing], kind="stable")[:_CANDIDATES]]
     matches: dict[int, TitleMatch] = {}
     for film, title in index.titles_of(candidates.tolist()):

@@ -83,14 +83,12 @@ class _Call(Generic[Asked]):
 class WorkPool(Generic[Asked]):
     """Threads for what takes milliseconds; used from one event loop.
 
-    What can be prepared together waits in a line first, where one thread prepares it. Threads that finish it are as
-    few as the cores: sixteen that share one interpreter took more than twice the time for the same.
+    What can be prepared together waits in a line of its own, whose one thread prepares it and then finishes each:
+    sixteen threads that share one interpreter took more than twice the time for the same.
     """
 
-    def __init__(
-        self, threads: int, queue: int, prepare: Callable[[Sequence[Asked]], None] = lambda asked: None
-    ) -> None:
-        """At most `queue` calls wait besides `threads`; `prepare` gets all that is asked by calls that wait together."""
+    def __init__(self, threads: int, queue: int, prepare: Callable[[Sequence[Asked]], None]) -> None:
+        """At most `queue` calls wait besides `threads`; `prepare` gets what is asked by all that wait together."""
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="search")
         self._prepare = prepare
         self._line: Batcher[_Call[Asked]] = Batcher("preparing", self._prepared)
@@ -135,7 +133,7 @@ class WorkPool(Generic[Asked]):
                 call.answer.set_exception(error)
             return
         for call in wanted:
-            self._threads.submit(call.finish)
+            call.finish()
 
     def _done(self) -> None:
         self.pending -= 1

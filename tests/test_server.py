@@ -382,7 +382,7 @@ def test_more_than_can_wait_is_told_to_come_back(seed_store: Path) -> None:
 def test_an_answer_that_takes_too_long_is_a_problem(seed_store: Path) -> None:
     with service(seed_store, deadline=0.2) as address:
         assert eventually(lambda: httpx.get(f"{address}/readyz").status_code == 200)
-        asked = [{"text": f"a ship number {n}", "why": True, "all": True} for n in range(50)]
+        asked = [{"text": f"{n} ships in a storm " * 40} for n in range(50)]
         late = httpx.post(f"{address}/search", json=asked, timeout=30)
         assert (late.status_code, late.json()["type"]) == (504, "urn:plotseek:deadline-exceeded")
 

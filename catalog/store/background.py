@@ -78,7 +78,11 @@ class Background:
         """
         offset = float(vector @ self.mean) - float(self.mean @ self.mean)
         length = max(float(np.linalg.norm(vector - self.mean)), 1e-6)
-        return np.asarray((cosines - self.onto_mean - np.float32(offset)) / (self.lengths * length), dtype=np.float32)
+        similarity: Floats = cosines - self.onto_mean
+        similarity -= np.float32(offset)
+        similarity /= self.lengths
+        similarity /= np.float32(length)
+        return similarity
 
     def save(self, path: Path) -> None:
         with path.open("wb") as file:
@@ -102,5 +106,7 @@ class Background:
 
 def standing(similarity: Floats) -> Floats:
     """How far each film stands out for a question, in standard deviations over the catalog, (films,)."""
-    spread = max(float(similarity.std()), 1e-6)
-    return np.asarray((similarity - similarity.mean()) / spread, dtype=np.float32)
+    centred: Floats = similarity - similarity.mean()
+    spread = max(float(np.sqrt(np.square(centred).mean())), 1e-6)
+    centred /= np.float32(spread)
+    return centred

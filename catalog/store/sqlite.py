@@ -14,6 +14,10 @@ WAY_BACK = "run 'ingest rollback', 'ingest restore FOLDER', or 'ingest --file FI
 #: Values in one statement: far below SQLite's 32,766, and few enough lengths to keep statements cached.
 BATCH = 500
 
+_CACHE_KIB = 32_768
+"""Of pages of a published file: with SQLite's 2 MB a third of a search went into reading the same ones again. Mapping
+the file is faster still by a tenth, and ends the process if somebody cuts the file."""
+
 
 def connect(path: Path) -> Connection:
     """Open or create a file for writing; usable by any thread."""
@@ -25,7 +29,9 @@ def connect_read_only(path: Path) -> Connection:
     """Open a file that nobody writes any more: no lock is taken, a read-only folder will do."""
     with translated(path):
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-        return sqlite3.connect(uri, uri=True, check_same_thread=False, cached_statements=256)
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False, cached_statements=256)
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        return connection
 
 
 def connect_shared(path: Path) -> Connection:
