@@ -26,7 +26,7 @@ class Watched(Protocol):
 class QuestionEmbedder:
     """Embeds questions for many threads, in one at a time: it uses all cores.
 
-    Its vector is that of the command to the seventh digit, whatever else is embedded with it.
+    A question alone has the vector of the command to the last bit, among others to the seventh digit.
     """
 
     def __init__(self, embedder: Embedder, watched: Watched | None = None) -> None:

@@ -16,7 +16,7 @@ from catalog.embedding.checkpoint import Checkpoint, refuse_nan, widen
 from catalog.embedding.embedder import Vectors
 
 Floats = NDArray[np.float32]
-_BLOCK = 1 << 17
+_BLOCK = 1 << 18
 """Weights that are widened and multiplied at a time, while they are in the cache."""
 _CACHED = 1 << 15
 """Activations that are worked on at a time."""
@@ -104,9 +104,12 @@ class QuickEncoder:
     def _linear(self, x: Floats, name: str) -> Floats:
         stored = self.checkpoint.tensors[f"{name}.weight"]
         made = np.empty((len(x), len(stored)), dtype=np.float32)
-        rows = len(stored) if stored.flags.f_contiguous else max(1, _BLOCK // stored.shape[1])
+        rows = max(1, _BLOCK // stored.shape[1])
         for start in range(0, len(stored), rows):
-            np.matmul(x, widen(stored[start : start + rows]).T, out=made[:, start : start + rows])
+            weights = widen(stored[start : start + rows])
+            if weights.flags.c_contiguous:  # as `widened` keeps them: other ways through OpenBLAS round otherwise
+                weights = np.asfortranarray(weights)
+            np.matmul(x, weights.T, out=made[:, start : start + rows])
         if f"{name}.bias" in self.checkpoint.tensors:
             made += self.checkpoint.float32(f"{name}.bias")
         return made
