@@ -52,7 +52,6 @@ def main() -> None:
         asked = [path for paths in workloads(folder / "store", random.Random(6)).values() for path in paths[:2000]]  # noqa: S311
         random.Random(6).shuffle(asked)  # noqa: S311
         with query_server(folder / "store", "--config", str(folder / "config.yaml")) as server:
-            time.sleep(8)  # torch comes in the background
             before, judge = sum(server.memory("VmRSS")), Judge()
             with syncing(Syncs(server, key, films, folder / "films.jsonl")) as syncs:
                 found = loaded(server, asked, options, judge, syncs)
