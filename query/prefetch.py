@@ -14,9 +14,12 @@ from query.question import Question
 def prefetch(ready: Ready, questions: Sequence[Question]) -> None:
     """Let a generation and its model remember what `search` and `facets` will need of them for these questions.
 
-    Examples that are titles or words are left out: to look for them takes longer than others should wait.
+    Examples that are titles or words are left out: to look for them takes longer than others should wait. So is a
+    question that is alone: `search` then computes as it does for the command, and says the same to the last digit.
     Raises what the model raises.
     """
+    if len(questions) == 1:
+        return
     snapshot, model = ready.snapshot, ready.model
     texts = [text for question in questions if (text := question.text.strip())]
     if texts:

@@ -154,6 +154,7 @@ def saying(reply: bytes) -> Iterator[int]:
         ["a ship", "--filter", "-year>=1990", "--all", "--offset", "2"],
         ["a ship", "--plain", "--exclude", "1", "--sort", "-title"],
         ["xyzzy qwertz"],
+        ["Ein Mann jagt Geister in der Stadt"],
         ["Ghostbuster", "--franchise", "1", "--diversity", "0.5"],
         ["--like", "Ghostbuster"],
         ["--like", "tmdb:1"],

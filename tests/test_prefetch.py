@@ -74,6 +74,13 @@ def test_an_answer_needs_nothing_more_of_the_model(ready: Ready) -> None:
     assert (counting.alone, len(counting.together)) == ([], 1)
 
 
+def test_a_question_alone_is_left_to_itself(ready: Ready) -> None:
+    prefetch(ready, QUESTIONS[1:2])
+    counting = ready.model.embedder
+    assert isinstance(counting, Counting)
+    assert (counting.alone, counting.together) == ([], [])
+
+
 def test_the_answer_is_that_of_a_question_alone(ready: Ready, seed_store: Path) -> None:
     alone = prepared(SharedSnapshot(Generations(seed_store).in_force()), None, CONFIG)
     prefetch(ready, QUESTIONS)
