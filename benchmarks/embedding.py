@@ -147,16 +147,21 @@ def _fastembed_command(options: argparse.Namespace, texts: Path, scratch: Path) 
 
 
 def _measured(commands: dict[str, list[str]], options: argparse.Namespace) -> list[Row]:
-    """Start all engines, and let them take turns."""
+    """Start the engines, and let them take turns; those that pad start anew for each, for they keep 10 GB a process."""
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    said: dict[str, _Engine] = {}
     with ExitStack() as stack:
-        engines = {name: stack.enter_context(_Engine(command)) for name, command in commands.items()}
-        seconds: dict[str, list[float]] = {name: [] for name in engines}
+        engines = {name: stack.enter_context(_Engine(commands[name])) for name in commands if name not in _PADDED}
         for number in range(options.slices):
-            for name, engine in engines.items():
-                if number < options.padded_slices or name not in _PADDED:
-                    seconds[name].append(engine.turn(number))
+            for name in commands:
+                if name in engines:
+                    seconds[name].append(engines[name].turn(number))
+                elif number < options.padded_slices:
+                    with _Engine(commands[name]) as engine:
+                        seconds[name].append(engine.turn(number))
+                    said.setdefault(name, engine)
             print(f"slice {number + 1} of {options.slices}", file=sys.stderr, flush=True)
-        return [engine.row(name, seconds[name]) for name, engine in engines.items()]
+        return [(engines | said)[name].row(name, seconds[name]) for name in commands]
 
 
 class _Engine:
