@@ -1,5 +1,6 @@
 """What stands behind the routes, without the web framework: the generation in force, threads, cache, counters."""
 
+import gc
 import gzip
 import hashlib
 import json
@@ -282,8 +283,13 @@ def _ahead(question: Question) -> list[Question]:
 
 
 def _with_titles(ready: Ready) -> Ready:
-    """With its suggestions read before somebody types."""
+    """With its suggestions read before somebody types, and out of the garbage collector's way.
+
+    While it looked through all that a catalog holds, nobody was answered: one answer in a hundred took 60 instead of 12 ms.
+    """
     _ = ready.titles
+    gc.collect()
+    gc.freeze()
     return ready
 
 
