@@ -285,7 +285,7 @@ def _ahead(question: Question) -> list[Question]:
 def _with_titles(ready: Ready) -> Ready:
     """With its suggestions read before somebody types, and out of the garbage collector's way.
 
-    While it looks through all that a catalog holds, nobody is answered: one answer in a hundred took 60 instead of 12 ms.
+    While it looks through all that a catalog holds nobody is answered: one answer in a hundred took 60 ms, not 12.
     """
     _ = ready.titles
     gc.collect()
