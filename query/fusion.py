@@ -39,7 +39,7 @@ class Weights:
 
 WEIGHTS: Mapping[Phrasing, Weights] = {
     Phrasing.ASKED: Weights(words=3.0, known=0.7, first=1.5, last=4.8, time=4.0),
-    Phrasing.TOLD: Weights(words=4.8, known=1.8, first=2.5, doubt=3.0, time=0.0),
+    Phrasing.TOLD: Weights(words=5.3, known=1.8, first=2.5, doubt=3.75, time=0.0),
     Phrasing.NAMED: Weights(words=6.0, known=0.9, first=2.0, time=5.0),
     Phrasing.OTHER: Weights(words=3.3, known=0.9, first=1.5, doubt=2.5),
 }

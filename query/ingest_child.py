@@ -59,7 +59,7 @@ class IngestRunner:
                 raise IngestRunning("a sync is running already; GET /admin/ingest tells how it goes") from None
         run = IngestRun("running", _now())
         try:
-            self._keep(run)
+            await asyncio.to_thread(self._keep, run)
             self._process = await asyncio.create_subprocess_exec(
                 *self._command(self._source),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -82,7 +82,8 @@ class IngestRunner:
             out, err = await process.communicate()
             code = process.returncode or 0
             ended = replace(run, ended=_now(), exit_code=code, state="failed" if code else "done")
-            self._keep(replace(ended, report=_report(out), error=_last_line(err) if code else None))
+            ended = replace(ended, report=_report(out), error=_last_line(err) if code else None)
+            await asyncio.to_thread(self._keep, ended)
         finally:
             release()
 
@@ -104,6 +105,7 @@ class IngestRunner:
         return (self._task is not None and not self._task.done()) or is_held(self._store / "admin-ingest.lock")
 
     def _keep(self, run: IngestRun) -> None:
+        """Write it down; in a thread, because a busy disk takes a minute to sync, in which nobody would be answered."""
         with disk_errors(self._file):
             write_atomically(self._file, json.dumps(asdict(run), ensure_ascii=False))
 
