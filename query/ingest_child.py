@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import subprocess
 import sys
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -42,7 +43,7 @@ class IngestRunner:
         self._config = config
         self._file = store / "admin-ingest.json"
         self._task: asyncio.Task[None] | None = None
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> IngestRun:
         """Begin a sync. Raises UsageError if no source is configured, IngestRunning."""
@@ -60,26 +61,34 @@ class IngestRunner:
         run = IngestRun("running", _now())
         try:
             await asyncio.to_thread(self._keep, run)
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command(self._source),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env={name: value for name, value in os.environ.items() if name not in _OURS},
-            )
+            self._process = await asyncio.to_thread(self._begun, self._source)
         except BaseException:
             lock.release()
             raise
         self._task = asyncio.create_task(self._follow(self._process, run, lock.release))
         return run
 
+    def _begun(self, source: str) -> subprocess.Popen[bytes]:
+        """The sync's process.
+
+        By Popen: uvloop forks, at which OpenBLAS waits for its threads to end, and a question that they are just
+        multiplying for waits for it, for ever.
+        """
+        return subprocess.Popen(  # noqa: S603 - our own program
+            self._command(source),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={name: value for name, value in os.environ.items() if name not in _OURS},
+        )
+
     def _command(self, source: str) -> list[str]:
         config = [] if self._config is None else ["--config", str(self._config)]
         return [sys.executable, "-m", "ingest", f"--file={source}", "--json", *config]
 
-    async def _follow(self, process: asyncio.subprocess.Process, run: IngestRun, release: Any) -> None:
+    async def _follow(self, process: subprocess.Popen[bytes], run: IngestRun, release: Any) -> None:
         try:
-            out, err = await process.communicate()
+            out, err = await asyncio.to_thread(process.communicate)
             code = process.returncode or 0
             ended = replace(run, ended=_now(), exit_code=code, state="failed" if code else "done")
             ended = replace(ended, report=_report(out), error=_last_line(err) if code else None)

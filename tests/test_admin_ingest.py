@@ -1,9 +1,12 @@
 """A sync that the service is asked for: one at a time, told as it goes, followed when it is done."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import count, takewhile
 from pathlib import Path
 
 import httpx
@@ -74,6 +77,26 @@ def test_a_sync_that_fails_says_why(tmp_path: Path) -> None:
     assert (run["state"], run["exit_code"]) == ("failed", 1)
     assert str(run["error"]).startswith("ingest: ")
     assert "nothing.json" in str(run["error"])
+
+
+def test_a_sync_that_begins_while_questions_are_computed_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "films.json").write_text(json.dumps([ALIEN, JAWS]), encoding="utf-8")
+    with administered(tmp_path) as http:
+        assert (http.post("/admin/ingest").status_code, ended(http)["state"]) == (202, "done")
+        over = threading.Event()
+
+        def ask(asker: int) -> set[int]:
+            numbers = takewhile(lambda _: not over.is_set(), count())
+            texts = (f"{asker} {number} ships in a storm " * 25 for number in numbers)
+            return {http.post("/search", json={"text": text}).status_code for text in texts}
+
+        with ThreadPoolExecutor(6) as pool:
+            asking = [pool.submit(ask, asker) for asker in range(6)]
+            begun = [(http.post("/admin/ingest").status_code, ended(http)["state"]) for _ in range(3)]
+            over.set()
+            statuses = [each.result(20) for each in asking]
+    assert begun == [(202, "done")] * 3
+    assert statuses == [{200}] * 6
 
 
 def test_without_a_source_there_is_no_sync(tmp_path: Path) -> None:
