@@ -114,7 +114,7 @@ class IngestRunner:
         return (self._task is not None and not self._task.done()) or is_held(self._store / "admin-ingest.lock")
 
     def _keep(self, run: IngestRun) -> None:
-        """Write it down; in a thread, because a busy disk takes a minute to sync, in which nobody would be answered."""
+        """Write it down; in a thread, because nobody would be answered while a busy disk syncs it."""
         with disk_errors(self._file):
             write_atomically(self._file, json.dumps(asdict(run), ensure_ascii=False))
 
