@@ -32,7 +32,7 @@ _WARM_UP = "A shark terrifies a seaside town."
 _BATCH = 32
 _FASTEMBED_BATCH = 8
 """Its default of 256 would ask for 50 GB of scores for the long texts, and 32 for more than is left beside the others;
-it does not sort by length, so that a small batch is also its fastest."""
+it does not sort by length, so that a small batch is faster, too."""
 _LIMIT_ROWS = 2048
 
 _PADDED = {"sentence-transformers", "fastembed"}
@@ -147,7 +147,10 @@ def _fastembed_command(options: argparse.Namespace, texts: Path, scratch: Path) 
 
 
 def _measured(commands: dict[str, list[str]], options: argparse.Namespace) -> list[Row]:
-    """Start the engines, and let them take turns; those that pad start anew for each, for they keep 10 GB a process."""
+    """Start the engines, and let them take turns; those that pad start anew for each, for they keep 10 GB a process.
+
+    Of those the peak is that of the first slice.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     said: dict[str, _Engine] = {}
     with ExitStack() as stack:

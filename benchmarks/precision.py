@@ -1,4 +1,4 @@
-"""bfloat16 beside float32: cosine similarity of the same texts' vectors, and whether `auto` would choose it.
+"""bfloat16 beside float32: cosine similarity of the same texts' vectors.
 
     python -m benchmarks.precision FILE [--model FOLDER] [--texts 200]
 

@@ -5,6 +5,9 @@ from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Threads of a matrix product; numpy and torch read them once, when they are loaded."""
+
 
 def at_most(threads: int) -> AbstractContextManager[Any]:
     """Let products use so many threads at most. The first thread that asks decides; others meanwhile change nothing."""

@@ -23,10 +23,6 @@ class Batcher(Generic[Waiting]):
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    @property
-    def waiting(self) -> int:
-        return self._line.qsize()
-
     def add(self, waiting: Waiting) -> None:
         """Put somebody into the line."""
         self._line.put(waiting)

@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from catalog.cores import THREAD_VARIABLES
 from catalog.errors import IngestRunning, StoreError, UsageError
 from catalog.store.disk import disk_errors, write_atomically
 
-_OURS = frozenset({"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"})
-"""A service shares the cores among its workers; a sync may have them all."""
 _STDERR_KEPT = 2000
 _GRACE = 10.0
 """Seconds a sync has to stop between two batches when the service stops."""
@@ -79,7 +78,8 @@ class IngestRunner:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={name: value for name, value in os.environ.items() if name not in _OURS},
+            # A service shares the cores among its workers; a sync may have them all.
+            env={name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES},
         )
 
     def _command(self, source: str) -> list[str]:

@@ -3,7 +3,7 @@
 All arrays have one entry a film, in the order of the films' numbers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -52,7 +52,12 @@ class Words:
 
 def query_vector(snapshot: Snapshot, text: str, embedder: Embedder) -> Vector:
     """The question's embedding; a German one for an English model goes together with its gloss."""
-    vectors = [embedder.embed_query(part) for part in query_texts(snapshot, text, embedder.identity)]
+    return vector_of(query_texts(snapshot, text, embedder.identity), embedder)
+
+
+def vector_of(texts: Sequence[str], embedder: Embedder) -> Vector:
+    """The embedding of what the model reads of one question (`query_texts`)."""
+    vectors = [embedder.embed_query(text) for text in texts]
     if len(vectors) == 1:
         return vectors[0]
     together = np.sum(vectors, axis=0)

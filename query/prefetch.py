@@ -1,12 +1,13 @@
 """What questions that come together will ask of model and matrix one by one, computed for all of them at once."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from catalog.embedding.embedder import Vector
 from catalog.errors import MovieNotFound
 from catalog.store.catalog import Snapshot
 from query.follow import Ready
-from query.lanes import query_texts, query_vector
+from query.lanes import query_texts, vector_of
 from query.naming import native_names
 from query.question import Question
 
@@ -21,12 +22,12 @@ def prefetch(ready: Ready, questions: Sequence[Question]) -> None:
     if len(questions) == 1:
         return
     snapshot, model = ready.snapshot, ready.model
-    texts = [text for question in questions if (text := question.text.strip())]
+    texts = [query_texts(snapshot, text, model.identity) for question in questions if (text := question.text.strip())]
     if texts:
-        model.embed_queries([part for text in texts for part in query_texts(snapshot, text, model.identity)])
+        model.embed_queries(list(chain.from_iterable(texts)))
     names = {name for question in questions for name in (*question.likes, *question.dislikes)}
     films = [vector for name in sorted(names) if (vector := _film_vector(snapshot, name)) is not None]
-    snapshot.compare([*(query_vector(snapshot, text, model) for text in texts), *films])
+    snapshot.compare([*(vector_of(parts, model) for parts in texts), *films])
 
 
 def _film_vector(snapshot: Snapshot, name: str) -> Vector | None:

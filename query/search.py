@@ -194,7 +194,7 @@ def _best(allowed: NDArray[np.bool_], relevance: Floats, count: int) -> NDArray[
     """Rows of the `count` best films that are allowed and of all that equal the last of them; some more at times.
 
     Sorting 65,451 films takes 8 ms, partitioning them half a millisecond. The maxima of blocks of films take a
-    twentieth of that: as many blocks as films are wanted hold a film each that is no worse than the worst maximum.
+    tenth of that: as many blocks as films are wanted hold a film each that is no worse than the worst maximum.
     """
     fitting = np.where(allowed, relevance, -np.inf)
     size = len(fitting) // (_BLOCKS * count)

@@ -8,14 +8,13 @@ from pathlib import Path
 import click
 
 from catalog.config import Config
-from catalog.cores import cores
+from catalog.cores import THREAD_VARIABLES, cores
 from catalog.errors import UsageError
 from catalog.terminal import one_line_errors, say, settings
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""Threads of a matrix product: with two workers on two cores one each, since two that have to share a core wait for
-each other (33 questions a second instead of 190)."""
 _MOST_THREADS = 4
+"""Of a matrix product; with two workers on two cores one each, since two that have to share a core wait for each other
+(33 questions a second instead of 190)."""
 _FAIR = "UV_TCP_SINGLE_ACCEPT"
 """Makes a worker that has taken a connection leave the next one to others; else one may take all that come at once."""
 
@@ -59,7 +58,7 @@ def main(
             serve_stdio(config_)
             return
 
-        for name in THREAD_VARIABLES:  # read once, when numpy and torch are loaded
+        for name in THREAD_VARIABLES:
             os.environ.setdefault(name, str(max(1, min(_MOST_THREADS, cores() // workers))))
         os.environ.setdefault(_FAIR, "1")
 

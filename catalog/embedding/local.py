@@ -89,8 +89,9 @@ class LocalEmbedder:
         for batch in batches([len(ids[index]) for index in short], _CPU_TOKENS):
             rows = [short[place] for place in batch]
             vectors[rows] = self._quick.embed([ids[row] for row in rows])
-        for index in set(range(len(ids))).difference(short):
-            vectors[index] = self._encoder.embed([ids[index]])[0]
+        for index, sequence in enumerate(ids):
+            if len(sequence) > _QUICK_TOKENS:
+                vectors[index] = self._encoder.embed([sequence])[0]
         return vectors
 
     def warm(self) -> None:

@@ -87,11 +87,12 @@ class QuickEncoder:
         for span in spans:
             length = span.stop - span.start
             together = max(1, _CACHED // length**2)
+            distances = _distances(length) if len(slopes) else None
             for head in range(0, heads, together):
                 some = slice(head, head + together)
                 scores = q[some, span] @ k[some, span].transpose(0, 2, 1)
-                if self.architecture.slopes:
-                    scores -= _distances(length) * slopes[some, None, None]
+                if distances is not None:
+                    scores -= distances * slopes[some, None, None]
                 attended[span, some] = (_softmax(scores) @ v[some, span]).transpose(1, 0, 2)
         return self._linear(attended.reshape(x.shape), f"{layer}attention.output.dense")
 
