@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from catalog.errors import CatalogDamaged
 from catalog.identity import ModelIdentity
 from catalog.store.disk import disk_errors
-from catalog.store.sqlite import BATCH, connect, connect_shared, set_aside, translated
+from catalog.store.sqlite import connect, connect_shared, marked, set_aside, translated
 
 _WAY_BACK = "run 'ingest verify --repair'"
 
@@ -55,9 +55,7 @@ class VectorCache:
         model = self._model(identity)
         found: dict[bytes, NDArray[np.float32]] = {}
         with self._translated():
-            for start in range(0, len(digests), BATCH):
-                part = digests[start : start + BATCH]
-                marks = ",".join("?" * len(part))
+            for marks, part in marked(digests):
                 rows = self._connection.execute(
                     f"SELECT text_digest, vector FROM vectors"  # noqa: S608
                     f" WHERE model = ? AND length(vector) = ? AND text_digest IN ({marks})",
@@ -71,9 +69,7 @@ class VectorCache:
         model = self._model(identity)
         found: set[bytes] = set()
         with self._translated():
-            for start in range(0, len(digests), BATCH):
-                part = digests[start : start + BATCH]
-                marks = ",".join("?" * len(part))
+            for marks, part in marked(digests):
                 rows = self._connection.execute(
                     f"SELECT text_digest FROM vectors"  # noqa: S608
                     f" WHERE model = ? AND length(vector) = ? AND text_digest IN ({marks})",

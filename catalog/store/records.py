@@ -16,7 +16,7 @@ from catalog.errors import CatalogDamaged
 from catalog.movie import Fingerprints, Movie
 from catalog.store.columns import NUMBER, FilmColumns, Ints, within
 from catalog.store.conditions import Condition, Filter, Numbers, WithId
-from catalog.store.sqlite import BATCH, WAY_BACK, Connection, check, connect, connect_read_only, translated
+from catalog.store.sqlite import BATCH, WAY_BACK, Connection, check, connect, connect_read_only, marked, translated
 from catalog.store.tags import FILM, TagIndex, elsewhere, folded
 
 _SCHEMA = """
@@ -104,9 +104,7 @@ class Records:
 
     def numbered(self, numbers: Sequence[int]) -> Iterator[Movie]:
         """The films with these numbers, which ascend and exist."""
-        for start in range(0, len(numbers), BATCH):
-            part = numbers[start : start + BATCH]
-            marks = ",".join("?" * len(part))
+        for marks, part in marked(numbers):
             rows = self._rows(f"SELECT movie FROM movies WHERE number IN ({marks}) ORDER BY number", part)  # noqa: S608
             yield from (_movie(text) for (text,) in rows)
 
@@ -146,9 +144,7 @@ class Records:
     def get(self, ids: Sequence[str]) -> dict[str, Movie]:
         """The films with these ids; unknown ids are left out."""
         found: dict[str, Movie] = {}
-        for start in range(0, len(ids), BATCH):
-            part = ids[start : start + BATCH]
-            marks = ",".join("?" * len(part))
+        for marks, part in marked(ids):
             rows = self._rows(f"SELECT id, movie FROM movies WHERE id IN ({marks})", part)  # noqa: S608
             found.update({identity: _movie(text) for identity, text in rows})
         return found

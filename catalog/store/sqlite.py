@@ -1,13 +1,15 @@
 """SQLite, opened one way: the only module that knows sqlite3, and where its errors become ours."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from catalog.errors import CatalogDamaged, StoreError
 
 Connection = sqlite3.Connection
+T = TypeVar("T")
 
 WAY_BACK = "run 'ingest rollback', 'ingest restore FOLDER', or 'ingest --file FILE --rebuild'"
 
@@ -38,6 +40,13 @@ def connect_shared(path: Path) -> Connection:
     """Open a file for reading while another process may be writing it."""
     with translated(path):
         return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+
+
+def marked(values: Sequence[T]) -> Iterator[tuple[str, Sequence[T]]]:
+    """Values in parts that one statement takes, each with the question marks for its `IN (...)`."""
+    for start in range(0, len(values), BATCH):
+        part = values[start : start + BATCH]
+        yield ",".join("?" * len(part)), part
 
 
 def check(connection: Connection, path: Path) -> None:

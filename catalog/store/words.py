@@ -17,7 +17,7 @@ from catalog.errors import CatalogDamaged
 from catalog.language import english_terms, fold, german_terms, grams, plain_title, without_article
 from catalog.movie import Movie
 from catalog.store.occurrences import Numbers, Occurrences
-from catalog.store.sqlite import BATCH, Connection, connect, connect_read_only, translated
+from catalog.store.sqlite import Connection, connect, connect_read_only, marked, translated
 
 Floats = NDArray[np.float32]
 
@@ -214,9 +214,7 @@ class WordIndex:
         """Those of the terms that some film holds."""
         wanted = list(dict.fromkeys(terms))
         found: set[str] = set()
-        for start in range(0, len(wanted), BATCH):
-            part = wanted[start : start + BATCH]
-            marks = ",".join("?" * len(part))
+        for marks, part in marked(wanted):
             found |= {row[0] for row in self._rows(f"SELECT term FROM terms WHERE term IN ({marks})", part)}  # noqa: S608
         return found
 
@@ -248,9 +246,7 @@ class WordIndex:
     def titles_of(self, films: list[int]) -> list[tuple[int, str]]:
         """The plain titles of some films."""
         found: list[tuple[int, str]] = []
-        for start in range(0, len(films), BATCH):
-            part = films[start : start + BATCH]
-            marks = ",".join("?" * len(part))
+        for marks, part in marked(films):
             found += self._rows(f"SELECT film, title FROM titles WHERE film IN ({marks})", part)  # noqa: S608
         return found
 
@@ -264,9 +260,7 @@ class WordIndex:
     def _postings(self, table: str, terms: Iterable[str]) -> dict[str, Posting]:
         wanted = list(dict.fromkeys(terms))
         found: dict[str, Posting] = {}
-        for start in range(0, len(wanted), BATCH):
-            part = wanted[start : start + BATCH]
-            marks = ",".join("?" * len(part))
+        for marks, part in marked(wanted):
             rows = self._rows(f"SELECT term, films, weights FROM {table} WHERE term IN ({marks})", part)  # noqa: S608
             for term, films, weights in rows:
                 found[term] = Posting(np.frombuffer(films, np.int32), np.frombuffer(weights, np.float32))
