@@ -1,7 +1,6 @@
 """The model of a long-lived process: questions that come together are embedded together, repeated ones not at all."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -11,6 +10,7 @@ import numpy as np
 
 from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
 from catalog.identity import ModelIdentity
+from query.last_used import LastUsed
 from query.work import Ticket
 
 _REMEMBERED = 2000
@@ -32,8 +32,7 @@ class QuestionEmbedder:
     def __init__(self, embedder: Embedder, watched: Watched | None = None) -> None:
         self.embedder = embedder
         self._watched = watched
-        self._remembered: OrderedDict[str, Vector] = OrderedDict()
-        self._memory = threading.Lock()
+        self._remembered: LastUsed[str, Vector] = LastUsed(_REMEMBERED)
         self._model = threading.Lock()
 
     @property
@@ -53,19 +52,12 @@ class QuestionEmbedder:
         return np.stack(self._vectors(texts))
 
     def _vectors(self, texts: Sequence[str]) -> list[Vector]:
-        known = self._known(texts)
+        known = {text: vector for text in texts if (vector := self._remembered.get(text)) is not None}
         fresh = [text for text in dict.fromkeys(texts) if text not in known]
         if fresh:
             with self._model:
                 known |= self._embedded(fresh)
         return [known[text] for text in texts]
-
-    def _known(self, texts: Sequence[str]) -> dict[str, Vector]:
-        with self._memory:
-            known = {text: self._remembered[text] for text in texts if text in self._remembered}
-            for text in known:
-                self._remembered.move_to_end(text)
-            return known
 
     def _embedded(self, texts: Sequence[str]) -> dict[str, Vector]:
         start = perf_counter()
@@ -77,12 +69,9 @@ class QuestionEmbedder:
         if self._watched is not None:
             self._watched(count=len(texts), seconds=perf_counter() - start)
         vectors = dict(zip(texts, made, strict=True))
-        with self._memory:
-            for text, vector in vectors.items():
-                vector.flags.writeable = False
-                self._remembered[text] = vector
-            while len(self._remembered) > _REMEMBERED:
-                self._remembered.popitem(last=False)
+        for text, vector in vectors.items():
+            vector.flags.writeable = False
+            self._remembered.put(text, vector)
         return vectors
 
     def embed_documents(self, texts: Sequence[str]) -> Embedded:

@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import json
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +22,7 @@ from query.film_map import film_map
 from query.follow import Follower, Ready
 from query.ingest_child import IngestRunner
 from query.instruments import Instruments
+from query.last_used import LastUsed
 from query.local import TRIAL, answered, counted, prepared
 from query.naming import movie_named
 from query.prefetch import prefetch
@@ -59,11 +59,11 @@ class Service:
         self.instruments = Instruments()
         self._follower = Follower(
             config.store.path,
-            lambda snapshot, before: _with_titles(prepared(snapshot, before, config, self.instruments.embedded)),
+            lambda snapshot, before: _at_hand(prepared(snapshot, before, config, self.instruments.embedded)),
         )
         self._pool: WorkPool[Question] = WorkPool(config.server.threads, config.server.queue, self._prefetch)
         self._health: WorkPool[Question] = WorkPool(1, config.server.queue, self._prefetch)
-        self._cache: OrderedDict[str, Answer] = OrderedDict()
+        self._cache: LastUsed[str, Answer] = LastUsed(config.server.cache)
         self.ingest = IngestRunner(config.store.path, config.server.source, config_file)
         self._ready_until = 0.0
         self._trials = count()
@@ -170,14 +170,11 @@ class Service:
             return held
         current = self._follower.current
         if current is not None and (answer := self._cache.get(_etag(current, key))) is not None:
-            self._cache.move_to_end(answer.etag)
             self.instruments.cached.labels("hit").inc()
             return answer
         self.instruments.cached.labels("miss").inc()
         answer = await self._computed(key, work, ticket, ahead)
-        self._cache[answer.etag] = answer
-        while len(self._cache) > self.config.server.cache:
-            self._cache.popitem(last=False)
+        self._cache.put(answer.etag, answer)
         return answer
 
     def _held(self, key: str, known: str) -> Answer | None:
@@ -282,7 +279,7 @@ def _ahead(question: Question) -> list[Question]:
     return [] if question.why or question.likes or question.dislikes else [question]
 
 
-def _with_titles(ready: Ready) -> Ready:
+def _at_hand(ready: Ready) -> Ready:
     """With its suggestions read before somebody types, and out of the garbage collector's way.
 
     While it looks through all that a catalog holds nobody is answered: one answer in a hundred took 60 ms, not 12.

@@ -1,14 +1,13 @@
 """A generation that many threads search at the same time."""
 
-import threading
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.store.catalog import Snapshot
 from catalog.store.generations import Generation
+from query.last_used import LastUsed
 
 Floats = NDArray[np.float32]
 
@@ -27,36 +26,28 @@ class SharedSnapshot(Snapshot):
 
     def __init__(self, generation: Generation) -> None:
         super().__init__(generation)
-        self._last: OrderedDict[bytes, Floats] = OrderedDict()
-        self._last_lock = threading.Lock()
+        self._last: LastUsed[bytes, Floats] = LastUsed(_REMEMBERED)
 
     def cosines(self, vector: Floats) -> Floats:
         """Cosine similarity of every film, shape (films,), to a unit vector, shape (d,): exact; read-only."""
         key = vector.tobytes()
-        with self._last_lock:
-            if (known := self._last.get(key)) is not None:
-                self._last.move_to_end(key)
-                return known
-        found = super().cosines(vector)
-        self._remember({key: found})
-        return found
+        if (known := self._last.get(key)) is not None:
+            return known
+        return self._remembered(key, super().cosines(vector))
 
     def compare(self, vectors: Sequence[Floats]) -> None:
         """Compute the `cosines` of several vectors ahead, in one pass."""
-        with self._last_lock:
-            fresh = {key: vector for vector in vectors if (key := vector.tobytes()) not in self._last}
+        fresh = {key: vector for vector in vectors if self._last.get(key := vector.tobytes()) is None}
         if len(fresh) == 1:
             self.cosines(*fresh.values())
         elif fresh:
-            self._remember(dict(zip(fresh, self._pass(list(fresh.values())), strict=True)))
+            for key, cosines in zip(fresh, self._pass(list(fresh.values())), strict=True):
+                self._remembered(key, cosines)
 
-    def _remember(self, found: Mapping[bytes, Floats]) -> None:
-        with self._last_lock:
-            for key, cosines in found.items():
-                cosines.flags.writeable = False
-                self._last[key] = cosines
-            while len(self._last) > _REMEMBERED:
-                self._last.popitem(last=False)
+    def _remembered(self, key: bytes, cosines: Floats) -> Floats:
+        cosines.flags.writeable = False
+        self._last.put(key, cosines)
+        return cosines
 
     def _pass(self, vectors: Sequence[Floats]) -> list[Floats]:
         asked = np.stack(vectors).T

@@ -1,10 +1,11 @@
 """An embedder whose vectors can be computed in one's head."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from catalog.embedding.embedder import Embedded, Vector, Vectors
+from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
 from catalog.identity import ModelIdentity
 
 WORDS = ("space", "ship", "ghost", "shark", "love", "war", "dream", "robot")
@@ -32,3 +33,27 @@ class WordEmbedder:
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         return np.stack([self.embed_query(text) for text in texts])
+
+
+@dataclass
+class Heard:
+    """An embedder that remembers what it was asked, alone and together; it reads no documents."""
+
+    inner: Embedder
+    questions: list[str] = field(default_factory=list)
+    together: list[list[str]] = field(default_factory=list)
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return self.inner.identity
+
+    def embed_documents(self, texts: Sequence[str]) -> Embedded:
+        raise NotImplementedError
+
+    def embed_query(self, text: str) -> Vector:
+        self.questions.append(text)
+        return self.inner.embed_query(text)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        self.together.append(list(texts))
+        return self.inner.embed_queries(texts)

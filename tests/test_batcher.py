@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from catalog.embedding.embedder import Vectors
 from catalog.errors import DeadlineExceeded, ModelError, Overloaded
 from query.questions import QuestionEmbedder
 from query.work import ClientGone, Ticket, WorkPool
-from tests.fakes import WordEmbedder
+from tests.fakes import Heard, WordEmbedder
 
 PATIENT = 20.0
 
@@ -135,40 +134,28 @@ def test_an_error_reaches_who_asked_and_the_next_question_is_answered(kitchen: K
     with_pool(kitchen, scene)
 
 
-class Counting(WordEmbedder):
-    """Remembers what was embedded together."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.together: list[list[str]] = []
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        self.together.append(list(texts))
-        return super().embed_queries(texts)
-
-
 def test_questions_are_embedded_together_and_none_twice() -> None:
-    counting, sizes = Counting(), list[int]()
-    questions = QuestionEmbedder(counting, watched=lambda count, seconds: sizes.append(count))
-    assert questions.identity == counting.identity
+    heard, sizes = Heard(WordEmbedder()), list[int]()
+    questions = QuestionEmbedder(heard, watched=lambda count, seconds: sizes.append(count))
+    assert questions.identity == heard.identity
     vectors = questions.embed_queries(["ghost", "shark", "ghost"])
     np.testing.assert_array_equal(vectors, WordEmbedder().embed_queries(["ghost", "shark", "ghost"]))
     again = questions.embed_query("shark")
     np.testing.assert_array_equal(again, vectors[1])
     assert questions.embed_query("shark") is again
     questions.embed_query("space ship")
-    assert (counting.together, sizes) == ([["ghost", "shark"]], [2, 1])
+    assert (heard.together, sizes) == ([["ghost", "shark"]], [2, 1])
     with pytest.raises(ValueError, match="read-only"):
         again[0] = 5.0
 
 
 def test_who_has_left_embeds_nothing() -> None:
-    counting = Counting()
-    questions = QuestionEmbedder(counting)
+    heard = Heard(WordEmbedder())
+    questions = QuestionEmbedder(heard)
     gone = Ticket(PATIENT)
     gone.gone = True
     with pytest.raises(ClientGone):
         questions.within(gone).embed_query("space")
     with pytest.raises(DeadlineExceeded):
         questions.within(Ticket(0.0)).embed_queries(["space", "ship"])
-    assert counting.together == []
+    assert heard.together == []

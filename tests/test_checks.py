@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from catalog.embedding.local import open_local
 from catalog.embedding.tokens import open_tokenizer
 from catalog.errors import ModelError
 from catalog.identity import ModelIdentity
+from tests.fakes import Heard
 
 TINY = Path(__file__).parent / "fixtures" / "jina-tiny"
 FILES = locate(str(TINY), None)
@@ -183,38 +184,16 @@ def test_a_second_process_that_fails(tiny: Embedder, known: Known) -> None:
     assert found.detail.startswith("it failed: catalog.errors.ConfigError")
 
 
-@dataclass(frozen=True)
-class Heard:
-    """An embedder that remembers what it was asked."""
-
-    inner: Embedder
-    questions: list[str] = field(default_factory=list)
-
-    @property
-    def identity(self) -> ModelIdentity:
-        return self.inner.identity
-
-    def embed_documents(self, texts: Sequence[str]) -> Embedded:
-        raise NotImplementedError
-
-    def embed_query(self, text: str) -> Vector:
-        self.questions.append(text)
-        return self.inner.embed_query(text)
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        raise NotImplementedError
-
-
 def test_the_quick_check_passes_after_one_text(tiny: Embedder, known: Known) -> None:
     heard = Heard(tiny)
     quick_check(FILES, heard, known=known)
-    assert heard.questions == ["hello world"]
+    assert (heard.questions, heard.together) == (["hello world"], [])
 
 
 def test_a_model_of_which_nothing_is_known_passes_the_quick_check(tiny: Embedder) -> None:
     heard = Heard(tiny)
     quick_check(FILES, heard)
-    assert heard.questions == ["hello world"]
+    assert (heard.questions, heard.together) == (["hello world"], [])
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,12 @@
 """What questions need of model and matrix is computed together, and then not again."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from catalog.config import load_config
-from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
-from catalog.identity import ModelIdentity
 from catalog.store.catalog import Snapshot
 from catalog.store.generations import Generations
 from query.follow import Ready
@@ -19,6 +16,7 @@ from query.question import Question
 from query.questions import QuestionEmbedder
 from query.shared import SharedSnapshot
 from query.work import Ticket
+from tests.fakes import Heard
 
 CONFIG = load_config(None, {"PLOTSEEK_EMBEDDING_MODEL": "bundled"})
 QUESTIONS = [
@@ -31,54 +29,30 @@ QUESTIONS = [
 ]
 
 
-@dataclass
-class Counting:
-    """The real model, and how often it was asked."""
-
-    embedder: Embedder
-    alone: list[str] = field(default_factory=list)
-    together: list[list[str]] = field(default_factory=list)
-
-    @property
-    def identity(self) -> ModelIdentity:
-        return self.embedder.identity
-
-    def embed_documents(self, texts: Sequence[str]) -> Embedded:
-        raise NotImplementedError
-
-    def embed_query(self, text: str) -> Vector:
-        self.alone.append(text)
-        return self.embedder.embed_query(text)
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        self.together.append(list(texts))
-        return self.embedder.embed_queries(texts)
-
-
 @pytest.fixture
 def ready(seed_store: Path) -> Iterator[Ready]:
     ready = prepared(SharedSnapshot(Generations(seed_store).in_force()), None, CONFIG)
-    yield Ready(ready.snapshot, QuestionEmbedder(Counting(ready.model.embedder)))
+    yield Ready(ready.snapshot, QuestionEmbedder(Heard(ready.model.embedder)))
     ready.snapshot.close()
 
 
 def test_an_answer_needs_nothing_more_of_the_model(ready: Ready) -> None:
-    counting = ready.model.embedder
-    assert isinstance(counting, Counting)
+    heard = ready.model.embedder
+    assert isinstance(heard, Heard)
     prefetch(ready, QUESTIONS)
-    assert counting.alone == []
-    (together,) = counting.together
+    assert heard.questions == []
+    (together,) = heard.together
     assert together[:2] == ["a ship in a storm", "Ein Haifisch im Meer"]
     for question in QUESTIONS[:3]:
         answered(ready, question, CONFIG, Ticket(20.0))
-    assert (counting.alone, len(counting.together)) == ([], 1)
+    assert (heard.questions, len(heard.together)) == ([], 1)
 
 
 def test_a_question_alone_is_left_to_itself(ready: Ready) -> None:
     prefetch(ready, QUESTIONS[1:2])
-    counting = ready.model.embedder
-    assert isinstance(counting, Counting)
-    assert (counting.alone, counting.together) == ([], [])
+    heard = ready.model.embedder
+    assert isinstance(heard, Heard)
+    assert (heard.questions, heard.together) == ([], [])
 
 
 def test_the_answer_is_that_of_a_question_alone(ready: Ready, seed_store: Path) -> None:
