@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.embedding.packed import Run, batches, runs
+from catalog.embedding.packed import Run, batches, runs, tiles
 
 LENGTHS = st.lists(st.integers(2, 40), max_size=60)
 
@@ -33,3 +33,7 @@ def test_runs_cover_all_tokens_in_order(lengths: list[int]) -> None:
     assert [run.length for run in made for _ in range(run.count)] == lengths
     assert [run.start for run in made[1:]] == [run.stop for run in made[:-1]]
     assert (made[-1].stop if made else 0) == sum(lengths)
+
+
+def test_tiles_stay_inside_their_sequence() -> None:
+    assert tiles([3, 5, 2], size=2) == [(0, 0, 3), (2, 0, 3), (3, 3, 8), (5, 3, 8), (7, 3, 8), (8, 8, 10)]

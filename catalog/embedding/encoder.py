@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from catalog.embedding import gpu
 from catalog.embedding.architecture import Architecture, Pooling
 from catalog.embedding.checkpoint import Checkpoint, Stored, refuse_nan
 from catalog.embedding.embedder import Vectors
@@ -27,10 +28,18 @@ _QUERIES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """A weight and a bias: of a linear layer or of a layer norm."""
+    """A linear layer."""
 
     weight: "Tensor"
     bias: "Tensor | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """A layer norm, in float32."""
+
+    weight: "Tensor"
+    bias: "Tensor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +48,10 @@ class Layer:
 
     qkv: Affine
     out: Affine
-    attention_norm: Affine
+    attention_norm: Norm
     up: Affine
     down: Affine
-    norm: Affine
+    norm: Norm
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +63,35 @@ class Encoder:
     """(vocabulary, hidden), as stored: rows are widened when they are looked up."""
     offset: "Tensor"
     """(1, hidden) or (context, hidden): token type 0, plus the positions where they are learned."""
-    norm: Affine
+    norm: Norm
     layers: tuple[Layer, ...]
     pooling: Pooling
     device: "device"
     precision: "dtype"
     """Of the matrix products; sums and layer norms are always float32."""
+    kernels: bool = False
+    """Whether `gpu.py` does the work."""
 
     def embed(self, ids: Sequence[Sequence[int]]) -> Vectors:
         """Encode a batch of n token sequences into (n, hidden) unit vectors.
 
         Sequences of equal length should be neighbours. A row does not depend on its neighbours.
         """
+        return self.begin(ids).cpu().numpy()
+
+    def begin(self, ids: Sequence[Sequence[int]]) -> "Tensor":
+        """The same on the device: a GPU may still be computing it while the next batch is prepared."""
         import torch
 
         with torch.inference_mode():
-            pooled = self.pooled(ids)
-            unit = torch.nn.functional.normalize(pooled, dim=1)
-            return unit.cpu().numpy()
+            return torch.nn.functional.normalize(self.pooled(ids), dim=1)
 
     def pooled(self, ids: Sequence[Sequence[int]]) -> "Tensor":
         """(n, hidden) float32: the model's own output, not normalised."""
         import torch
 
+        if self.kernels:
+            return gpu.pooled(self, ids)
         spans = runs([len(sequence) for sequence in ids])
         flat = np.fromiter(itertools.chain.from_iterable(ids), dtype=np.int64)
         x = self._embeddings(torch.from_numpy(flat).to(self.device), spans)
@@ -108,7 +123,7 @@ class Encoder:
             made.append(self._norm(_linear(inner, layer.down).float().add_(rows), layer.norm))
         return torch.cat(made)
 
-    def _norm(self, x: "Tensor", norm: Affine) -> "Tensor":
+    def _norm(self, x: "Tensor", norm: Norm) -> "Tensor":
         import torch
 
         return torch.nn.functional.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, self.architecture.epsilon)
@@ -186,11 +201,12 @@ class _Loader:
             architecture=self.architecture,
             words=self._read("embeddings.word_embeddings.weight"),
             offset=offset,
-            norm=self._affine("embeddings.LayerNorm", torch.float32),
+            norm=self._norm("embeddings.LayerNorm"),
             layers=tuple(self._layer(f"encoder.layer.{number}.") for number in range(self.architecture.layers)),
             pooling=pooling,
             device=torch.device(self.device),
             precision=self.precision,
+            kernels=self.device.startswith("cuda") and gpu.has_kernels(),
         )
 
     def _layer(self, layer: str) -> Layer:
@@ -202,11 +218,16 @@ class _Loader:
         return Layer(
             qkv=Affine(torch.cat([part.weight for part in parts]), torch.cat(biases)),
             out=self._affine(f"{layer}attention.output.dense", dtype),
-            attention_norm=self._affine(f"{layer}attention.output.LayerNorm", torch.float32),
+            attention_norm=self._norm(f"{layer}attention.output.LayerNorm"),
             up=self._affine(f"{layer}{names.up}", dtype),
             down=self._affine(f"{layer}{names.down}", dtype),
-            norm=self._affine(f"{layer}{names.norm}", torch.float32),
+            norm=self._norm(f"{layer}{names.norm}"),
         )
+
+    def _norm(self, name: str) -> Norm:
+        import torch
+
+        return Norm(*(self._read(f"{name}.{part}", torch.float32) for part in ("weight", "bias")))
 
     def _affine(self, name: str, dtype: "dtype") -> Affine:
         bias = f"{name}.bias"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _CPU_TOKENS, _GPU_TOKENS = 4096, 65_536
 """Tokens of a batch."""
+_TEXTS = 4096
+"""Documents that are tokenized together."""
 _QUICK_TOKENS = 256
 """Longer queries go the way of the documents."""
 _PROBE = "Three parapsychologists lose their university jobs and hunt ghosts in New York."
@@ -67,14 +69,20 @@ class LocalEmbedder:
 
     def embed_documents(self, texts: Sequence[str]) -> Embedded:
         """Embed texts in batches of similar length, whatever the order they come in."""
-        prompt = self.model.prompts.document
-        tokens = self._tokenizer([prompt + text for text in texts])
-        encoder = self._encoder
+        prompt, encoder = self.model.prompts.document, self._encoder
         budget = _CPU_TOKENS if encoder.device.type == "cpu" else _GPU_TOKENS
         vectors: Vectors = np.empty((len(texts), self.identity.dimension), dtype=np.float32)
-        for batch in batches([len(ids) for ids in tokens.ids], budget):
-            vectors[batch] = encoder.embed([tokens.ids[index] for index in batch])
-        return Embedded(vectors, tokens.truncated)
+        begun, truncated = [], 0
+        # Vectors are fetched at the end: a GPU computes while the next texts become tokens.
+        for start in range(0, len(texts), _TEXTS):
+            tokens = self._tokenizer([prompt + text for text in texts[start : start + _TEXTS]])
+            truncated += tokens.truncated
+            for batch in batches([len(ids) for ids in tokens.ids], budget):
+                rows = [start + index for index in batch]
+                begun.append((rows, encoder.begin([tokens.ids[index] for index in batch])))
+        for rows, made in begun:
+            vectors[rows] = made.cpu().numpy()
+        return Embedded(vectors, truncated)
 
     def embed_query(self, text: str) -> Vector:
         """Embed one query."""

@@ -46,3 +46,14 @@ def runs(lengths: Sequence[int]) -> list[Run]:
             found.append(run)
             start, first = run.stop, index + 1
     return found
+
+
+def tiles(lengths: Sequence[int], size: int) -> list[tuple[int, int, int]]:
+    """Each sequence cut into tiles of at most `size` tokens: the tile's first token, the sequence's first and end."""
+    found: list[tuple[int, int, int]] = []
+    start = 0
+    for length in lengths:
+        stop = start + length
+        found += [(first, start, stop) for first in range(start, stop, size)]
+        start = stop
+    return found

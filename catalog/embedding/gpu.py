@@ -1,0 +1,73 @@
+"""The encoder's forward pass on an NVIDIA GPU: torch's matrix products, and `kernels.py` for all between them.
+
+Where the packed sequences begin and end is told to the kernels once a batch; their attention works on every
+length at a time, and computes ALiBi's bias from the distance instead of reading it.
+"""
+
+import itertools
+import os
+import shutil
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.embedding import packed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from catalog.embedding.encoder import Affine, Encoder, Norm
+
+
+def has_kernels() -> bool:
+    """Whether Triton is there (it comes with torch for Linux), and the C compiler that it starts its kernels with."""
+    compilers = (os.environ.get("CC", ""), "clang", "gcc")
+    return find_spec("triton") is not None and any(map(shutil.which, compilers))
+
+
+def pooled(encoder: "Encoder", ids: Sequence[Sequence[int]]) -> "Tensor":
+    """(n, hidden) float32: the model's own output, not normalised, on the GPU, perhaps still being computed."""
+    import torch
+
+    from catalog.embedding import kernels
+
+    shape = encoder.architecture
+    counts = [len(sequence) for sequence in ids]
+
+    def there(values: NDArray[np.generic]) -> "Tensor":
+        # From memory that is not pinned, a copy waits until the GPU has done what it was given before.
+        return torch.from_numpy(values).pin_memory().to(encoder.device, non_blocking=True)
+
+    def add_norm(x: "Tensor", y: "Tensor", norm: "Norm") -> tuple["Tensor", "Tensor"]:
+        narrow = torch.empty(x.shape, dtype=encoder.precision, device=x.device)
+        return kernels.add_norm(x, y, norm.weight, norm.bias, shape.epsilon, narrow), narrow
+
+    tokens = there(np.fromiter(itertools.chain.from_iterable(ids), dtype=np.int64))
+    tiles = there(np.array(packed.tiles(counts, kernels.QUERIES), dtype=np.int32))
+    lengths = there(np.array(counts, dtype=np.int64))
+    slopes = there(np.array(shape.slopes, dtype=np.float32)) if shape.slopes else None
+    offset = encoder.offset
+    if shape.learned_positions:
+        offset = offset[there(np.concatenate([np.arange(count) for count in counts]))]
+
+    x, narrow = add_norm(encoder.words[tokens], offset, encoder.norm)
+    for layer in encoder.layers:
+        qkv = _linear(narrow, layer.qkv)
+        attended = kernels.attention(qkv, tiles, slopes, shape.heads)
+        x, narrow = add_norm(_linear(attended, layer.out), x, layer.attention_norm)
+        inner = _linear(narrow, layer.up)
+        inner = kernels.gated(inner) if shape.gated else torch.nn.functional.gelu(inner)
+        x, narrow = add_norm(_linear(inner, layer.down), x, layer.norm)
+    if encoder.pooling == "cls":
+        return x[lengths.cumsum(0) - lengths]
+    # "unsafe" leaves out a check of the lengths, which waits for the GPU.
+    return torch.segment_reduce(x, "mean", lengths=lengths, axis=0, unsafe=True)
+
+
+def _linear(x: "Tensor", layer: "Affine") -> "Tensor":
+    import torch
+
+    return torch.nn.functional.linear(x, layer.weight, layer.bias)

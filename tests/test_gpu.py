@@ -1,0 +1,42 @@
+"""The kernels for GPUs beside the reference; without a GPU there is nothing to run them on."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer
+
+from catalog.embedding.architecture import read_json
+from catalog.embedding.checkpoint import open_checkpoint
+from catalog.embedding.encoder import Encoder, load_encoder
+from catalog.embedding.jina import jina_architecture
+from tests.checkpoints import JINA_TINY
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+
+
+def load(precision: torch.dtype) -> Encoder:
+    architecture = jina_architecture(read_json(JINA_TINY / "config.json"))
+    checkpoint = open_checkpoint(JINA_TINY / "model.safetensors", architecture)
+    encoder = load_encoder(checkpoint, architecture, pooling="mean", device="cuda", precision=precision)
+    assert encoder.kernels
+    return encoder
+
+
+def test_float32_has_the_reference_vectors() -> None:
+    cases = json.loads((JINA_TINY.parent / "jina-tiny-reference.json").read_text())["cases"]
+    tokenizer = Tokenizer.from_file(str(JINA_TINY / "tokenizer.json"))
+    ids = [case["input_ids"] or tokenizer.encode(case["text"]).ids for case in cases]
+    with torch.inference_mode():
+        made = load(torch.float32).pooled(ids).cpu().numpy()
+    assert np.abs(made - np.array([case["mean_pooled"] for case in cases])).max() < 2e-5
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_text_does_not_depend_on_its_neighbours(precision: torch.dtype) -> None:
+    encoder = load(precision)
+    texts = [list(range(5, 5 + length)) for length in (2, 63, 64, 65, 700, 9)]
+    together = encoder.embed(texts)
+    assert np.abs(np.concatenate([encoder.embed([text]) for text in texts]) - together).max() < 1e-5
+    assert np.abs(encoder.embed(texts[::-1])[::-1] - together).max() < 1e-5
