@@ -43,7 +43,7 @@ serve: .venv/ready ## answer over HTTP, with a page at http://127.0.0.1:8080
 test: .venv/ready ## the whole test suite
 	$(BIN)/python -m pytest
 
-test-fast: .venv/ready ## the tests that take no longer than a second each
+test-fast: .venv/ready ## the tests without services, half a minute
 	$(BIN)/python -m pytest -m 'not slow'
 
 check: .venv/ready ## formatter, linter, types, import rules

@@ -22,6 +22,8 @@ from query.access import Buckets, Gate, KeyRing, Role, is_loopback, make_key, re
 from query.server_cli import main
 from tests.service import service
 
+pytestmark = pytest.mark.slow
+
 LOCAL = ServerConfig()
 
 

@@ -22,6 +22,8 @@ from query.problems import problem_of
 from query.server import create_app
 from tests.service import service, settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def url(seed_store: Path) -> Iterator[str]:

@@ -21,7 +21,7 @@ from tests.chroma import server
 from tests.fakes import WordEmbedder
 from tests.test_catalog import FILMS, in_folder, nearest, run
 
-pytestmark = pytest.mark.usefixtures("place")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("place")]
 
 RICH = Movie(
     "film 9",

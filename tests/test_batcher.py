@@ -98,6 +98,8 @@ def test_for_who_has_left_or_waited_too_long_nothing_is_prepared(kitchen: Kitche
         with pytest.raises(DeadlineExceeded, match=r"no answer within 0\.05 s"):
             await late
         leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
         kitchen.gate.set()
         assert (await first, await last) == ("SPACE", "LOVE")
         assert kitchen.prepared == [["space"], ["love"]]

@@ -18,6 +18,8 @@ from catalog.embedding.sentence import SentenceTransformerEmbedder
 from catalog.errors import ConfigError, ModelError
 from tests.checkpoints import SIX_FILMS, SIX_TEXTS
 
+pytestmark = pytest.mark.slow
+
 SIMILARITIES = {
     "Star Trek: Generations": 0.277,
     "Star Wars: Episode V - The Empire Strikes Back": 0.207,

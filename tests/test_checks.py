@@ -29,6 +29,8 @@ from catalog.errors import ModelError
 from catalog.identity import ModelIdentity
 from tests.fakes import Heard
 
+pytestmark = pytest.mark.slow
+
 TINY = Path(__file__).parent / "fixtures" / "jina-tiny"
 FILES = locate(str(TINY), None)
 NAMES = [
@@ -170,14 +172,12 @@ def test_vectors_that_are_none_fail(tiny: Embedder, known: Known, factor: float)
         assert found["similar films"] is False
 
 
-@pytest.mark.slow
 def test_a_model_that_a_second_process_sees_differently_fails(tiny: Embedder, known: Known) -> None:
     found = check_machine(Disturbed(tiny, 0.999), FILES, known, precision="float32", device="cpu")[0]
     assert (found.name, found.ok) == ("second process", False)
     assert found.detail.startswith("largest difference")
 
 
-@pytest.mark.slow
 def test_a_second_process_that_fails(tiny: Embedder, known: Known) -> None:
     found = check_machine(tiny, FILES, known, precision="float64", device="cpu")[0]
     assert (found.name, found.ok) == ("second process", False)

@@ -31,6 +31,8 @@ from tests.chroma import ChromaProcess, Proxy, certificate, free_port, running
 from tests.fakes import WordEmbedder
 from tests.test_catalog import FILMS, TEMPLATE
 
+pytestmark = pytest.mark.slow
+
 MANY = [Movie(str(number), "Many", f"film number {number}") for number in range(500)]
 """So many that Chroma's files are full of them."""
 
@@ -142,7 +144,6 @@ def test_a_damaged_collection_is_noticed_and_built_again(tmp_path: Path, chroma:
     assert_rebuilt_without_embedding(tmp_path, server)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["empty", "half", "noise", "deleted"])
 def test_index_files_damaged_on_the_server_are_noticed(tmp_path: Path, own: ChromaProcess, damage: str) -> None:
     root, server = tmp_path / "store", ChromaServer(own.url, timeout=15)
@@ -223,7 +224,6 @@ def test_a_server_killed_during_a_run_costs_that_run_alone(tmp_path: Path, own: 
     assert len(own.collections()) == 2
 
 
-@pytest.mark.slow
 def test_a_server_or_a_run_killed_at_any_moment_loses_nothing(
     tmp_path: Path, own: ChromaProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

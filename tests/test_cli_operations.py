@@ -11,6 +11,8 @@ from tests.chroma import free_port
 from tests.test_cli import run_ingest as ingest
 from tests.test_cli import write
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(tmp_path: Path, place: str) -> Path:

@@ -21,6 +21,8 @@ import yaml
 
 from tests.chroma import free_port
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 READ_ONLY = (
@@ -201,7 +203,6 @@ def composition(tmp_path: Path) -> Iterator[Composition]:
         yield made
 
 
-@pytest.mark.slow
 def test_the_composition_comes_up_syncs_and_survives_what_happens_to_it(composition: Composition) -> None:
     # The page is there before there is anything to find.
     composition.start("query-server")

@@ -12,6 +12,8 @@ from ingest.run import Request, run
 from query.access import Role, make_key
 from tests.service import service
 
+pytestmark = pytest.mark.slow
+
 #: Named by the examples of the document, so that they find something.
 FILMS = [
     {"id": 1, "title": "Alien", "plot": "A ship answers a call, and gore follows.", "tmdb_id": 348, "year": 1979},
@@ -25,7 +27,6 @@ NOT_CHECKED = (
 )
 
 
-@pytest.mark.slow
 def test_every_answer_is_as_the_document_says(tmp_path: Path) -> None:
     (tmp_path / "films.json").write_text(json.dumps(FILMS), encoding="utf-8")
     store = tmp_path / "store"

@@ -24,6 +24,8 @@ from query.local import LocalCatalog
 from query.question import Question
 from tests.service import service, settings
 
+pytestmark = pytest.mark.slow
+
 SETTLED = Question("space ships", limit=3, diversity=0.0, popularity=1.0, least_confidence=0.05)
 
 

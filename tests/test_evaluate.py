@@ -17,6 +17,8 @@ from query.evaluate_cli import main
 from query.judgments import PairSet, QuerySet, read_sets, sampled, within
 from query.metrics import Estimate, auc, ranking_measures
 
+pytestmark = pytest.mark.slow
+
 
 def write_set(
     folder: Path, queries: Mapping[str, str], qrels: Sequence[tuple[str, str, int]] = (), pool: str | None = None

@@ -16,6 +16,8 @@ from ingest.report import Report
 from ingest.row import Row
 from ingest.run import Request, run
 
+pytestmark = pytest.mark.slow
+
 ALIEN = {"id": 1, "title": "Alien", "plot": "A ship answers a call.", "note": "A station answers a call."}
 JAWS = {"id": 2, "title": "Jaws", "plot": "A shark visits a cafÃ©.", "note": "x"}
 GHOST = {"id": 3, "title": "Ghost", "plot": "A ghost in love.", "note": "y"}

@@ -14,6 +14,8 @@ from catalog.errors import SourceError
 from ingest.fetch import Fetched, Unchanged, Validators, fetch, fetch_if_changed, shown
 from ingest.source import open_rows
 
+pytestmark = pytest.mark.slow
+
 FILMS = [{"title": "A", "plot": "B"}]
 BODY = json.dumps(FILMS).encode()
 

@@ -18,6 +18,8 @@ from catalog.store.words import WordIndex
 from tests.fakes import WordEmbedder
 from tests.test_catalog import FILMS, run
 
+pytestmark = pytest.mark.slow
+
 WORDS = "ship ships space Space's ghost shark love war wars dream robot Größe grosse dog dog's don't".split()
 
 

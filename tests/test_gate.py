@@ -17,6 +17,8 @@ from ingest.gate import run_check
 from ingest.run import Request, run
 from tests.test_cli import run_ingest
 
+pytestmark = pytest.mark.slow
+
 ALIEN = {"id": "1", "title": "Alien", "plot": "A ship answers a call from a silent moon."}
 JAWS = {"id": "2", "title": "Jaws", "plot": "A shark visits a beach."}
 COUNT = """
@@ -68,7 +70,6 @@ def test_the_command_exits_4_and_says_why(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.slow
 def test_query_evaluate_is_such_a_program(tmp_path: Path) -> None:
     judged = tmp_path / "judged"
     (judged / "qrels").mkdir(parents=True)

@@ -24,6 +24,8 @@ from catalog.embedding.local import open_local
 from catalog.errors import ModelError, ModelUnavailable
 from tests.hub_server import COMMIT, StandInHub, folder_files, serve_hub, sha256
 
+pytestmark = pytest.mark.slow
+
 Tensor = np.ndarray[Any, Any]
 TINY = Path(__file__).parent / "fixtures" / "jina-tiny"
 NAME = "someone/jina-tiny"

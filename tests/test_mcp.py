@@ -14,6 +14,8 @@ from query.access import Role, make_key
 from query.mcp_server import create_mcp_app
 from tests.service import serving, settings
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parent.parent
 
 

@@ -16,6 +16,8 @@ from query.access import Gate, Role, make_key, network_of
 from tests.service import service
 from tests.test_attacks import connected, exchanged, received
 
+pytestmark = pytest.mark.slow
+
 CLOSE = b"Connection: close\r\n\r\n"
 POST, JSON = b"POST /search HTTP/1.1", b"Content-Type: application/json"
 

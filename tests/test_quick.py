@@ -21,6 +21,8 @@ from catalog.embedding.quick import QuickEncoder, gelu
 from catalog.errors import ModelError
 from tests.checkpoints import JINA_TINY, SIX_TEXTS, Tensors, variant
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = (2, 3, 9, 40, 200, 250)
 
 

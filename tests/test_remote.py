@@ -27,6 +27,8 @@ from catalog.errors import ConfigError, ModelError, ModelMismatch, ModelUnavaila
 from catalog.identity import ModelIdentity
 from tests.endpoint_server import Failure, Rows, StandInEndpoint, Style, serve_endpoint
 
+pytestmark = pytest.mark.slow
+
 TINY = Path(__file__).parent / "fixtures" / "jina-tiny"
 RIGHT, OTHER = "hf_right", "hf_other"
 TEXTS = [f"Film number {number}: a crew of {number} flies into the dark." for number in range(70)]

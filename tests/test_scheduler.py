@@ -18,6 +18,8 @@ from catalog.store.lock import writer_lock
 from catalog.store.sqlite import connect
 from ingest.cli import main
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def started(store: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
@@ -73,7 +75,6 @@ def scheduler(store: Path) -> dict[str, object] | None:
     return found
 
 
-@pytest.mark.slow
 def test_failed_runs_are_recorded_and_the_next_one_happens(tmp_path: Path, seed_file: Path) -> None:
     films, store = tmp_path / "films.json", tmp_path / "store"
     with started(store, "--file", str(films), "--every", "1s", "--json") as process:
@@ -93,7 +94,6 @@ def test_failed_runs_are_recorded_and_the_next_one_happens(tmp_path: Path, seed_
     assert scheduler(store) is None
 
 
-@pytest.mark.slow
 def test_a_run_that_is_killed_or_finds_the_catalog_locked_is_one_failed_run(tmp_path: Path, seed_file: Path) -> None:
     store = tmp_path / "store"
     with started(store, "--file", str(seed_file), "--every", "1s") as process:
@@ -110,7 +110,6 @@ def test_a_run_that_is_killed_or_finds_the_catalog_locked_is_one_failed_run(tmp_
     assert "ingest: the run was killed by SIGKILL" in errors.splitlines()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_waiting_at_once(tmp_path: Path, number: signal.Signals) -> None:
     with started(tmp_path / "store", "--file", "films.json", "--cron", "0 3 1 1 *") as process:
@@ -121,7 +120,6 @@ def test_a_signal_ends_the_waiting_at_once(tmp_path: Path, number: signal.Signal
         assert time.monotonic() - began < 1
 
 
-@pytest.mark.slow
 def test_a_signal_stops_a_run_between_two_batches(tmp_path: Path) -> None:
     """What was embedded is kept: the next run embeds only the rest."""
     films, store = tmp_path / "films.jsonl", tmp_path / "store"
@@ -147,7 +145,6 @@ def cached(store: Path) -> int:
         connection.close()
 
 
-@pytest.mark.slow
 def test_watch_follows_a_file(tmp_path: Path, seed_file: Path) -> None:
     films, store = tmp_path / "films.json", tmp_path / "store"
     films.write_bytes(seed_file.read_bytes())

@@ -21,6 +21,8 @@ from ingest.seen import source_name
 from ingest.sync import Progress
 from tests.conftest import SEED
 
+pytestmark = pytest.mark.slow
+
 
 class Site:
     """A server of one file, which remembers how it was asked."""

@@ -15,6 +15,8 @@ from catalog.embedding.sentence import SentenceTransformerEmbedder
 from catalog.errors import ModelError
 from tests.checkpoints import JINA_TINY, SIX_TEXTS
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = {"query": "find: ", "document": "film: "}
 
 

@@ -19,6 +19,8 @@ from query.asgi import CONTENT_POLICY
 from tests.conftest import SEED
 from tests.service import service
 
+pytestmark = pytest.mark.slow
+
 FILMS = SEED["movies"]
 TREK = "Star Trek: Generations"
 

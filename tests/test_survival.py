@@ -23,7 +23,7 @@ from tests import survivor
 from tests.chroma import server
 from tests.test_catalog import in_folder
 
-pytestmark = pytest.mark.usefixtures("place")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("place")]
 
 COUNT = 200
 
@@ -37,7 +37,6 @@ def assert_whole(root: Path, version: int, count: int = COUNT) -> None:
 
 
 @in_folder
-@pytest.mark.slow
 def test_a_killed_run_loses_nothing_and_the_next_one_completes(tmp_path: Path) -> None:
     root = tmp_path / "store"
     survivor.write(root, COUNT, 0)
@@ -54,7 +53,6 @@ def test_a_killed_run_loses_nothing_and_the_next_one_completes(tmp_path: Path) -
         assert_whole(root, version)
 
 
-@pytest.mark.slow
 def test_readers_see_one_generation_at_a_time_and_every_one_at_once(tmp_path: Path) -> None:
     root, stop = tmp_path / "store", tmp_path / "stop"
     survivor.write(root, COUNT, 0)
@@ -83,7 +81,6 @@ def test_readers_see_one_generation_at_a_time_and_every_one_at_once(tmp_path: Pa
     assert_whole(root, 8)
 
 
-@pytest.mark.slow
 def test_of_two_writers_one_is_refused_by_name_and_nothing_is_lost(tmp_path: Path) -> None:
     root = tmp_path / "store"
     survivor.write(root, COUNT, 0)
@@ -124,7 +121,6 @@ def run_full(root: Path, limit: int, version: int) -> "subprocess.CompletedProce
 
 
 @in_folder
-@pytest.mark.slow
 @pytest.mark.parametrize("begun", [False, True])
 def test_a_full_disk_is_one_line_and_costs_nothing(tmp_path: Path, *, begun: bool) -> None:
     root = tmp_path / "store"
@@ -161,7 +157,6 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 
 @in_folder
-@pytest.mark.slow
 def test_a_full_file_system_is_one_line_and_costs_nothing(tmp_path: Path) -> None:
     with small_disk(tmp_path / "small", 12) as small:
         root, ballast = small / "store", small / "ballast"
@@ -178,7 +173,6 @@ def test_a_full_file_system_is_one_line_and_costs_nothing(tmp_path: Path) -> Non
 
 
 @in_folder
-@pytest.mark.slow
 def test_a_backup_that_finds_no_room_names_its_folder_and_leaves_nothing(tmp_path: Path) -> None:
     root = tmp_path / "store"
     survivor.write(root, COUNT, 0)
@@ -236,7 +230,6 @@ def run_unprivileged(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([*drop, sys.executable, *arguments], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_after_the_batch_in_hand(tmp_path: Path, number: signal.Signals) -> None:
     root = tmp_path / "store"

@@ -22,7 +22,7 @@ from tests.chroma import server
 from tests.fakes import WordEmbedder
 from tests.test_catalog import FILMS, TEMPLATE, nearest, run
 
-pytestmark = pytest.mark.usefixtures("place")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("place")]
 
 CACHE = "vectors.sqlite3"
 
