@@ -1,7 +1,7 @@
 """Which film of the catalog someone means by an id or a title."""
 
 from catalog.errors import AmbiguousTitle, MovieNotFound
-from catalog.movie import Movie
+from catalog.store.catalog import Snapshot
 from catalog.store.records import Records
 
 _CANDIDATES = 10
@@ -10,22 +10,22 @@ _LEAST_RATIO = 80
 """Of 100: one slip in five letters."""
 
 
-def find_movie(records: Records, wanted: str) -> Movie:
-    """The film with this id, or else with this title.
+def find_id(snapshot: Snapshot, wanted: str) -> str:
+    """The id of the film with this id, or else with this title.
 
     Raises AmbiguousTitle with the candidates, MovieNotFound with the nearest titles.
     """
-    if movie := records.get([wanted]).get(wanted):
-        return movie
-    found = records.titled(wanted)
+    if wanted in snapshot.columns.rows:
+        return wanted
+    found = snapshot.records.titled(wanted)
     if len(found) > 1:
         names = "; ".join(f"{movie.title} ({movie.year or '?'}): id {movie.id}" for movie in found[:_CANDIDATES])
         raise AmbiguousTitle(f"{len(found)} films are called {wanted!r}, choose one by its id: {names}")
     if not found:
-        near = near_titles(records, wanted)
+        near = near_titles(snapshot.records, wanted)
         meant = "; did you mean " + " or ".join(map(repr, near)) + "?" if near else ""
         raise MovieNotFound(f"no film has the id or title {wanted!r}{meant}")
-    return found[0]
+    return found[0].id
 
 
 def near_titles(records: Records, wanted: str) -> list[str]:

@@ -34,7 +34,7 @@ def serve(config: Config, config_file: Path | None, *, workers: int, mcp: bool =
     """
     Gate(config.server)  # what is wrong is said before anything starts
     made = partial(application, config, config_file, mcp=mcp)
-    with listening_at(config.server.host, config.server.port) as listening:
+    with _listening(config.server.host, config.server.port, workers) as listening:
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         say(f"plotseek listens at http://{shown}:{port}{'/mcp' if mcp else ''}")
@@ -92,11 +92,34 @@ def _run(settings: uvicorn.Config, listening: socket.socket) -> int:
     return 0 if server.started else 1
 
 
-def listening_at(host: str, port: int) -> socket.socket:
+def _listening(host: str, port: int, workers: int) -> socket.socket:
+    listening = listening_at(host, port)
+    if workers == 1 or sys.platform != "linux":
+        return listening
+    # A shared address can be taken twice, by another service, too: so it is first had alone.
+    with listening:
+        host, port = listening.getsockname()[:2]
+    return listening_at(host, port, shared=True)
+
+
+class _OneEach(socket.socket):
+    """An address that workers share: handed to one of them it becomes a socket of that worker's own.
+
+    Linux then spreads connections over the workers; from one socket for all of them, one may take every connection that
+    comes at the same moment.
+    """
+
+    def __reduce__(self) -> tuple[Callable[..., socket.socket], tuple[str, int, bool]]:
+        return listening_at, (*self.getsockname()[:2], True)
+
+
+def listening_at(host: str, port: int, shared: bool = False) -> socket.socket:
     """A socket bound to an address; raises OSError that names it."""
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening = (_OneEach if shared else socket.socket)(family, socket.SOCK_STREAM)
     try:
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as error:

@@ -13,12 +13,17 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*:[^\s:]+")
 
 def movie_named(snapshot: Snapshot, name: str) -> Movie:
     """The film with this id, ours or one from elsewhere; raises MovieNotFound."""
+    identity = id_named(snapshot, name)
+    return snapshot.records.get([identity])[identity]
+
+
+def id_named(snapshot: Snapshot, name: str) -> str:
+    """Our id of it."""
     name = whole_characters(name)
     (identity,) = native_names(snapshot, [name])
-    movie = snapshot.records.get([identity]).get(identity)
-    if movie is None:
+    if identity not in snapshot.columns.rows:
         raise MovieNotFound(f"no film has the id {name!r}")
-    return movie
+    return identity
 
 
 def native_names(snapshot: Snapshot, names: Sequence[str]) -> tuple[str, ...]:
@@ -31,7 +36,7 @@ def native_names(snapshot: Snapshot, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _native(snapshot: Snapshot, name: str) -> str:
-    if not _NAME.fullmatch(name) or snapshot.records.row_of(name) is not None:
+    if not _NAME.fullmatch(name) or name in snapshot.columns.rows:
         return name
     where, _, key = name.partition(":")
     identity = snapshot.records.id_elsewhere(where, key)

@@ -87,8 +87,8 @@ def to_request(question: Question, snapshot: "Snapshot", settings: SearchConfig)
     settled = question.settled(settings)
     return SearchRequest(
         text=settled.text.strip(),
-        likes=examples(snapshot.records, native_names(snapshot, settled.likes), strict=True),
-        unlikes=examples(snapshot.records, native_names(snapshot, settled.dislikes), strict=False),
+        likes=examples(snapshot, native_names(snapshot, settled.likes), strict=True),
+        unlikes=examples(snapshot, native_names(snapshot, settled.dislikes), strict=False),
         filter=parse_filter(settled.filter),
         exclude=frozenset(native_names(snapshot, settled.exclude)),
         sort=settled.sort,

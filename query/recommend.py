@@ -37,13 +37,15 @@ def liked(snapshot: Snapshot, examples: Sequence[Example], embedder: Embedder) -
 
 def recommendation(snapshot: Snapshot, likes: Sequence[Liked], unlikes: Sequence[Liked], popularity: float) -> Floats:
     """How well each film goes with likes and dislikes, shape (films,)."""
-    scores = _mean(likes, snapshot.info.films) - _DISLIKE * _mean(unlikes, snapshot.info.films)
-    return np.asarray(scores + popularity * _VOTES * snapshot.columns.known, dtype=np.float32)
+    scores = np.float32(popularity * _VOTES) * snapshot.columns.known
+    if likes:
+        scores += _mean(likes)
+    if unlikes:
+        scores -= np.float32(_DISLIKE) * _mean(unlikes)
+    return scores
 
 
-def _mean(examples: Sequence[Liked], films: int) -> Floats:
-    if not examples:
-        return np.zeros(films, dtype=np.float32)
+def _mean(examples: Sequence[Liked]) -> Floats:
     weight = sum(example.example.weight for example in examples)
     total = sum(example.example.weight * example.similarity for example in examples)
     return np.asarray(total / max(weight, 1e-6), dtype=np.float32)
@@ -65,10 +67,12 @@ def _similarity(snapshot: Snapshot, vector: Vector) -> Floats:
 def _similar_films(snapshot: Snapshot, identity: str, vector: Vector) -> Floats:
     columns = snapshot.columns
     row = columns.row(identity)
-    scores = _MEANING * _similarity(snapshot, vector) + _shared_tags(snapshot, identity, row)
-    decades = np.abs(columns.year - columns.year[row]) / 10.0
-    decades = np.minimum(np.nan_to_num(decades, nan=1.0), _MOST_DECADES)
-    return np.asarray(scores + _DECADE * decades, dtype=np.float32)
+    scores = np.float32(_MEANING) * _similarity(snapshot, vector)
+    scores += _shared_tags(snapshot, identity, row)
+    decades = np.abs(columns.year - columns.year[row]) / np.float32(10)
+    decades[np.isnan(decades)] = 1.0
+    scores += np.float32(_DECADE) * np.minimum(decades, np.float32(_MOST_DECADES))
+    return scores
 
 
 def _shared_tags(snapshot: Snapshot, identity: str, row: int) -> Floats:

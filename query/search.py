@@ -153,8 +153,9 @@ def _with_examples(request: SearchRequest, by_text: Scored | None, snapshot: Sna
     relevance = recommendation(snapshot, likes, unlikes, request.popularity)
     if by_text is not None:
         return replace(by_text, relevance=by_text.relevance + relevance, likes=tuple(likes))
-    cosines = np.asarray(np.mean([snapshot.cosines(like.vector) for like in likes], axis=0), dtype=np.float32)
-    return Scored(relevance, cosines, np.ones_like(cosines), likes=tuple(likes))
+    cosines = [snapshot.cosines(like.vector) for like in likes]
+    mean = cosines[0] if len(cosines) == 1 else np.asarray(np.mean(cosines, axis=0), dtype=np.float32)
+    return Scored(relevance, mean, np.ones_like(mean), likes=tuple(likes))
 
 
 def _allowed(request: SearchRequest, snapshot: Snapshot, scored: Scored) -> NDArray[np.bool_]:

@@ -15,8 +15,6 @@ from catalog.terminal import one_line_errors, say, settings
 _MOST_THREADS = 4
 """Of a matrix product; with two workers on two cores one each, since two that have to share a core wait for each other
 (33 questions a second instead of 190)."""
-_FAIR = "UV_TCP_SINGLE_ACCEPT"
-"""Makes a worker that has taken a connection leave the next one to others; else one may take all that come at once."""
 
 
 @click.command()
@@ -60,7 +58,6 @@ def main(
 
         for name in THREAD_VARIABLES:
             os.environ.setdefault(name, str(max(1, min(_MOST_THREADS, cores() // workers))))
-        os.environ.setdefault(_FAIR, "1")
 
         from query.listen import serve
 

@@ -5,14 +5,16 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -62,8 +64,9 @@ def started(store: Path, *options: str) -> Iterator[Running]:
         assert eventually(lambda: bool(running.url) and answers(f"{running.url}/readyz")), running.said
         yield running
     finally:
-        process.kill()
-        process.wait()
+        # Workers outlive a parent that is killed, and keep its stderr open.
+        process.terminate()
+        process.wait(30)
         listener.join()
         assert process.stderr is not None
         process.stderr.close()
@@ -83,6 +86,13 @@ def eventually(holds: "object", seconds: float = 40.0) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def sockets(process: int, state: str) -> int:
+    """How many of its sockets are in a state: "0A" listens, "01" is connected."""
+    own = subprocess.run(["ls", "-l", f"/proc/{process}/fd"], capture_output=True, text=True, check=False).stdout
+    lines = Path(f"/proc/{process}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    return sum(columns[3] == state and f"socket:[{columns[9]}]" in own for columns in map(str.split, lines))
 
 
 @pytest.fixture
@@ -120,6 +130,29 @@ def test_a_worker_that_dies_is_started_anew(store: Path) -> None:
         assert running.ends() == 0
         assert not any(Path(f"/proc/{worker}").exists() for worker in before)
     assert not (store / "server.json").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers share one socket")
+def test_connections_are_spread_over_the_workers(store: Path) -> None:
+    with started(store, "--workers", "2") as running, ExitStack() as stack:
+        assert eventually(lambda: [sockets(worker, "0A") for worker in running.workers()] == [1, 1])
+        where = urlsplit(running.url)
+        for _ in range(32):
+            stack.enter_context(socket.create_connection((where.hostname, where.port)))
+        assert eventually(lambda: sum(sockets(worker, "01") for worker in running.workers()) >= 32)
+        # All at one of them: once in two thousand million times.
+        assert all(sockets(worker, "01") > 0 for worker in running.workers())
+
+
+def test_an_address_that_workers_share_is_not_shared_with_another_service(store: Path) -> None:
+    with started(store, "--workers", "2") as running:
+        port = str(urlsplit(running.url).port)
+        command = [sys.executable, "-m", "query.server_cli", "--port", port, "--workers", "2"]
+        variables = {**os.environ, "PLOTSEEK_STORE_PATH": str(store), "PLOTSEEK_EMBEDDING_MODEL": "bundled"}
+        second = subprocess.run(command, env=variables, cwd=PROJECT, capture_output=True, text=True, timeout=30)
+    assert (second.returncode, second.stdout) == (1, "")
+    assert f"port {port}" in second.stderr
+    assert "Traceback" not in second.stderr
 
 
 def test_files_that_are_cut_off_under_it_end_it_with_a_word_and_are_named_afterwards(store: Path) -> None:

@@ -81,10 +81,7 @@ class Snapshot:
 
     def vector(self, identity: str) -> NDArray[np.float32]:
         """The vector, shape (d,), of a film of the catalog."""
-        row = self.records.row_of(identity)
-        if row is None:
-            raise KeyError(identity)
-        return np.array(self.matrix[row])
+        return np.array(self.matrix[self.columns.row(identity)])
 
     def cosines(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """Cosine similarity of every film, shape (films,), to a unit vector, shape (d,): exact."""

@@ -108,11 +108,6 @@ class Records:
             rows = self._rows(f"SELECT movie FROM movies WHERE number IN ({marks}) ORDER BY number", part)  # noqa: S608
             yield from (_movie(text) for (text,) in rows)
 
-    def row_of(self, identity: str) -> int | None:
-        """The row of a film's vector in the generation's matrix."""
-        rows = self._rows("SELECT number FROM movies WHERE id = ?", (identity,))
-        return int(rows[0][0]) if rows else None
-
     def numbers_of(self, ids: Iterable[str]) -> list[int]:
         """The numbers of the films with these ids, in order; unknown ids are left out."""
         rows = self._rows(
