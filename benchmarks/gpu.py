@@ -21,12 +21,12 @@ import torch
 
 from catalog.embedding.architecture import Architecture
 from catalog.embedding.embedder import Vectors
+from catalog.embedding.gpu import most_tokens
 from catalog.embedding.local import LocalEmbedder, open_local
 from catalog.embedding.packed import batches
 
 _PEAK = 8192
 _MAX_TOKENS = 2048
-_BATCH = 65_536
 
 
 def main() -> None:
@@ -78,10 +78,13 @@ def _seconds(work: Callable[[], object], rounds: int) -> float:
 def _lines(name: str, texts: Sequence[str], embedder: LocalEmbedder, peak: float, rounds: int) -> list[str]:
     ids = embedder._tokenizer(texts).ids
     lengths = [len(sequence) for sequence in ids]
-    work = [[ids[index] for index in batch] for batch in batches(lengths, _BATCH)]
+    work = [
+        [ids[index] for index in batch]
+        for batch in batches(lengths, most_tokens(embedder.model.architecture, embedder._encoder.device))
+    ]
     operations = _operations(embedder.model.architecture, lengths)
     made = []
-    for kernels in (True, False):
+    for kernels in sorted({embedder._encoder.kernels, False}, reverse=True):
         encoder = replace(embedder._encoder, kernels=kernels)
         seconds = _seconds(lambda: [encoder.begin(each) for each in work], rounds)  # noqa: B023
         what = "encoder" if kernels else "encoder without kernels"

@@ -1,6 +1,6 @@
 """Load while syncs run and generations change: no failed request, and every answer of one generation.
 
-    python -m benchmarks.soak STORE [--minutes 10] [--connections 8]
+    python -m benchmarks.soak STORE [--minutes 10] [--connections 8] [--workers 2]
 
 Works on a copy of STORE, a catalog filled with the bundled model. Each edition of the catalogue writes its number
 into every film, changes the plots of some, brings some and takes those of the one before: an answer of two
@@ -51,7 +51,8 @@ def main() -> None:
         films = exported(folder)
         asked = [path for paths in workloads(folder / "store", random.Random(6)).values() for path in paths[:2000]]  # noqa: S311
         random.Random(6).shuffle(asked)  # noqa: S311
-        with query_server(folder / "store", "--config", str(folder / "config.yaml")) as server:
+        settings = ("--config", str(folder / "config.yaml"), "--workers", str(options.workers))
+        with query_server(folder / "store", *settings) as server:
             before, judge = sum(server.memory("VmRSS")), Judge()
             with syncing(Syncs(server, key, films, folder / "films.jsonl")) as syncs:
                 found = loaded(server, asked, options, judge, syncs)
@@ -65,6 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("store", type=Path)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--workers", type=int, default=2)
     return parser.parse_args()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from uvicorn.supervisors.multiprocess import Multiprocess
@@ -93,13 +94,13 @@ def _run(settings: uvicorn.Config, listening: socket.socket) -> int:
 
 
 def _listening(host: str, port: int, workers: int) -> socket.socket:
-    listening = listening_at(host, port)
     if workers == 1 or sys.platform != "linux":
-        return listening
-    # A shared address can be taken twice, by another service, too: so it is first had alone.
-    with listening:
-        host, port = listening.getsockname()[:2]
-    return listening_at(host, port, shared=True)
+        return listening_at(host, port)
+    shared = listening_at(host, port, _OneEach)
+    # Bound alone, and from now on only with those that share it: two services can't take one address.
+    shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return shared
 
 
 class _OneEach(socket.socket):
@@ -109,17 +110,23 @@ class _OneEach(socket.socket):
     comes at the same moment.
     """
 
-    def __reduce__(self) -> tuple[Callable[..., socket.socket], tuple[str, int, bool]]:
-        return listening_at, (*self.getsockname()[:2], True)
+    def __reduce__(self) -> tuple[Callable[..., socket.socket], tuple[int, Any]]:
+        return _joined, (self.family, self.getsockname())
 
 
-def listening_at(host: str, port: int, shared: bool = False) -> socket.socket:
+def _joined(family: int, address: Any) -> socket.socket:
+    own = _OneEach(family, socket.SOCK_STREAM)
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    own.bind(address)
+    return own
+
+
+def listening_at(host: str, port: int, kind: type[socket.socket] = socket.socket) -> socket.socket:
     """A socket bound to an address; raises OSError that names it."""
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    listening = (_OneEach if shared else socket.socket)(family, socket.SOCK_STREAM)
+    listening = kind(family, socket.SOCK_STREAM)
     try:
-        if shared:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as error:

@@ -19,8 +19,6 @@ _WIDTH = 64
 _TOGETHER = 16
 _SMALL = 1_000_000
 """Multiplications up to which OpenBLAS takes the kernels that copy nothing (`sgemm_small_matrix_permit`)."""
-_AT_ONCE = 4096
-"""Films laid out before another thread may go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +37,10 @@ class Tiles:
         while width > 1 and _TOGETHER * width * dimension > _SMALL:
             width //= 2
         tiles: Floats = np.zeros((-(-films // width), dimension, width), dtype=np.float32)
-        for start in range(0, films, _AT_ONCE):
-            part = matrix[start : start + _AT_ONCE]
-            whole = len(part) // width
-            first = start // width
-            tiles[first : first + whole] = part[: whole * width].reshape(whole, width, dimension).transpose(0, 2, 1)
-            if rest := len(part) - whole * width:
-                tiles[first + whole, :, :rest] = part[whole * width :].T
+        whole, rest = divmod(films, width)
+        tiles[:whole] = matrix[: whole * width].reshape(whole, width, dimension).transpose(0, 2, 1)
+        if rest:
+            tiles[whole, :, :rest] = matrix[whole * width :].T
         return cls(tiles, films)
 
     def products(self, vectors: Sequence[Floats]) -> list[Floats]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
@@ -91,10 +92,14 @@ class WorkPool(Generic[Asked]):
         """At most `queue` calls wait besides `threads`; `prepare` gets what is asked by all that wait together."""
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="search")
         self._prepare = prepare
-        self._line: Batcher[_Call[Asked]] = Batcher("preparing", self._prepared)
         self._most = threads + queue
         self.pending = 0
         """Running and waiting."""
+
+    @cached_property
+    def _line(self) -> Batcher[_Call[Asked]]:
+        """Has a thread from the first question on."""
+        return Batcher("preparing", self._prepared)
 
     async def run(self, call: Callable[[], T], ticket: Ticket, asked: Sequence[Asked] = ()) -> T:
         """What `call` returns, within the ticket's time; raises Overloaded at once if the queue is full.
@@ -140,7 +145,8 @@ class WorkPool(Generic[Asked]):
 
     def close(self) -> None:
         """Finish what waits; what nobody waits for any more takes no time."""
-        self._line.close()
+        if "_line" in self.__dict__:
+            self._line.close()
         self._threads.shutdown()
 
 

@@ -10,18 +10,19 @@ from tokenizers import Tokenizer
 from catalog.embedding.architecture import read_json
 from catalog.embedding.checkpoint import open_checkpoint
 from catalog.embedding.encoder import Encoder, load_encoder
+from catalog.embedding.gpu import has_kernels, most_tokens
 from catalog.embedding.jina import jina_architecture
 from tests.checkpoints import JINA_TINY
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+pytestmark = pytest.mark.skipif(
+    not (torch.cuda.is_available() and has_kernels("cuda")), reason="needs an NVIDIA GPU, Triton and a C compiler"
+)
 
 
 def load(precision: torch.dtype) -> Encoder:
     architecture = jina_architecture(read_json(JINA_TINY / "config.json"))
     checkpoint = open_checkpoint(JINA_TINY / "model.safetensors", architecture)
-    encoder = load_encoder(checkpoint, architecture, pooling="mean", device="cuda", precision=precision)
-    assert encoder.kernels
-    return encoder
+    return load_encoder(checkpoint, architecture, pooling="mean", device="cuda", precision=precision)
 
 
 def test_float32_has_the_reference_vectors() -> None:
@@ -33,10 +34,16 @@ def test_float32_has_the_reference_vectors() -> None:
     assert np.abs(made - np.array([case["mean_pooled"] for case in cases])).max() < 2e-5
 
 
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_a_text_does_not_depend_on_its_neighbours(precision: torch.dtype) -> None:
+# cuBLAS may choose another product for another size, which in bfloat16 shows in the fourth digit.
+@pytest.mark.parametrize(("precision", "apart"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-3)])
+def test_a_text_does_not_depend_on_its_neighbours(precision: torch.dtype, apart: float) -> None:
     encoder = load(precision)
     texts = [list(range(5, 5 + length)) for length in (2, 63, 64, 65, 700, 9)]
     together = encoder.embed(texts)
-    assert np.abs(np.concatenate([encoder.embed([text]) for text in texts]) - together).max() < 1e-5
-    assert np.abs(encoder.embed(texts[::-1])[::-1] - together).max() < 1e-5
+    assert np.abs(np.concatenate([encoder.embed([text]) for text in texts]) - together).max() < apart
+    assert np.abs(encoder.embed(texts[::-1])[::-1] - together).max() < apart
+
+
+def test_a_batch_is_no_larger_than_the_memory_allows() -> None:
+    encoder = load(torch.float32)
+    assert 4096 <= most_tokens(encoder.architecture, encoder.device) <= 65_536

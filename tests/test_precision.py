@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from catalog.embedding.gpu import has_kernels
 from catalog.embedding.precision import choose_device, choose_precision
 from catalog.errors import ConfigError
 
@@ -46,3 +47,7 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
     assert choose_device("auto") == "cpu"
     with pytest.raises(ConfigError, match="finds no GPU"):
         choose_device("cuda")
+
+
+def test_the_kernels_are_for_gpus() -> None:
+    assert not has_kernels("cpu")

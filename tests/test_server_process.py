@@ -1,5 +1,6 @@
 """`query-server` as a process: it drains, takes its traces with it, and is never down unnoticed."""
 
+import copy
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from query.listen import _listening
 from tests.service import service
 
 PROJECT = Path(__file__).parent.parent
@@ -66,7 +68,10 @@ def started(store: Path, *options: str) -> Iterator[Running]:
     finally:
         # Workers outlive a parent that is killed, and keep its stderr open.
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(30)
+        finally:
+            process.kill()
         listener.join()
         assert process.stderr is not None
         process.stderr.close()
@@ -145,13 +150,34 @@ def test_connections_are_spread_over_the_workers(store: Path) -> None:
 
 
 def test_an_address_that_workers_share_is_not_shared_with_another_service(store: Path) -> None:
+    """Neither while its workers start, nor later."""
+    with _listening("127.0.0.1", 0, workers=2) as first:
+        host, port = first.getsockname()
+        for workers in (1, 2):
+            with pytest.raises(OSError, match=f"in use: '127.0.0.1 port {port}'"):
+                _listening(host, port, workers)
+        with copy.copy(first) as own, copy.copy(first) as other:
+            assert own.getsockname() == other.getsockname() == (host, port)
+            own.listen()
+            other.listen()
+            for workers in (1, 2):
+                with pytest.raises(OSError, match="in use"):
+                    _listening(host, port, workers)
     with started(store, "--workers", "2") as running:
-        port = str(urlsplit(running.url).port)
-        command = [sys.executable, "-m", "query.server_cli", "--port", port, "--workers", "2"]
+        assert running.url
+        command = [
+            sys.executable,
+            "-m",
+            "query.server_cli",
+            "--port",
+            str(urlsplit(running.url).port),
+            "--workers",
+            "2",
+        ]
         variables = {**os.environ, "PLOTSEEK_STORE_PATH": str(store), "PLOTSEEK_EMBEDDING_MODEL": "bundled"}
         second = subprocess.run(command, env=variables, cwd=PROJECT, capture_output=True, text=True, timeout=30)
     assert (second.returncode, second.stdout) == (1, "")
-    assert f"port {port}" in second.stderr
+    assert "in use" in second.stderr
     assert "Traceback" not in second.stderr
 
 

@@ -91,7 +91,8 @@ class Encoder:
         import torch
 
         if self.kernels:
-            return gpu.pooled(self, ids)
+            with torch.cuda.device(self.device):  # where Triton starts its kernels
+                return gpu.pooled(self, ids)
         spans = runs([len(sequence) for sequence in ids])
         flat = np.fromiter(itertools.chain.from_iterable(ids), dtype=np.int64)
         x = self._embeddings(torch.from_numpy(flat).to(self.device), spans)
@@ -206,7 +207,7 @@ class _Loader:
             pooling=pooling,
             device=torch.device(self.device),
             precision=self.precision,
-            kernels=self.device.startswith("cuda") and gpu.has_kernels(),
+            kernels=gpu.has_kernels(self.device),
         )
 
     def _layer(self, layer: str) -> Layer:

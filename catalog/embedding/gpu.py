@@ -5,27 +5,56 @@ length at a time, and computes ALiBi's bias from the distance instead of reading
 """
 
 import itertools
-import os
-import shutil
+import logging
 from collections.abc import Sequence
-from importlib.util import find_spec
+from subprocess import SubprocessError
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.embedding import packed
+from catalog.embedding.architecture import Architecture
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, device
 
     from catalog.embedding.encoder import Affine, Encoder, Norm
 
 
-def has_kernels() -> bool:
-    """Whether Triton is there (it comes with torch for Linux), and the C compiler that it starts its kernels with."""
-    compilers = (os.environ.get("CC", ""), "clang", "gcc")
-    return find_spec("triton") is not None and any(map(shutil.which, compilers))
+_OLDEST = (8, 0)
+"""Compute capability that Triton supports: Ampere."""
+_MOST_TOKENS, _FEWEST_TOKENS = 65_536, 4096
+"""Of a batch."""
+
+log = logging.getLogger("plotseek.embedding")
+
+
+def has_kernels(device: str) -> bool:
+    """Whether they run there: on an NVIDIA GPU, by Triton, which comes with torch for Linux and wants a C compiler."""
+    import torch
+
+    if not device.startswith("cuda") or torch.version.hip or torch.cuda.get_device_capability(device) < _OLDEST:
+        return False
+    try:
+        from catalog.embedding import kernels
+
+        with torch.cuda.device(device):
+            kernels.gated(torch.zeros(1, 2, device=device))
+    except (ImportError, OSError, RuntimeError, SubprocessError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        log.warning("the GPU works through torch alone, three to five times as slowly: %s", reason)
+        return False
+    return True
+
+
+def most_tokens(architecture: Architecture, device: "device") -> int:
+    """How many a batch may hold: by half of the memory that is free, 4 bytes for each value that is alive at a time."""
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(device)
+    values = 5 * architecture.hidden + 3 * architecture.inner
+    return max(_FEWEST_TOKENS, min(_MOST_TOKENS, free // 2 // (4 * values)))
 
 
 def pooled(encoder: "Encoder", ids: Sequence[Sequence[int]]) -> "Tensor":

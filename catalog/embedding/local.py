@@ -13,6 +13,7 @@ from catalog.embedding.embedder import Embedded, Vector, Vectors
 from catalog.embedding.encoder import Encoder, load_encoder
 from catalog.embedding.files import folder_digest
 from catalog.embedding.folder import NativeModel, native_model
+from catalog.embedding.gpu import most_tokens
 from catalog.embedding.packed import batches
 from catalog.embedding.precision import check_choices, choose_device, choose_precision
 from catalog.embedding.quick import QuickEncoder
@@ -24,8 +25,8 @@ from catalog.identity import ModelIdentity
 if TYPE_CHECKING:
     import torch
 
-_CPU_TOKENS, _GPU_TOKENS = 4096, 65_536
-"""Tokens of a batch."""
+_TOKENS = 4096
+"""Of a batch on a processor."""
 _TEXTS = 4096
 """Documents that are tokenized together."""
 _QUICK_TOKENS = 256
@@ -70,7 +71,7 @@ class LocalEmbedder:
     def embed_documents(self, texts: Sequence[str]) -> Embedded:
         """Embed texts in batches of similar length, whatever the order they come in."""
         prompt, encoder = self.model.prompts.document, self._encoder
-        budget = _CPU_TOKENS if encoder.device.type == "cpu" else _GPU_TOKENS
+        budget = _TOKENS if encoder.device.type == "cpu" else most_tokens(encoder.architecture, encoder.device)
         vectors: Vectors = np.empty((len(texts), self.identity.dimension), dtype=np.float32)
         begun, truncated = [], 0
         # Vectors are fetched at the end: a GPU computes while the next texts become tokens.
@@ -94,7 +95,7 @@ class LocalEmbedder:
         ids = self._tokenizer([self.model.prompts.query + text for text in texts]).ids
         vectors: Vectors = np.empty((len(texts), self.identity.dimension), dtype=np.float32)
         short = [index for index, sequence in enumerate(ids) if len(sequence) <= _QUICK_TOKENS]
-        for batch in batches([len(ids[index]) for index in short], _CPU_TOKENS):
+        for batch in batches([len(ids[index]) for index in short], _TOKENS):
             rows = [short[place] for place in batch]
             vectors[rows] = self._quick.embed([ids[row] for row in rows])
         for index, sequence in enumerate(ids):
