@@ -130,7 +130,7 @@ def cut_files(root: Path, films: int, places: int) -> None:
             counts[_read_in(root, root.with_name(name), data[: random.randrange(len(data))])] += 1  # noqa: S311
     for data in (b"", b"[]", b'{"results": []}', b"<html>", b"title,plot\n", b"\0\1\2"):
         counts[_read_in(root, root.with_name("wrong"), data)] += 1
-    found = verify(root)
+    found = verify(root, server=server())
     for what, count in counts.items():
         print(f"| cut off or wrong: {what} | {count} |")
     print(f"| films afterwards, of {films} | {found.films} |")
@@ -156,7 +156,7 @@ def _read_in(root: Path, path: Path, data: bytes) -> str:
     path.write_bytes(data)
     options = SyncOptions(survivor.TEMPLATE)
     try:
-        with open_rows(str(path)) as source, Refusals(None) as refusals, open_writer(root) as writer:
+        with open_rows(str(path)) as source, Refusals(None) as refusals, open_writer(root, server()) as writer:
             reading = Reading(source, detect(source.peek()), refusals, None, {})
             gone = sync(reading, writer, WordEmbedder(), options).counts[Kind.DELETED]
     except SourceError:
