@@ -51,9 +51,14 @@ def _unwrapped(field_map: FieldMap, sample: Sequence[Row]) -> FieldMap:
     missing = "plot" if _has(field_map, sample, "title") else "title"
     names = list(dict.fromkeys(name for row in sample for name in row.fields))
     more = f" and {len(names) - _OFFERED} more" if len(names) > _OFFERED else ""
+    if missing in field_map.given:
+        named = " or ".join(map(repr, field_map.given[missing]))
+        raise SourceError(
+            f"catalog.fields.{missing}: no row has {named}; there are {', '.join(names[:_OFFERED])}{more}"
+        )
     raise SourceError(
         f"no column looks like a {missing}; there are {', '.join(names[:_OFFERED])}{more};"
-        f" name it in config.yaml, catalog.fields.{missing}"
+        f" name it in the settings, catalog.fields.{missing}"
     )
 
 

@@ -48,6 +48,34 @@ def to_movie(row: AnyRow, field_map: FieldMap, counts: Counter[str] | None = Non
     return Movie(**found)
 
 
+def id_of(row: AnyRow, field_map: FieldMap) -> str | None:
+    """The id that the movie of a refused row would have; None where the row does not tell.
+
+    Raises nothing: what was refused may be anything.
+    """
+    if isinstance(row, UnreadableRow):
+        return None
+    try:
+        fields = film(row, field_map)
+    except RowRefused:
+        return None
+    columns, found = field_map.columns(fields), dict[str, Any]()
+    for step in columns.steps:
+        if step.target in {"id", "title", "year", "ids", *columns.sites} and step.target not in found:
+            try:
+                value = step.clean(look(fields, step))
+            except WrongTypeError:
+                continue
+            if value is not None:
+                found[step.target] = value
+    if "id" in found:
+        return str(found["id"])
+    if "title" in found:
+        _settle_title(found, fields, ranked=field_map.ranked)
+    ids = _external_ids(found, columns)
+    return _made_id(ids, found) if "title" in found or {"imdb", "tmdb"} & ids.keys() else None
+
+
 def _values(place: str, fields: Mapping[str, object], columns: Columns, counts: Counter[str]) -> dict[str, Any]:
     """The cleaned values of a row by field: the first there is, for lists those of all columns together.
 

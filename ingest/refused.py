@@ -10,7 +10,7 @@ from typing import Self, TextIO
 from catalog.errors import RowRefused
 from catalog.movie import Movie
 from ingest.familiar import Familiar, Rows, row_digest
-from ingest.mapping import REPAIRED, FieldMap, to_movie
+from ingest.mapping import REPAIRED, FieldMap, id_of, to_movie
 from ingest.row import AnyRow, UnreadableRow
 
 _SHOWN = 5
@@ -61,6 +61,8 @@ class Reading:
         self._places: dict[str, str] = {}
         self.rows: dict[str, Familiar] = {}
         """What became of the rows that were read, by digest."""
+        self.refused: set[str] = set()
+        """Ids of films whose row was refused, as far as it tells them."""
         self.read = 0
         self.repaired = 0
         """Values whose mojibake was undone."""
@@ -73,6 +75,8 @@ class Reading:
             try:
                 yield self._film(row)
             except RowRefused as refusal:
+                if (identity := id_of(row, self._fields)) is not None:
+                    self.refused.add(identity)
                 self._refusals.add(str(refusal), None if isinstance(row, UnreadableRow) else row.fields)
 
     def _film(self, row: AnyRow) -> Movie | Familiar:

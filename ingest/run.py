@@ -100,7 +100,8 @@ def _run(
         way = partial(reading_state, fields=field_map, template=config.embedding.template)
         familiar = recall_rows(config.store.path, way(writer.info))
         reading = Reading(source, field_map, refusals, request.limit, familiar)
-        outcome = sync(reading, writer, choice.embedder, sync_options(config, request, choice.fallback_for), show, stop)
+        options = sync_options(config, request, choice.fallback_for)
+        outcome = sync(reading, writer, choice.embedder, options, show, stop, reading.refused)
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
         report = _report(outcome, choice, reading, refusals)
         if request.complete and (info := _now_in_force(config)):

@@ -157,11 +157,13 @@ def sync(
     options: SyncOptions,
     show: Callable[[Progress], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
+    refused: Set[str] = frozenset(),
 ) -> Outcome:
     """Make the catalog hold exactly these films; publish only if something changed.
 
-    `stop` is asked after each batch. Raises DeletionsRefused, CheckFailed, ModelError, StoreError, Stopped, and
-    whatever reading the films raises; in each case the generation in force stays what it was.
+    `refused` are ids of films that are there, but cannot be read now: what the catalog holds of them stays. It may be
+    filled while the films are read. `stop` is asked after each batch. Raises DeletionsRefused, CheckFailed, ModelError,
+    StoreError, Stopped, and whatever reading the films raises; in each case the generation in force stays what it was.
     """
     show = _until(stop, show)
     stored = writer.fingerprints()
@@ -173,7 +175,7 @@ def sync(
             if change.entry is not None:
                 draft.put(change.entry)
             show(Progress("reading", len(tally.seen)))
-        gone = _gone(stored.keys(), tally, options)
+        gone = _gone(stored.keys(), tally.seen | refused, options)
         tally.counts[Kind.DELETED] = len(gone)
         draft.remove(gone)
         if draft.empty:
@@ -192,10 +194,8 @@ def _check(command: Sequence[str], show: Callable[[Progress], None], store: Path
     run_check(command, store, lambda: show(Progress("checking", 0)))
 
 
-def _gone(stored: Set[str], tally: Tally, options: SyncOptions) -> frozenset[str]:
-    if not options.prune:
-        return frozenset()
-    return deletions(stored, tally.seen, options)
+def _gone(stored: Set[str], seen: Set[str], options: SyncOptions) -> frozenset[str]:
+    return deletions(stored, seen, options) if options.prune else frozenset()
 
 
 def _nothing_published(writer: CatalogWriter, tally: Tally) -> Outcome:

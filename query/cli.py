@@ -118,7 +118,7 @@ def _answered_here(config: Config, question: Question, *, facets: bool) -> Answe
 
 def _show(question: Question, answered: Answered, *, as_json: bool) -> None:
     from query.render import as_json as json_of
-    from query.render import as_table, facet_table
+    from query.render import as_table, facet_table, why_nothing
 
     facets = None if answered.facets is None else answered.facets.facets
     if as_json:
@@ -127,6 +127,10 @@ def _show(question: Question, answered: Answered, *, as_json: bool) -> None:
     for note in answered.result.notes:
         say(note)
     width = shutil.get_terminal_size(_WIDTH).columns
-    click.echo(as_table(answered.result.hits, width))
+    if answered.result.hits:
+        click.echo(as_table(answered.result.hits, width))
+    else:
+        everything = question.all or question.plain or not (question.text or question.likes)
+        say(why_nothing(answered.result.total, filtered=bool(question.filter.strip()), everything=everything))
     if facets is not None:
         click.echo(f"\n{facet_table(facets, width)}")

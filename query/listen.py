@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from catalog.config import Config
+from catalog.store.generations import Generations
 from catalog.terminal import say
 from query.access import Gate
 from query.asgi import App
@@ -31,9 +32,10 @@ _MOST_UNFINISHED = 65_536
 def serve(config: Config, config_file: Path | None, *, workers: int, mcp: bool = False) -> int:
     """Serve until SIGTERM or Ctrl-C, then finish what was begun; returns the exit code.
 
-    Raises ConfigError for what cannot be served, OSError for an address that cannot be had.
+    Raises ConfigError and StoreError for what cannot be served, OSError for an address that cannot be had.
     """
     Gate(config.server)  # what is wrong is said before anything starts
+    Generations(config.store.path).stamp()
     made = partial(application, config, config_file, mcp=mcp)
     with _listening(config.server.host, config.server.port, workers) as listening:
         host, port = listening.getsockname()[:2]

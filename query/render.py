@@ -41,8 +41,6 @@ def _why_to_dict(why: Why) -> dict[str, Any]:
 
 def as_table(hits: Sequence[Hit], width: int) -> str:
     """Rank, similarity, title, year and the start of the plot, in `width` columns."""
-    if not hits:
-        return "nothing fits well; --all shows what is nearest"
     room = max(width - _FIXED, 20)
     longest = max(columns(hit.movie.title) for hit in hits)
     title = max(5, min(longest, int(room * _TITLE_SHARE)))
@@ -54,6 +52,15 @@ def as_table(hits: Sequence[Hit], width: int) -> str:
         if hit.why is not None:
             lines.append(" " * 4 + fitted(_why_line(hit.why), max(width - 4, 20)).rstrip())
     return "\n".join(lines)
+
+
+def why_nothing(total: int, *, filtered: bool, everything: bool) -> str:
+    """What to say where a page has no films: `total` fit, `everything` that passes the filter was wanted."""
+    if total:
+        return f"only {total} films fit; ask for an earlier page" if total > 1 else "only one film fits"
+    if everything:
+        return "no film passes the filter"
+    return f"nothing {'that passes the filter ' if filtered else ''}fits well; --all shows what is nearest"
 
 
 def facet_table(facets: Sequence[Facet], width: int) -> str:

@@ -135,7 +135,7 @@ def _by_text(request: SearchRequest, text: str, snapshot: Snapshot, embedder: Em
     prior = np.float32(request.popularity) * gain
     if asked := era(text):
         prior -= out_of_time(snapshot.columns.year, asked, weights)
-    notes = [] if by_words.best > 0 else ["no film holds a word of the question: found by meaning alone"]
+    notes = [] if by_words.best > 0 or by_title else ["no film holds a word of the question: found by meaning alone"]
     return Scored(
         relevance=fused(by_meaning, by_words, by_title, weights, prior),
         cosines=by_meaning.cosines,
@@ -152,7 +152,9 @@ def _with_examples(request: SearchRequest, by_text: Scored | None, snapshot: Sna
     unlikes = liked(snapshot, request.unlikes, embedder)
     relevance = recommendation(snapshot, likes, unlikes, request.popularity)
     if by_text is not None:
-        return replace(by_text, relevance=by_text.relevance + relevance, likes=tuple(likes))
+        # Words beside examples shift the answer; what fits is not for them alone to say.
+        sure = np.ones_like(by_text.confidence) if likes else by_text.confidence
+        return replace(by_text, relevance=by_text.relevance + relevance, confidence=sure, likes=tuple(likes))
     cosines = [snapshot.cosines(like.vector) for like in likes]
     mean = cosines[0] if len(cosines) == 1 else np.asarray(np.mean(cosines, axis=0), dtype=np.float32)
     return Scored(relevance, mean, np.ones_like(mean), likes=tuple(likes))

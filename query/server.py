@@ -5,6 +5,7 @@ import gzip
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -20,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from catalog.config import Config
-from catalog.errors import PlotseekError
+from catalog.errors import PlotseekError, UsageError
 from query import api
 from query.access import Gate
 from query.api import problems
@@ -57,6 +58,7 @@ def create_app(config: Config, config_file: Path | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.start()
+        app.openapi()  # written once, now: questions are held to it
         yield
         await service.close()
 
@@ -177,9 +179,23 @@ Words = Annotated[
 """What is looked for."""
 
 
+async def _nothing_else(request: Request) -> None:
+    """Refuse a parameter that the address does not take: a slip would otherwise answer another question."""
+    if not request.query_params:
+        return
+    path = request.scope["route"].path_format
+    described = request.app.openapi()["paths"][path][request.method.lower()].get("parameters", [])
+    known = {parameter["name"] for parameter in described if parameter["in"] == "query"}
+    for name in request.query_params:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            meant = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(sorted(known)) or 'none'}"
+            raise UsageError(f"{path} takes no parameter {name[:40]!r}; {meant}")
+
+
 def _films() -> APIRouter:
     """What is asked about films."""
-    routes = APIRouter(tags=["films"])
+    routes = APIRouter(tags=["films"], dependencies=[Depends(_nothing_else)])
     answer: dict[str, Any] = {"response_class": Response}
     found: dict[int | str, dict[str, Any]] = {200: {"model": api.Answer}, **problems(404, 409)}
     film: dict[int | str, dict[str, Any]] = {200: {"model": api.Film}, **problems(404)}

@@ -13,8 +13,8 @@ from catalog.errors import UsageError
 from catalog.terminal import one_line_errors, say, settings
 
 _MOST_THREADS = 4
-"""Of a matrix product; with two workers on two cores one each, since two that have to share a core wait for each other
-(33 questions a second instead of 190)."""
+"""Of a matrix product, and no more than half of a worker's cores: threads that have to share one with each other, or
+with tonight's ingest, wait for each other (33 questions a second instead of 190)."""
 
 
 @click.command()
@@ -57,7 +57,7 @@ def main(
             return
 
         for name in THREAD_VARIABLES:
-            os.environ.setdefault(name, str(max(1, min(_MOST_THREADS, cores() // workers))))
+            os.environ.setdefault(name, str(max(1, min(_MOST_THREADS, cores() // (2 * workers)))))
 
         from query.listen import serve
 

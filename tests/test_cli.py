@@ -84,6 +84,26 @@ def test_refused_rows_are_named_and_kept_and_the_others_go_in(tmp_path: Path) ->
     assert "1 unchanged, 4 refused" in strict.stdout
 
 
+def test_a_film_whose_row_is_broken_tonight_stays_as_it_was(tmp_path: Path) -> None:
+    good: list[dict[str, object]] = [
+        {"id": 1, "title": "Alien", "plot": "A ship answers a call."},
+        {"id": 2, "title": "Jaws", "plot": "A shark."},
+        {"imdbId": "tt0087332", "title": "Ghostbusters", "plot": "Three of them hunt ghosts."},
+        {"title": "Solaris (1972)", "plot": "A station over an ocean."},
+        {"id": 5, "title": "Gone tomorrow", "plot": "A man leaves."},
+    ]
+    store = tmp_path / "store"
+    assert json.loads(run_ingest(store, "--file", write(tmp_path, *good), "--json").stdout)["films"] == 5
+    broken = [{**film, **change} for film, change in zip(good[:4], _BROKEN, strict=True)]
+    preview = run_ingest(store, "--file", write(tmp_path, *broken), "--json", "--dry-run")
+    assert (json.loads(preview.stdout)["deleted"], json.loads(preview.stdout)["refused"]) == (1, 4)
+    report = json.loads(run_ingest(store, "--file", write(tmp_path, *broken), "--json").stdout)
+    assert (report["refused"], report["deleted"], report["films"]) == (4, 1, 4)
+
+
+_BROKEN: list[dict[str, object]] = [{"title": ["Alien"]}, {"plot": "N/A"}, {"plot": ""}, {"plot": ["A station."]}]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -267,11 +267,17 @@ def test_an_unknown_field_in_the_configuration() -> None:
         detect([], {"titel": "x"})
 
 
+def test_a_column_that_was_named_and_is_not_there_is_told() -> None:
+    with pytest.raises(SourceError) as refused:
+        detect(rows({"title": "Alien", "plot": "A ship."}), {"title": "Filmtitel"})
+    assert str(refused.value) == "catalog.fields.title: no row has 'Filmtitel'; there are title, plot"
+
+
 def test_the_wrong_file_is_refused_with_its_columns() -> None:
     with pytest.raises(SourceError) as refused:
         detect(rows({"date": "2024", "amount": 5}))
     assert str(refused.value) == (
-        "no column looks like a title; there are date, amount; name it in config.yaml, catalog.fields.title"
+        "no column looks like a title; there are date, amount; name it in the settings, catalog.fields.title"
     )
     with pytest.raises(SourceError, match=r"no column looks like a plot; there are title, x0,.* and 2 more;"):
         detect(rows({"title": "A", **{f"x{n}": n for n in range(13)}}))

@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
+
 from catalog.movie import Movie
-from query.render import as_json, as_table, columns, fitted
+from query.render import as_json, as_table, columns, fitted, why_nothing
 from query.request import Hit, SearchResult
 
 HITS = [
@@ -26,8 +28,18 @@ def test_a_narrow_terminal_still_shows_something() -> None:
     assert as_table(HITS, 10).split("\n")[1] == " 1   0.750  Alien    1979  A crew meets…"
 
 
-def test_nothing_found_is_said() -> None:
-    assert as_table([], 80) == "nothing fits well; --all shows what is nearest"
+@pytest.mark.parametrize(
+    ("total", "filtered", "everything", "said"),
+    [
+        (0, False, False, "nothing fits well; --all shows what is nearest"),
+        (0, True, False, "nothing that passes the filter fits well; --all shows what is nearest"),
+        (0, True, True, "no film passes the filter"),
+        (7, False, False, "only 7 films fit; ask for an earlier page"),
+        (1, True, True, "only one film fits"),
+    ],
+)
+def test_why_a_page_is_empty(total: int, filtered: bool, everything: bool, said: str) -> None:
+    assert why_nothing(total, filtered=filtered, everything=everything) == said
 
 
 def test_control_characters_never_reach_the_terminal() -> None:

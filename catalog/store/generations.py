@@ -189,6 +189,8 @@ class Generations:
             status = self._current.stat()
         except FileNotFoundError:
             return None
+        except NotADirectoryError:
+            raise StoreError(f"store.path: {self.root} is a file, not a folder") from None
         return status.st_mtime_ns, status.st_ino
 
     def current(self) -> Generation | None:
