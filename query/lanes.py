@@ -57,10 +57,9 @@ def query_vector(snapshot: Snapshot, text: str, embedder: Embedder) -> Vector:
 
 def vector_of(texts: Sequence[str], embedder: Embedder) -> Vector:
     """The embedding of what the model reads of one question (`query_texts`)."""
-    vectors = [embedder.embed_query(text) for text in texts]
-    if len(vectors) == 1:
-        return vectors[0]
-    together = np.sum(vectors, axis=0)
+    if len(texts) == 1:
+        return embedder.embed_query(texts[0])
+    together = np.sum(embedder.embed_queries(texts), axis=0)
     return np.asarray(together / np.linalg.norm(together), dtype=np.float32)
 
 
