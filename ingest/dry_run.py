@@ -42,7 +42,7 @@ def dry_run(config: Config, request: Request) -> Preview:
             tally.add(change)
             if change.entry is not None and change.kind in (Kind.ADDED, Kind.TEXT_CHANGED):
                 texts.add(change.entry, config.embedding.template)
-    gone, refused = _gone(config, request, stored, tally.seen | reading.refused)
+    gone, refused = _gone(config, request, stored, tally.seen, reading.refused)
     to_embed = len(texts.digests) - stored.vectors_of(list(texts.digests))
     return Preview(
         mapping=tuple(describe(field_map, first)),
@@ -106,15 +106,17 @@ class _Texts:
             self.sample.append(model_text(entry.movie, template))
 
 
-def _gone(config: Config, request: Request, stored: _Stored, seen: Set[str]) -> tuple[list[str], str | None]:
+def _gone(
+    config: Config, request: Request, stored: _Stored, seen: Set[str], refused: Set[str]
+) -> tuple[list[str], str | None]:
     """The ids that a run would delete, and why it would refuse to."""
     options = sync_options(config, request)
     if not options.prune:
         return [], None
     try:
-        return sorted(deletions(stored.fingerprints.keys(), seen, options)), None
+        return sorted(deletions(stored.fingerprints.keys(), seen, options, refused)), None
     except DeletionsRefused as refusal:
-        return sorted(stored.fingerprints.keys() - seen), str(refusal)
+        return sorted(stored.fingerprints.keys() - seen - refused), str(refusal)
 
 
 def _examples(tally: Tally, gone: list[str]) -> dict[str, list[str]]:

@@ -64,18 +64,22 @@ def _kind(now: Fingerprints, before: Fingerprints | None) -> Kind:
     return Kind.UNCHANGED if now.metadata == before.metadata else Kind.METADATA_CHANGED
 
 
-def deletions(stored: Set[str], seen: Set[str], options: "SyncOptions") -> frozenset[str]:
-    """The ids that are gone from the file; raises DeletionsRefused if they are too many.
+def deletions(
+    stored: Set[str], seen: Set[str], options: "SyncOptions", refused: Set[str] = frozenset()
+) -> frozenset[str]:
+    """The ids that are gone from the file, the `refused` ones not among them; raises DeletionsRefused for too many.
 
-    Too many is more than the share `max_delete` of the stored films and more than `min_delete` films.
+    Too many is more than the share `max_delete` of the stored films and more than `min_delete` films, those counted
+    whose row was refused: a file of broken rows is as wrong as one that was cut off.
     """
-    gone = frozenset(stored - seen)
-    if len(gone) > max(options.min_delete, options.max_delete * len(stored)) and not options.allow_deletes:
+    missing = frozenset(stored - seen)
+    if len(missing) > max(options.min_delete, options.max_delete * len(stored)) and not options.allow_deletes:
+        where = "missing from the file, or refused" if missing & refused else "missing from the file"
         raise DeletionsRefused(
-            f"{len(gone)} of {len(stored)} films are missing from the file, more than sync.max_delete allows;"
+            f"{len(missing)} of {len(stored)} films are {where}, more than sync.max_delete allows;"
             " nothing was deleted; check the file, or repeat with --allow-deletes"
         )
-    return gone
+    return missing - refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,7 @@ def sync(
             if change.entry is not None:
                 draft.put(change.entry)
             show(Progress("reading", len(tally.seen)))
-        gone = _gone(stored.keys(), tally.seen | refused, options)
+        gone = _gone(stored.keys(), tally.seen, options, refused)
         tally.counts[Kind.DELETED] = len(gone)
         draft.remove(gone)
         if draft.empty:
@@ -194,8 +198,8 @@ def _check(command: Sequence[str], show: Callable[[Progress], None], store: Path
     run_check(command, store, lambda: show(Progress("checking", 0)))
 
 
-def _gone(stored: Set[str], seen: Set[str], options: SyncOptions) -> frozenset[str]:
-    return deletions(stored, seen, options) if options.prune else frozenset()
+def _gone(stored: Set[str], seen: Set[str], options: SyncOptions, refused: Set[str]) -> frozenset[str]:
+    return deletions(stored, seen, options, refused) if options.prune else frozenset()
 
 
 def _nothing_published(writer: CatalogWriter, tally: Tally) -> Outcome:

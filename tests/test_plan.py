@@ -55,17 +55,19 @@ def test_every_film_is_planned_as_what_it_is(
 @given(
     st.frozensets(st.integers(0, 60).map(str)),
     st.frozensets(st.integers(0, 60).map(str)),
+    st.frozensets(st.integers(0, 60).map(str)),
     st.floats(0, 1),
     st.integers(0, 30),
     st.booleans(),
 )
 def test_what_is_gone_goes_unless_it_is_too_much(
-    stored: frozenset[str], seen: frozenset[str], share: float, few: int, allowed: bool
+    stored: frozenset[str], seen: frozenset[str], refused: frozenset[str], share: float, few: int, allowed: bool
 ) -> None:
+    """Films whose row was refused stay, and count as missing all the same: the file is wrong."""
     options = SyncOptions(TEMPLATE, max_delete=share, min_delete=few, allow_deletes=allowed)
     gone = stored - seen
     if len(gone) <= few or len(gone) <= share * len(stored) or allowed:
-        assert deletions(stored, seen, options) == gone
+        assert deletions(stored, seen, options, refused) == gone - refused
     else:
         with pytest.raises(DeletionsRefused, match=f"^{len(gone)} of {len(stored)} films are missing"):
-            deletions(stored, seen, options)
+            deletions(stored, seen, options, refused)
