@@ -111,8 +111,6 @@ def _gone(
 ) -> tuple[list[str], str | None]:
     """The ids that a run would delete, and why it would refuse to."""
     options = sync_options(config, request)
-    if not options.prune:
-        return [], None
     try:
         return sorted(deletions(stored.fingerprints.keys(), seen, options, refused)), None
     except DeletionsRefused as refusal:

@@ -69,9 +69,11 @@ def deletions(
 ) -> frozenset[str]:
     """The ids that are gone from the file, the `refused` ones not among them; raises DeletionsRefused for too many.
 
-    Too many is more than the share `max_delete` of the stored films and more than `min_delete` films, those counted
-    whose row was refused: a file of broken rows is as wrong as one that was cut off.
+    None without `prune`. Too many is more than the share `max_delete` of the stored films and more than `min_delete`
+    films, those counted whose row was refused: a file of broken rows is as wrong as one that was cut off.
     """
+    if not options.prune:
+        return frozenset()
     missing = frozenset(stored - seen)
     if len(missing) > max(options.min_delete, options.max_delete * len(stored)) and not options.allow_deletes:
         where = "missing from the file, or refused" if missing & refused else "missing from the file"
@@ -179,7 +181,7 @@ def sync(
             if change.entry is not None:
                 draft.put(change.entry)
             show(Progress("reading", len(tally.seen)))
-        gone = _gone(stored.keys(), tally.seen, options, refused)
+        gone = deletions(stored.keys(), tally.seen, options, refused)
         tally.counts[Kind.DELETED] = len(gone)
         draft.remove(gone)
         if draft.empty:
@@ -196,10 +198,6 @@ def sync(
 
 def _check(command: Sequence[str], show: Callable[[Progress], None], store: Path) -> None:
     run_check(command, store, lambda: show(Progress("checking", 0)))
-
-
-def _gone(stored: Set[str], seen: Set[str], options: SyncOptions, refused: Set[str]) -> frozenset[str]:
-    return deletions(stored, seen, options, refused) if options.prune else frozenset()
 
 
 def _nothing_published(writer: CatalogWriter, tally: Tally) -> Outcome:

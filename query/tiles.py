@@ -12,11 +12,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from query.batcher import MOST_TOGETHER
+
 Floats = NDArray[np.float32]
 
 _WIDTH = 64
 """Films of a tile."""
-_TOGETHER = 16
 _SMALL = 1_000_000
 """Multiplications up to which OpenBLAS takes the kernels that copy nothing (`sgemm_small_matrix_permit`)."""
 
@@ -34,7 +35,7 @@ class Tiles:
         """From all vectors, shape (films, d)."""
         films, dimension = matrix.shape
         width = _WIDTH
-        while width > 1 and _TOGETHER * width * dimension > _SMALL:
+        while width > 1 and MOST_TOGETHER * width * dimension > _SMALL:
             width //= 2
         tiles: Floats = np.zeros((-(-films // width), dimension, width), dtype=np.float32)
         whole, rest = divmod(films, width)
@@ -46,8 +47,8 @@ class Tiles:
     def products(self, vectors: Sequence[Floats]) -> list[Floats]:
         """For each of the vectors, shape (d,), its inner products with all films, shape (films,)."""
         found: list[Floats] = []
-        for start in range(0, len(vectors), _TOGETHER):
-            together = np.matmul(np.stack(vectors[start : start + _TOGETHER]), self.tiles)
+        for start in range(0, len(vectors), MOST_TOGETHER):
+            together = np.matmul(np.stack(vectors[start : start + MOST_TOGETHER]), self.tiles)
             # Rows of their own: a view would keep all of them for as long as one is remembered.
             found += [together[:, row].flatten()[: self.films] for row in range(together.shape[1])]
         return found

@@ -24,6 +24,7 @@ from query.listen import _listening
 from tests.service import service
 
 PROJECT = Path(__file__).parent.parent
+SERVER = (sys.executable, "-m", "query.server_cli")
 pytestmark = pytest.mark.slow
 
 
@@ -54,11 +55,21 @@ class Running:
         return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
+def variables(store: Path) -> dict[str, str]:
+    return {**os.environ, "PLOTSEEK_STORE_PATH": str(store), "PLOTSEEK_EMBEDDING_MODEL": "bundled"}
+
+
+def ended(store: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    """A service that does not come up."""
+    command = [*SERVER, *options]
+    return subprocess.run(command, env=variables(store), cwd=PROJECT, capture_output=True, text=True, timeout=30)
+
+
 @contextmanager
 def started(store: Path, *options: str) -> Iterator[Running]:
-    variables = {**os.environ, "PLOTSEEK_STORE_PATH": str(store), "PLOTSEEK_EMBEDDING_MODEL": "bundled"}
-    command = [sys.executable, "-m", "query.server_cli", "--port", "0", *options]
-    process = subprocess.Popen(command, env=variables, cwd=PROJECT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*SERVER, "--port", "0", *options], env=variables(store), cwd=PROJECT, stderr=subprocess.PIPE, text=True
+    )
     running = Running(process)
     listener = threading.Thread(target=running.listen)
     listener.start()
@@ -165,17 +176,7 @@ def test_an_address_that_workers_share_is_not_shared_with_another_service(store:
                     _listening(host, port, workers)
     with started(store, "--workers", "2") as running:
         assert running.url
-        command = [
-            sys.executable,
-            "-m",
-            "query.server_cli",
-            "--port",
-            str(urlsplit(running.url).port),
-            "--workers",
-            "2",
-        ]
-        variables = {**os.environ, "PLOTSEEK_STORE_PATH": str(store), "PLOTSEEK_EMBEDDING_MODEL": "bundled"}
-        second = subprocess.run(command, env=variables, cwd=PROJECT, capture_output=True, text=True, timeout=30)
+        second = ended(store, "--port", str(urlsplit(running.url).port), "--workers", "2")
     assert (second.returncode, second.stdout) == (1, "")
     assert "in use" in second.stderr
     assert "Traceback" not in second.stderr
@@ -183,11 +184,9 @@ def test_an_address_that_workers_share_is_not_shared_with_another_service(store:
 
 def test_a_file_instead_of_a_catalog_is_said_before_anything_starts(tmp_path: Path) -> None:
     (tmp_path / "films.json").write_text("[]", encoding="utf-8")
-    variables = {**os.environ, "PLOTSEEK_STORE_PATH": str(tmp_path / "films.json")}
-    command = [sys.executable, "-m", "query.server_cli", "--port", "0"]
-    ended = subprocess.run(command, env=variables, cwd=PROJECT, capture_output=True, text=True, timeout=30)
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == f"query-server: store.path: {tmp_path / 'films.json'} is a file, not a folder\n"
+    refused = ended(tmp_path / "films.json", "--port", "0")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == f"query-server: store.path: {tmp_path / 'films.json'} is a file, not a folder\n"
 
 
 def test_files_that_are_cut_off_under_it_end_it_with_a_word_and_are_named_afterwards(store: Path) -> None:

@@ -33,6 +33,12 @@ class Affine:
     weight: "Tensor"
     bias: "Tensor | None"
 
+    def __call__(self, x: "Tensor") -> "Tensor":
+        """(tokens, inputs) -> (tokens, outputs)"""
+        import torch
+
+        return torch.nn.functional.linear(x, self.weight, self.bias)
+
 
 @dataclass(frozen=True, slots=True)
 class Norm:
@@ -97,9 +103,9 @@ class Encoder:
         flat = np.fromiter(itertools.chain.from_iterable(ids), dtype=np.int64)
         x = self._embeddings(torch.from_numpy(flat).to(self.device), spans)
         for layer in self.layers:
-            qkv = _linear(x.to(self.precision), layer.qkv)
+            qkv = layer.qkv(x.to(self.precision))
             attended = _attention(qkv, spans, self.architecture)
-            x = self._norm(_linear(attended, layer.out).float().add_(x), layer.attention_norm)
+            x = self._norm(layer.out(attended).float().add_(x), layer.attention_norm)
             x = self._feed_forward(x, layer)
         return torch.cat([self._pool(x[run.start : run.stop].view(run.count, run.length, -1)) for run in spans])
 
@@ -115,13 +121,13 @@ class Encoder:
 
         made = []
         for rows in x.tensor_split(-(-len(x) // _ROWS)):
-            inner = _linear(rows.to(self.precision), layer.up)
+            inner = layer.up(rows.to(self.precision))
             if self.architecture.gated:
                 gate, value = inner.chunk(2, dim=1)
                 inner = torch.nn.functional.gelu(gate).mul_(value)
             else:
                 inner = torch.nn.functional.gelu(inner)
-            made.append(self._norm(_linear(inner, layer.down).float().add_(rows), layer.norm))
+            made.append(self._norm(layer.down(inner).float().add_(rows), layer.norm))
         return torch.cat(made)
 
     def _norm(self, x: "Tensor", norm: Norm) -> "Tensor":
@@ -131,12 +137,6 @@ class Encoder:
 
     def _pool(self, x: "Tensor") -> "Tensor":
         return x.mean(dim=1) if self.pooling == "mean" else x[:, 0]
-
-
-def _linear(x: "Tensor", layer: Affine) -> "Tensor":
-    import torch
-
-    return torch.nn.functional.linear(x, layer.weight, layer.bias)
 
 
 def _attention(qkv: "Tensor", spans: Sequence[Run], architecture: Architecture) -> "Tensor":

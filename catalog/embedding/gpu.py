@@ -19,7 +19,7 @@ from catalog.embedding.architecture import Architecture
 if TYPE_CHECKING:
     from torch import Tensor, device
 
-    from catalog.embedding.encoder import Affine, Encoder, Norm
+    from catalog.embedding.encoder import Encoder, Norm
 
 
 _OLDEST = (8, 0)
@@ -84,19 +84,13 @@ def pooled(encoder: "Encoder", ids: Sequence[Sequence[int]]) -> "Tensor":
 
     x, narrow = add_norm(encoder.words[tokens], offset, encoder.norm)
     for layer in encoder.layers:
-        qkv = _linear(narrow, layer.qkv)
+        qkv = layer.qkv(narrow)
         attended = kernels.attention(qkv, tiles, slopes, shape.heads)
-        x, narrow = add_norm(_linear(attended, layer.out), x, layer.attention_norm)
-        inner = _linear(narrow, layer.up)
+        x, narrow = add_norm(layer.out(attended), x, layer.attention_norm)
+        inner = layer.up(narrow)
         inner = kernels.gated(inner) if shape.gated else torch.nn.functional.gelu(inner)
-        x, narrow = add_norm(_linear(inner, layer.down), x, layer.norm)
+        x, narrow = add_norm(layer.down(inner), x, layer.norm)
     if encoder.pooling == "cls":
         return x[lengths.cumsum(0) - lengths]
     # "unsafe" leaves out a check of the lengths, which waits for the GPU.
     return torch.segment_reduce(x, "mean", lengths=lengths, axis=0, unsafe=True)
-
-
-def _linear(x: "Tensor", layer: "Affine") -> "Tensor":
-    import torch
-
-    return torch.nn.functional.linear(x, layer.weight, layer.bias)
