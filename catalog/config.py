@@ -74,6 +74,7 @@ class StoreConfig:
     """Header -> the variable that holds its value."""
     certificates: Path | None = None
     timeout: float = _setting(300.0, minimum=0.1, maximum=86400)
+    query_timeout: float = _setting(1.0, minimum=0.05, maximum=3600)
 
 
 def _check_columns(fields: Mapping[str, Any]) -> None:

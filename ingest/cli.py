@@ -18,7 +18,7 @@ from catalog.errors import DeletionsRefused, Stopped, UsageError
 from catalog.terminal import one_line_errors, say, settings
 
 if TYPE_CHECKING:
-    from catalog.store.writer import Draft
+    from catalog.store.draft import Draft
     from ingest.run import Request
 
 
@@ -200,7 +200,7 @@ def verify(config: Path | None, sample: int | None, repair: bool, as_json: bool)
         settled = settings(config)
 
         from catalog.errors import CatalogDamaged
-        from catalog.store.chroma_server import configured_server
+        from catalog.store.chroma.server import configured_server
         from catalog.store.verify import repair as mend
         from catalog.store.verify import verify as compare
 
@@ -234,13 +234,13 @@ def _embed_missing(config: Config, draft: "Draft") -> int:
 
     from catalog.embedding.choose import choose_for_existing
     from catalog.store.cache import VectorCache
-    from catalog.store.known import Known, cached_vectors
+    from catalog.store.known import KNOWN, Known, cached_vectors
     from ingest.sync import embed_missing
 
     with closing(VectorCache(config.store.path / "vectors.sqlite3", reading=True)) as cache:
 
         def known() -> Known:
-            return cached_vectors(draft.records, cache, draft.model, config.embedding.template)
+            return cached_vectors(next(draft.movies.entries(KNOWN), []), cache, draft.model, config.embedding.template)
 
         choice = choose_for_existing(config.embedding, draft.model, draft.fallback_for, known, say)
     return embed_missing(draft, choice.embedder, config.sync.batch)[0]
@@ -306,7 +306,7 @@ def restore(config: Path | None, folder: Path) -> None:
         store = settings(config).store
 
         from catalog.store.backup import restore as take_back
-        from catalog.store.chroma_server import configured_server
+        from catalog.store.chroma.server import configured_server
 
         info = take_back(folder, store.path, configured_server(store))
         say(f"generation {info.number} with {info.films} films is in force, from {folder}")
@@ -321,10 +321,10 @@ def export(config: Path | None, file: str, vectors: bool) -> None:
     with one_line_errors("ingest"):
         root = settings(config).store.path
 
-        from catalog.store.catalog import Catalog
+        from catalog.store.snapshot import open_snapshot
         from ingest.export import export as write
 
-        with Catalog.open(root) as catalog:
-            films = write(catalog.snapshot(), file, vectors=vectors)
+        with closing(open_snapshot(root)) as snapshot:
+            films = write(snapshot, file, vectors=vectors)
         if file != "-":
             say(f"{file}: {films} films")

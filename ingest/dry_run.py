@@ -11,7 +11,8 @@ from catalog.identity import ModelIdentity
 from catalog.movie import Fingerprints, model_text
 from catalog.store.cache import VectorCache
 from catalog.store.generations import GenerationInfo, Generations
-from catalog.store.records import Entry, Records
+from catalog.store.movies import Entry
+from catalog.store.writer import read_entries
 from ingest.familiar import reading_state, recall_rows
 from ingest.mapping import describe, detect
 from ingest.preview import Preview
@@ -71,8 +72,11 @@ class _Stored:
         self.info: GenerationInfo | None = None
         if self._generation is not None:
             self.info = self._generation.info(older=True)
-            with closing(Records.open(self._generation.records)) as records:
-                self.fingerprints = records.fingerprints()
+            self.fingerprints = {
+                entry.movie.id: entry.fingerprints
+                for part in read_entries(self._generation, self.info)
+                for entry in part
+            }
 
     @property
     def model(self) -> ModelIdentity | None:
@@ -87,10 +91,11 @@ class _Stored:
 
     def named(self, ids: Sequence[str]) -> list[str]:
         """Some of the films with these ids."""
-        if self._generation is None or not ids:
+        if self._generation is None or self.info is None or not ids:
             return []
-        with closing(Records.open(self._generation.records)) as records:
-            return [named(movie) for movie in records.get(ids[:EXAMPLES]).values()]
+        wanted = set(ids[:EXAMPLES])
+        entries = (entry for part in read_entries(self._generation, self.info) for entry in part)
+        return [named(entry.movie) for entry in entries if entry.movie.id in wanted]
 
 
 class _Texts:

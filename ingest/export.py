@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from catalog.errors import StoreError, UsageError
 from catalog.movie import FIELDS, Movie
-from catalog.store.catalog import Snapshot
+from catalog.store.snapshot import Snapshot
 
 _ROWS = 1000
 _TEXTS = ("id", "title", "plot", "original_title", "plot_de", "poster")
@@ -54,14 +54,12 @@ def _appearing(path: Path) -> Iterator[Path]:
 
 
 def _rows(snapshot: Snapshot, *, vectors: bool) -> Iterator[dict[str, Any]]:
-    number = 0
-    for entries in snapshot.records.entries():
+    for entries in snapshot.movies.entries():
         for entry in entries:
             row = flat(entry.movie)
             if vectors:
-                row["embedding"] = _numbers(snapshot.matrix[number])
+                row["embedding"] = _numbers(snapshot.vectors[entry.row])
             yield row
-            number += 1
 
 
 def flat(movie: Movie) -> dict[str, Any]:
@@ -108,7 +106,7 @@ def _names(snapshot: Snapshot) -> tuple[list[str], list[str]]:
     """The sites and the further columns that occur: a table must know its columns beforehand."""
     sites: set[str] = set()
     extra: set[str] = set()
-    for entries in snapshot.records.entries():
+    for entries in snapshot.movies.entries():
         for entry in entries:
             sites.update(entry.movie.external_ids)
             extra.update(entry.movie.extra)

@@ -1,7 +1,7 @@
 """One run from a file to a published catalog: what `ingest` does, callable without the command."""
 
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,11 +10,10 @@ from time import monotonic
 
 from catalog.config import Config
 from catalog.embedding.choose import Choice, choose_for_existing, choose_for_new, note_of_fallback
-from catalog.store.chroma_server import configured_server
+from catalog.store.chroma.server import configured_server
 from catalog.store.generations import GenerationInfo, Generations
 from catalog.store.history import History, RunOutcome
-from catalog.store.known import Known, cached_vectors
-from catalog.store.records import Records
+from catalog.store.known import KNOWN, Known, cached_vectors
 from catalog.store.writer import CatalogWriter, open_writer
 from ingest.familiar import reading_state, recall_rows, remember_rows
 from ingest.fetch import Unchanged, Validators, fetch, fetch_if_changed
@@ -156,10 +155,9 @@ def _choose(config: Config, writer: CatalogWriter, request: Request, notify: Cal
 
 
 def _known(writer: CatalogWriter) -> Known:
-    assert writer.current is not None  # noqa: S101 - only an existing catalog is asked for proof
-    assert writer.info is not None  # noqa: S101
-    with closing(Records.open(writer.current.records)) as records:
-        return cached_vectors(records, writer.cache, writer.info.model, writer.info.template)
+    assert writer.info is not None  # noqa: S101 - only an existing catalog is asked for proof
+    entries = next(writer.entries(KNOWN), [])
+    return cached_vectors(entries, writer.cache, writer.info.model, writer.info.template)
 
 
 def sync_options(config: Config, request: Request, fallback_for: str | None = None) -> SyncOptions:

@@ -8,10 +8,10 @@ from typing import Self
 
 from catalog.config import Config, ScheduleConfig, SearchConfig, ServerConfig, StoreConfig
 from catalog.errors import UsageError
-from catalog.store.check import is_intact
-from catalog.store.chroma_server import ChromaServer
+from catalog.store.chroma.server import ChromaServer
 from catalog.store.generations import LAYOUT, GenerationInfo, Generations, file_digests
 from catalog.store.history import History
+from catalog.store.integrity import is_intact
 from ingest.familiar import reading_code
 from ingest.fetch import Validators, shown
 from ingest.source import STDIN, is_url, local_paths, opened

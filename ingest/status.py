@@ -124,7 +124,7 @@ def _writer(root: Path) -> str | None:
 
 def _sizes(root: Path, generation: Generation | None) -> Sizes:
     return Sizes(
-        records=_size([generation.records]) if generation else 0,
+        records=_size([generation.movies]) if generation else 0,
         vectors=_size(root.glob("vectors.sqlite3*")),
         index=_size(generation.chroma.rglob("*")) if generation else 0,
         total=_size(root.rglob("*")),

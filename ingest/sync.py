@@ -15,8 +15,9 @@ from catalog.embedding.embedder import Embedder
 from catalog.errors import DeletionsRefused, Stopped
 from catalog.identity import ModelIdentity
 from catalog.movie import Fingerprints, Movie, fingerprints
-from catalog.store.records import Entry
-from catalog.store.writer import CatalogWriter, Difference, Draft
+from catalog.store.draft import Difference, Draft
+from catalog.store.movies import Entry
+from catalog.store.writer import CatalogWriter
 from ingest.familiar import Familiar
 from ingest.gate import run_check
 
@@ -253,7 +254,7 @@ class _LazyDraft:
         return self._draft is None and not self._waiting
 
     def open(self) -> Draft:
-        """The draft, with everything put so far in its records."""
+        """The draft, with everything put so far in it."""
         if self._draft is None:
             options = self._options
             self._draft = self._writer.begin(
@@ -264,7 +265,7 @@ class _LazyDraft:
                 rebuild_after=options.rebuild_after,
             )
         if self._waiting:
-            self._draft.records.put(self._waiting)
+            self._draft.movies.put(self._waiting)
             self._waiting = []
         return self._draft
 
@@ -275,7 +276,7 @@ class _LazyDraft:
 
     def remove(self, ids: Set[str]) -> None:
         if ids:
-            self.open().records.remove(ids)
+            self.open().movies.remove(ids)
 
     def discard(self) -> None:
         if self._draft is not None:

@@ -7,7 +7,7 @@ from typing import Any
 from catalog.movie import FIELDS, Movie
 from catalog.store.facet import Facet, FacetValue
 from query.render import hit_to_dict
-from query.request import FacetCounts, Hit, SearchResult, Why
+from query.models import FacetCounts, Hit, SearchRequest, SearchResult, Why
 
 
 def catalog_version(number: int, published: float) -> str:

@@ -1,6 +1,5 @@
-"""Search and its single lanes as the evaluation asks them."""
+"""Search and its single retrievers as the evaluation asks them."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -9,76 +8,81 @@ from numpy.typing import NDArray
 
 from catalog.config import SearchConfig
 from catalog.embedding.embedder import Embedder
-from catalog.store.catalog import Snapshot
-from catalog.store.conditions import Filter, WithId
-from query.evaluate import Answer, Ask, Question, Ranker
-from query.lanes import meaning, query_vector, titles, words
-from query.recommend import liked, recommendation
-from query.request import Example, SearchRequest
-from query.search import search
+from catalog.store.conditions import EVERYTHING, Filter, WithId
+from catalog.store.snapshot import Snapshot
+from query.evaluate import Answer, Question, Ranker
+from query.models import SearchRequest
+from query.search.pipeline import rank
+from query.search.query_analysis import analyze
+from query.search.retrievers import embed
+from query.search.scoring import find_candidates, look_up, score
+from query.search.titles import match_titles
 
 Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+
+# The same few pools are asked for thousands of times.
+@lru_cache(maxsize=4)
+def _inside(pool: frozenset[str] | None) -> Filter:
+    return EVERYTHING if pool is None else Filter((WithId(tuple(sorted(pool))),))
 
 
 def whole_search(snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> Ranker:
     """Search as it is configured, but for the cut-off: what is not shown would have no rank."""
-    base = SearchRequest(show_all=True, popularity=settings.popularity, diversity=settings.diversity)
 
-    # The same few pools are asked for thousands of times.
-    @lru_cache(maxsize=2)
-    def inside(pool: frozenset[str] | None) -> Filter:
-        return Filter() if pool is None else Filter((WithId(tuple(sorted(pool))),))
+    def request(question: Question) -> SearchRequest:
+        likes = () if question.movie_id is None else (question.movie_id,)
+        asked = SearchRequest(question.text, likes=likes, all=True, limit=question.limit)
+        return asked.with_defaults(settings)
 
     def ask(question: Question) -> Answer:
-        likes = () if question.movie_id is None else (Example(movie_id=question.movie_id),)
-        request = replace(base, text=question.text, likes=likes, filter=inside(question.pool), limit=question.limit)
-        hits = search(request, snapshot, embedder).hits
-        return Answer([hit.movie.id for hit in hits], [hit.confidence for hit in hits])
+        looked_up = replace(look_up(request(question), snapshot, embedder), keep=_inside(question.pool))
+        ranking = rank(looked_up, snapshot, embedder)
+        return _answer(snapshot, ranking.rows[: question.limit], ranking.confidence)
 
-    def rated(question: Question) -> Floats:
-        likes = liked(snapshot, (Example(movie_id=question.movie_id),), embedder)
-        return recommendation(snapshot, likes, (), settings.popularity)
+    def rate(question: Question) -> Answer:
+        looked_up = replace(look_up(request(question), snapshot, embedder), keep=_inside(question.pool))
+        scored = score(looked_up, snapshot, find_candidates(looked_up, snapshot, question.limit))
+        return _answer(snapshot, scored.found.rows, scored.relevance)
 
-    return Ranker(ask, ask, _ranking(snapshot, rated))
+    return Ranker(ask, ask, rate)
 
 
-def single_lanes(snapshot: Snapshot, embedder: Embedder) -> dict[str, Ranker]:
-    """Each lane alone, by name; only meaning can recommend."""
+def single_retrievers(snapshot: Snapshot, embedder: Embedder) -> dict[str, Ranker]:
+    """Each retriever alone, by name; only the dense one can recommend. It scans all vectors: this is the ground truth."""
 
-    def by_meaning(question: Question) -> Floats:
+    def dense(question: Question) -> Answer:
         if question.movie_id is not None:
-            return snapshot.cosines(snapshot.vector(question.movie_id))
-        return meaning(snapshot, query_vector(snapshot, question.text, embedder)).cosines
+            row = snapshot.movies.rows_of([question.movie_id])[question.movie_id]
+            vector = np.asarray(snapshot.vectors[row])
+        else:
+            vector = embed(analyze(question.text, embedder.identity, snapshot.lexical.held).model_texts, embedder)
+        rows = _rows(snapshot, question)
+        near = snapshot.vectors[rows] @ vector
+        best = np.argsort(-near, kind="stable")[: question.limit + 1]
+        return _answer(snapshot, rows[best], near[best])
 
-    def by_title(question: Question) -> Floats:
-        scores = np.zeros(snapshot.info.films, dtype=np.float32)
-        for match in titles(snapshot, question.text):
-            scores[match.film] = match.similarity
-        return scores
+    def lexical(question: Question) -> Answer:
+        terms = analyze(question.text, embedder.identity, snapshot.lexical.held).terms
+        hits = snapshot.lexical.best(terms, question.limit, _inside(question.pool))
+        return _answer(snapshot, hits.rows, hits.scores)
 
-    near = _ranking(snapshot, by_meaning)
-    return {
-        "meaning": Ranker(near, near, near),
-        "words": Ranker(_ranking(snapshot, lambda question: words(snapshot, question.text).scores, above=0.0)),
-        "title": Ranker(_ranking(snapshot, by_title, above=0.0)),
-    }
+    def title(question: Question) -> Answer:
+        analysis = analyze(question.text, embedder.identity, snapshot.lexical.held)
+        matches = match_titles(snapshot.lexical, question.text, all_known=analysis.all_known)
+        return Answer([match.id for match in matches], [match.similarity for match in matches])
+
+    return {"dense": Ranker(dense, dense, dense), "lexical": Ranker(lexical), "title": Ranker(title)}
 
 
-def _ranking(snapshot: Snapshot, scored: Callable[[Question], Floats], above: float = -np.inf) -> Ask:
-    """Films by a score of every film, shape (films,), as far as it is above a limit; equal ones in order of arrival."""
-    rows = snapshot.columns.rows
+def _rows(snapshot: Snapshot, question: Question) -> Rows:
+    """The rows to rank, but for the question's own movie."""
+    ids = snapshot.movies.ids() if question.pool is None else question.pool
+    rows = snapshot.movies.rows_of(identity for identity in ids if identity != question.movie_id)
+    return np.array(sorted(rows.values()), dtype=np.int64)
 
-    @lru_cache(maxsize=2)
-    def inside(pool: frozenset[str]) -> NDArray[np.int64]:
-        return np.array(sorted(rows[film] for film in pool if film in rows), dtype=np.int64)
 
-    def ask(question: Question) -> Answer:
-        scores = scored(question)
-        allowed = np.arange(len(scores)) if question.pool is None else inside(question.pool)
-        allowed = allowed[scores[allowed] > above]
-        # One more than asked for: the film itself is left out.
-        best = allowed[np.argsort(-scores[allowed], kind="stable")][: question.limit + 1]
-        kept = [row for row in best if snapshot.columns.ids[row] != question.movie_id][: question.limit]
-        return Answer([snapshot.columns.ids[row] for row in kept], [float(scores[row]) for row in kept])
-
-    return ask
+def _answer(snapshot: Snapshot, rows: Rows, values: Floats) -> Answer:
+    ids = snapshot.movies.ids_at(rows.tolist())
+    return Answer([ids[row] for row in rows.tolist()], values[: len(rows)].tolist())

@@ -11,7 +11,7 @@ from catalog.movie import Movie
 from query.answer import facets_from_dict, result_from_dict
 from query.problems import error_of
 from query.question import Question
-from query.request import FacetCounts, SearchResult
+from query.models import FacetCounts, Hit, SearchRequest, SearchResult, Why
 
 if TYPE_CHECKING:
     import httpx

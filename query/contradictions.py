@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from catalog.store.conditions import Condition, Numbers, Range, Tagged, WithId
-from catalog.store.tags import LISTS
+from catalog.store.lexical.fields import LISTS
 from query.ranges import EVERYTHING, common, outside
 
 #: Tags of which a film may have several; of an id elsewhere it has one.

@@ -14,7 +14,7 @@ from typing import Any
 
 from query.answer import catalog_version, facets_from_dict, result_from_dict
 from query.question import Question
-from query.request import FacetCounts, SearchResult
+from query.models import FacetCounts, Hit, SearchRequest, SearchResult, Why
 
 _FILE = "server.json"
 _CONNECT_SECONDS, _ANSWER_SECONDS = 0.25, 15.0

@@ -7,9 +7,8 @@ from difflib import get_close_matches
 from math import inf, isfinite
 
 from catalog.errors import UsageError
-from catalog.store.columns import NUMBERS
 from catalog.store.conditions import Condition, Filter, Numbers, Range, Tagged, WithId
-from catalog.store.tags import HAS, LISTS, elsewhere, folded
+from catalog.store.lexical.fields import HAS, LISTS, NUMBERS, elsewhere, folded
 from query.contradictions import Stated, find_contradiction
 from query.ranges import above, below, between, outside
 

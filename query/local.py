@@ -12,7 +12,7 @@ from query.follow import Follower, Ready
 from query.naming import movie_named
 from query.question import Question, to_request
 from query.questions import QuestionEmbedder, Watched
-from query.request import FacetCounts, SearchResult
+from query.models import FacetCounts, Hit, SearchRequest, SearchResult, Why
 from query.search import facets, search
 from query.shared import SharedSnapshot
 from query.work import Ticket

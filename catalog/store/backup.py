@@ -1,27 +1,29 @@
 """Backup: the generation in force and every vector, copied while anybody reads or writes. And back again.
 
-A backup is laid out as a catalog is, so that `store.path` may also point at one. An index on a Chroma server
-is not in it: it is built again from what is.
+A backup is laid out as a catalog is, so that `store.path` may also point at one. Where the vector index is on a
+Chroma server, the backup gets one in its folder, so that a copy can search.
 """
 
 import json
 import shutil
 import time
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
 
 from catalog.errors import CatalogDamaged, CatalogMissing, StoreError
-from catalog.store.build import build_index
 from catalog.store.cache import VectorCache, set_aside_if_damaged
-from catalog.store.check import verified
-from catalog.store.chroma_server import ChromaServer
+from catalog.store.chroma.build import fill_index
+from catalog.store.chroma.collection import BATCH, VectorIndex
+from catalog.store.chroma.server import ChromaServer
 from catalog.store.disk import disk_errors, sync_to_disk, write_atomically
-from catalog.store.generations import Generation, GenerationInfo, Generations, damaged_files
+from catalog.store.draft import Difference, Draft, Plan
+from catalog.store.generations import LAYOUT, Generation, GenerationInfo, Generations, damaged_files, file_digests
+from catalog.store.integrity import seal_index
 from catalog.store.lock import writer_lock
-from catalog.store.records import Records
+from catalog.store.movies import Movies
 from catalog.store.sqlite import copy_database
-from catalog.store.vectors import VectorIndex
+from catalog.store.vectors import open_vectors
+from catalog.store.writer import read_entries
 
 _MARK = "BACKUP"
 _VECTORS = "vectors.sqlite3"
@@ -41,18 +43,10 @@ def back_up(root: Path, folder: Path) -> GenerationInfo:
         with writer_lock(folder):
             _copy_vectors(root, folder)
             backup = Generations(folder)
-            copy = _copy_generation(source, folder)
-            if damaged := damaged_files(copy):
-                path, wrong = next(iter(damaged.items()))
-                raise CatalogDamaged(f"{path}: {wrong}, copied so from {source.folder}; run 'ingest verify' there")
+            copy = _copy_generation(source, info, folder)
             backup.switch(copy)
             backup.drop_others()
     return info
-
-
-def is_without_index(root: Path, generation: Generation) -> bool:
-    """Whether this is a backup of a catalog whose index is on a server."""
-    return (root / _MARK).exists() and not generation.on_server and not generation.chroma.exists()
 
 
 def _refuse_other_folder(folder: Path) -> None:
@@ -74,69 +68,83 @@ def _copy_vectors(root: Path, folder: Path) -> None:
         new.unlink(missing_ok=True)
 
 
-def _copy_generation(source: Generation, folder: Path) -> Generation:
-    """The copy, finished; one that is there already is kept if it is the same."""
+def _copy_generation(source: Generation, info: GenerationInfo, folder: Path) -> Generation:
+    """The copy, finished; one that is there already is kept if it is of the same publication."""
     copy = Generation(folder / "generations" / source.folder.name)
-    if copy.published and copy.info_file.read_bytes() == source.info_file.read_bytes() and not damaged_files(copy):
+    if copy.published and copy.info().published == info.published and not damaged_files(copy):
         return copy
-    new = Generation(copy.folder.with_name(f"{copy.folder.name}.new"))
-    shutil.rmtree(new.folder, ignore_errors=True)
+    # Not among the generations: what a kill leaves of it is never taken for one.
+    new = Generation(folder / "unfinished" / source.folder.name)
+    shutil.rmtree(new.folder.parent, ignore_errors=True)
     try:
-        _copy_files(source, new)
-        shutil.copyfile(source.info_file, new.info_file)
-        for path in (*new.folder.rglob("*"), new.folder):
-            sync_to_disk(path)
+        left_out = shutil.ignore_patterns(source.info_file.name, source.collection_file.name)
+        shutil.copytree(source.folder, new.folder, ignore=left_out)
+        _compare(new, source, info)
+        if source.on_server:
+            info = _build_folder_index(new, info)
+        new.finish(info)
+        copy.folder.parent.mkdir(exist_ok=True)
         with suppress(FileNotFoundError):
             shutil.rmtree(copy.folder)
         new.folder.replace(copy.folder)
+        sync_to_disk(copy.folder.parent)
     finally:
-        shutil.rmtree(new.folder, ignore_errors=True)
+        shutil.rmtree(new.folder.parent, ignore_errors=True)
     return copy
 
 
-def _copy_files(source: Generation, target: Generation) -> None:
-    """Everything but generation.json; Chroma's SQLite as SQLite copies it, since every reader writes a line there."""
-    chroma_sqlite = f"{source.chroma_sqlite.name}*"
-    left_out = shutil.ignore_patterns(source.info_file.name, source.collection_file.name, chroma_sqlite)
-    shutil.copytree(source.folder, target.folder, ignore=left_out, dirs_exist_ok=True)
-    if source.chroma.exists():
-        copy_database(source.chroma_sqlite, target.chroma_sqlite)
+def _compare(copy: Generation, source: Generation, info: GenerationInfo) -> None:
+    """Raise CatalogDamaged if a file is not the one that was published."""
+    found = file_digests(copy)
+    for name, digest in info.files.items():
+        if found.get(name) != digest:
+            raise CatalogDamaged(f"{source.folder / name}: is not the file that was published; run 'ingest verify'")
+
+
+def _build_folder_index(copy: Generation, info: GenerationInfo) -> GenerationInfo:
+    vectors = open_vectors(copy.vectors, info.height, info.model.dimension)
+    with (
+        closing(Movies.open(copy.movies)) as movies,
+        closing(VectorIndex.create(copy.backend(None), copy.collection, info.about(), info.films)) as index,
+    ):
+        fill_index(index, movies.entries(BATCH), vectors)
+    return seal_index(copy, info, None)
 
 
 def restore(folder: Path, root: Path, server: ChromaServer | None = None) -> GenerationInfo:
     """Check a backup, and publish it as a new generation; the vectors it holds are added to the cache.
 
-    Raises StoreError if `folder` holds no backup, CatalogDamaged if a file of it is damaged.
+    One of an older layout has its indexes built anew, without embedding. Raises StoreError if `folder` holds no
+    backup, CatalogDamaged if a file of it is damaged.
     """
-    source = _checked(folder)
-    before = source.info()
+    source, info = _checked(folder)
     with writer_lock(root):
         _add_vectors(root, folder / _VECTORS)
         generations = Generations(root, server)
         generations.drop_unfinished()
-        target = generations.begin()
-        info = replace(before, number=target.number, published=time.time())
-        try:
-            with disk_errors(target.folder):
-                _copy_files(source, target)
-                info = _restored_index(source, target, info, server)
-            info = verified(target, info, server)
-            generations.publish(target, info)
-        except BaseException:
-            generations.discard(target)
-            raise
-    return info
+        generation = generations.begin()
+        with closing(VectorCache(root / _VECTORS)) as cache:
+            movies = Movies.create(generation.movies)
+            plan = Plan(info.model, info.template, info.fallback_for, (source, info) if info.layout == LAYOUT else None)
+            draft = Draft(generations, generation, movies, cache, plan)
+            try:
+                for part in read_entries(source, info):
+                    movies.put(part)
+                return draft.publish(Difference())
+            except BaseException:
+                draft.discard()
+                raise
 
 
-def _checked(folder: Path) -> Generation:
+def _checked(folder: Path) -> tuple[Generation, GenerationInfo]:
     try:
         source = Generations(folder).in_force()
     except CatalogMissing:
         raise StoreError(f"{folder}: holds no finished backup; name a folder that 'ingest backup' wrote") from None
-    source.info()
+    info = source.info(older=True)
     for path, wrong in damaged_files(source).items():
         raise CatalogDamaged(f"{path}: {wrong}; nothing was restored, take another backup")
-    return source
+    return source, info
 
 
 def _add_vectors(root: Path, backup: Path) -> None:
@@ -145,20 +153,3 @@ def _add_vectors(root: Path, backup: Path) -> None:
     set_aside_if_damaged(root / _VECTORS)
     with closing(VectorCache(root / _VECTORS)) as cache:
         cache.add_all(backup)
-
-
-def _restored_index(
-    source: Generation, target: Generation, info: GenerationInfo, server: ChromaServer | None
-) -> GenerationInfo:
-    """The copied index under its new name; one that is not in the backup, or shall be on a server, is built."""
-    if target.chroma.exists() and not target.on_server:
-        index = VectorIndex.open(target.place(server), source.collection)
-        try:
-            index.rename(target.collection)
-        finally:
-            index.close()
-        return info
-    shutil.rmtree(target.chroma, ignore_errors=True)
-    with closing(Records.open(target.records)) as records:
-        build_index(target, info, records, server)
-    return replace(info, churn=0)

@@ -54,3 +54,7 @@ class Filter:
 
     def __bool__(self) -> bool:
         return bool(self.conditions)
+
+
+EVERYTHING = Filter()
+"""Keeps all movies."""

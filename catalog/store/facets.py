@@ -1,15 +1,13 @@
-"""How many films of an answer have which genre, decade, rating ...: counts that a filter would confirm."""
+"""How many movies of an answer have which genre, decade, rating ...: counts that a filter would confirm."""
 
-from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping, Sequence
 
 from catalog.errors import UsageError
-from catalog.store.columns import FilmColumns, Ints
+from catalog.store.conditions import Filter
 from catalog.store.facet import Facet, FacetValue
-from catalog.store.records import Records
-from catalog.store.tags import LISTS
+from catalog.store.lexical.fields import LISTS
+from catalog.store.lexical.index import LexicalIndex
+from catalog.store.movies import Movies
 
 #: What can be counted: decades of years, whole points of ratings, and lists by value.
 FACETS = ("year", "rating", *LISTS)
@@ -18,32 +16,27 @@ _TOP_RATING = 9
 
 
 def count_facets(
-    records: Records, columns: FilmColumns, numbers: Ints | None, fields: Sequence[str] = FACETS, limit: int = 20
+    lexical: LexicalIndex, movies: Movies, keep: Filter, fields: Sequence[str] = FACETS, limit: int = 20
 ) -> tuple[Facet, ...]:
-    """The facets of the films with these numbers (None: of all), without values that none of them has.
+    """The facets of the movies that pass a filter, without values that none of them has.
 
     Raises UsageError for a field that is not one of FACETS.
     """
     for field in fields:
         if field not in FACETS:
             raise UsageError(f"facets: unknown field {field!r}; allowed are {', '.join(FACETS)}")
-    keep = None
-    if numbers is not None:
-        keep = np.zeros(len(columns.ids), dtype=bool)
-        keep[numbers] = True
+    lists = lexical.value_counts([field for field in fields if field in LISTS], keep)
     return tuple(
-        _of_list(records, keep, field, limit) if field in LISTS else _of_number(columns, keep, field, limit)
+        _of_list(movies, field, lists[field], limit) if field in LISTS else _of_number(lexical, field, keep, limit)
         for field in fields
     )
 
 
-def _of_list(records: Records, keep: NDArray[np.bool_] | None, field: str, limit: int) -> Facet:
-    index = records.tag_index(field)
-    counts = index.counts(keep)
-    found = np.flatnonzero(counts)
-    best = found[np.argsort(-counts[found], kind="stable")][:limit].tolist()
-    values = (FacetValue(index.values[place], int(counts[place]), quoted(field, index.values[place])) for place in best)
-    return Facet(field, tuple(values), len(found))
+def _of_list(movies: Movies, field: str, counts: Mapping[str, int], limit: int) -> Facet:
+    best = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
+    spelt = movies.spellings(field, [value for value, _ in best])
+    values = [(spelt.get(value, value), count) for value, count in best]
+    return Facet(field, tuple(FacetValue(value, count, quoted(field, value)) for value, count in values), len(counts))
 
 
 def quoted(field: str, value: str) -> str:
@@ -52,13 +45,13 @@ def quoted(field: str, value: str) -> str:
     return f'{field}:"{escaped}"'
 
 
-def _of_number(columns: FilmColumns, keep: NDArray[np.bool_] | None, field: str, limit: int) -> Facet:
-    values = columns.numbers[field] if keep is None else columns.numbers[field][keep]
-    known = values[np.isfinite(values)]
-    steps = np.floor(known / 10) * 10 if field == "year" else np.clip(np.floor(known), 0, _TOP_RATING)
-    found, counts = np.unique(steps.astype(np.int64), return_counts=True)
-    pairs = list(zip(found.tolist(), counts.tolist(), strict=True))[::-1]
+def _of_number(lexical: LexicalIndex, field: str, keep: Filter, limit: int) -> Facet:
+    width = 10 if field == "year" else 1
+    counts = lexical.number_counts(field, width, keep)
+    if field == "rating" and (ten := counts.pop(_TOP_RATING + 1, 0)):
+        counts[_TOP_RATING] = counts.get(_TOP_RATING, 0) + ten
     describe = _decade if field == "year" else _points
+    pairs = sorted(counts.items(), reverse=True)
     return Facet(field, tuple(describe(step, count) for step, count in pairs[:limit]), len(pairs))
 
 

@@ -2,7 +2,7 @@
 
     LOCK                 one writer, by the operating system
     vectors.sqlite3      every vector ever computed, writer only
-    generations/0007/    generation.json  records.sqlite3  words.sqlite3  vectors.npy  chroma/  *.npz
+    generations/0007/    generation.json  movies.sqlite3  lexical/  chroma/  vectors.npy  moments.npz  film_map.npz
     CURRENT              the name of the generation in force
 
 With a Chroma server there is COLLECTION instead of chroma/: the name of the generation's collection there.
@@ -26,14 +26,14 @@ from typing import Any, Self
 
 from catalog.errors import CatalogDamaged, CatalogMissing, StoreError
 from catalog.identity import ModelIdentity
-from catalog.store.chroma_folder import ChromaFolder
-from catalog.store.chroma_server import ChromaServer
+from catalog.store.chroma.folder import ChromaFolder
+from catalog.store.chroma.server import ChromaServer
 from catalog.store.disk import disk_errors, sync_to_disk, write_atomically
-from catalog.store.sqlite import WAY_BACK, check_file
+from catalog.store.sqlite import WAY_BACK
 
 #: Of the folders' layout. Readers refuse a catalog of another one by name; the next run moves one that is not older
 #: than OLDEST over: its films and vectors are read, everything else is built anew.
-LAYOUT, OLDEST = 3, 1
+LAYOUT, OLDEST = 4, 1
 
 _CHECKED_BLOCKS, _BLOCK = 64, 4096
 
@@ -57,6 +57,24 @@ class GenerationInfo:
     files: dict[str, str] = field(default_factory=dict)
     """Digest of every file that stays as it was published, by path below the generation."""
     layout: int = LAYOUT
+    height: int = 0
+    """Rows of vectors.npy, those that are free counted."""
+    lexical_churn: int = 0
+    """Documents replaced in the lexical index since it was last built afresh."""
+    analysis: int = 0
+    """By which version of the analysis (`fields.ANALYSIS`) the lexical index was made."""
+
+    def about(self) -> dict[str, str | int | bool]:
+        """The description of the vector index, for whoever opens it with Chroma alone."""
+        return {
+            "made_by": "plotseek",
+            "model": self.model.name,
+            "revision": self.model.revision,
+            "dimension": self.model.dimension,
+            "max_tokens": self.model.max_tokens,
+            "normalized": self.model.normalized,
+            "template": self.template,
+        }
 
     @classmethod
     def from_json(cls, text: str, where: Path, *, older: bool = False) -> Self:
@@ -94,28 +112,29 @@ class Generation:
         return int(self.folder.name)
 
     @property
-    def records(self) -> Path:
+    def movies(self) -> Path:
+        return self.folder / "movies.sqlite3"
+
+    @property
+    def earlier_movies(self) -> Path:
+        """The movies of a generation of layouts 1 to 3."""
         return self.folder / "records.sqlite3"
 
     @property
-    def matrix(self) -> Path:
+    def vectors(self) -> Path:
         return self.folder / "vectors.npy"
 
     @property
-    def words(self) -> Path:
-        return self.folder / "words.sqlite3"
+    def lexical(self) -> Path:
+        return self.folder / "lexical"
 
     @property
-    def forward(self) -> Path:
-        return self.folder / "forward.npz"
+    def moments(self) -> Path:
+        return self.folder / "moments.npz"
 
     @property
-    def background(self) -> Path:
-        return self.folder / "background.npz"
-
-    @property
-    def map(self) -> Path:
-        return self.folder / "map.npz"
+    def film_map(self) -> Path:
+        return self.folder / "film_map.npz"
 
     @property
     def collection(self) -> str:
@@ -136,7 +155,7 @@ class Generation:
         """Whether the index is a collection on a Chroma server."""
         return self.collection_file.exists()
 
-    def place(self, server: ChromaServer | None) -> ChromaFolder | ChromaServer:
+    def backend(self, server: ChromaServer | None) -> ChromaFolder | ChromaServer:
         """Where the index is; raises StoreError if that is a server and none is configured."""
         if not self.on_server:
             return ChromaFolder(self.chroma)
@@ -149,10 +168,6 @@ class Generation:
     @property
     def chroma(self) -> Path:
         return self.folder / "chroma"
-
-    @property
-    def chroma_sqlite(self) -> Path:
-        return self.chroma / "chroma.sqlite3"
 
     @property
     def info_file(self) -> Path:
@@ -171,6 +186,13 @@ class Generation:
     @property
     def published(self) -> bool:
         return self.info_file.exists()
+
+    def finish(self, info: GenerationInfo) -> None:
+        """Sync all files to disk, then write generation.json with their digests; raises OSError."""
+        for path in self.folder.rglob("*"):
+            sync_to_disk(path)
+        info = replace(info, files=file_digests(self))
+        write_atomically(self.info_file, json.dumps(asdict(info), indent=2, ensure_ascii=False) + "\n")
 
 
 class Generations:
@@ -238,10 +260,7 @@ class Generations:
     def publish(self, generation: Generation, info: GenerationInfo) -> None:
         """Make a finished, verified generation the one in force; all on disk before the switch."""
         with disk_errors(generation.folder):
-            for path in generation.folder.rglob("*"):
-                sync_to_disk(path)
-            info = replace(info, files=file_digests(generation))
-            write_atomically(generation.info_file, json.dumps(asdict(info), indent=2, ensure_ascii=False) + "\n")
+            generation.finish(info)
             sync_to_disk(self._folder)
         self.switch(generation)
 
@@ -259,8 +278,9 @@ class Generations:
             before = self.all()
         for generation in reversed(before):
             if generation.published and not damaged_files(generation):
+                info = generation.info()  # says so if it is of an older layout
                 self.switch(generation)
-                return generation.info()
+                return info
         raise StoreError(f"{self.root}: there is no older generation to go back to; 'ingest restore' takes a backup")
 
     def drop_unfinished(self) -> list[int]:
@@ -332,48 +352,40 @@ def as_catalog(generation: Generation, info: GenerationInfo) -> Iterator[Path]:
 def index_digests(generation: Generation) -> dict[str, str]:
     """Size and a digest of 64 blocks spread over each index file: cheap enough for every open.
 
-    Enough to notice a file that was cut, emptied, replaced or overwritten. Chroma counts its opens in
-    chroma.sqlite3, so that only its size is kept; the writer lets SQLite check it.
+    Enough to notice a file that was cut, emptied, replaced or overwritten: a broken one can take the process down.
     """
-    digests = {
-        str(path.relative_to(generation.folder)): _sampled_digest(path) for path in generation.chroma.rglob("*.bin")
+    return {
+        str(path.relative_to(generation.folder)): _sampled_digest(path)
+        for path in sorted(generation.chroma.rglob("*"))
+        if path.is_file()
     }
-    if generation.chroma_sqlite.exists():
-        digests["chroma/chroma.sqlite3"] = str(generation.chroma_sqlite.stat().st_size)
-    return dict(sorted(digests.items()))
 
 
 def file_digests(generation: Generation) -> dict[str, str]:
-    """A digest of every file that nobody changes after publishing: all but Chroma's own SQLite and generation.json.
+    """A digest of every file, which nobody changes after publishing, but for generation.json.
 
     Nor of COLLECTION, which no backup has; a wrong name shows in what is found under it.
     """
-    changing = (generation.chroma_sqlite.name, generation.info_file.name, generation.collection_file.name)
+    named = (generation.info_file.name, generation.collection_file.name)
     return {
         str(path.relative_to(generation.folder)): file_digest(path)
         for path in sorted(generation.folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(changing)
+        if path.is_file() and not path.name.startswith(named)
     }
 
 
 def damaged_files(generation: Generation) -> dict[Path, str]:
     """What is wrong with the files of a finished generation."""
     try:
-        published = generation.info().files
+        published = generation.info(older=True).files
     except StoreError as error:
         return {generation.info_file: str(error)}
     found = file_digests(generation)
-    wrong = {
+    return {
         generation.folder / name: "is not the file that was published" if name in found else "is missing"
         for name, digest in published.items()
         if found.get(name) != digest
     }
-    if generation.chroma.exists():
-        try:
-            check_file(generation.chroma_sqlite)
-        except StoreError as error:
-            wrong[generation.chroma_sqlite] = str(error.__cause__ or "is damaged")
-    return wrong
 
 
 def file_digest(path: Path) -> str:

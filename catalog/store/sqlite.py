@@ -66,6 +66,17 @@ def check_file(path: Path) -> None:
         connection.close()
 
 
+def compact(path: Path) -> None:
+    """Give back the room in a file that nothing is in any more; nobody else may have it open."""
+    connection = connect(path)
+    try:
+        with translated(path):
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+
+
 def set_aside(path: Path) -> Path:
     """Rename a damaged file, so that a new one can take its place; returns its new name, raises OSError."""
     aside = path.with_name(f"{path.name}.damaged")

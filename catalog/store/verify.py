@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from catalog.errors import CatalogDamaged, StoreError
 from catalog.movie import fingerprints, model_text, text_digest
-from catalog.store.backup import is_without_index
 from catalog.store.cache import VectorCache, set_aside_if_damaged
-from catalog.store.check import check_generation
-from catalog.store.chroma_server import ChromaServer
+from catalog.store.chroma.collection import VectorIndex, metadata
+from catalog.store.chroma.server import ChromaServer
+from catalog.store.draft import Difference, Draft
 from catalog.store.generations import Generation, GenerationInfo, Generations, damaged_files
 from catalog.store.history import History
+from catalog.store.integrity import MEND, check_generation, open_checked
 from catalog.store.lock import writer_lock
-from catalog.store.matrix import open_matrix
-from catalog.store.records import Entry, Records
-from catalog.store.sqlite import WAY_BACK, check, connect_shared
-from catalog.store.vectors import VectorIndex, metadata
-from catalog.store.writer import CatalogWriter, Difference, Draft
+from catalog.store.movies import Entry, Movies
+from catalog.store.sqlite import check, connect_shared
+from catalog.store.vectors import open_vectors
+from catalog.store.writer import CatalogWriter, check_movies
 
 #: Films compared in one go.
 _BATCH = 1000
@@ -53,7 +53,7 @@ class _Differences:
 
 
 def verify(root: Path, sample: int | None = None, server: ChromaServer | None = None) -> Verification:
-    """Compare files, records, matrix, vector cache and Chroma of the generation in force.
+    """Compare files, movies, vectors, embedding cache and Chroma of the generation in force.
 
     All films, or a `sample` spread over them. Takes no lock: what is published does not change.
     Raises CatalogMissing, CatalogDamaged where there is nothing left to compare, ChromaUnreachable.
@@ -87,36 +87,29 @@ def _differences(
 ) -> list[str]:
     found = _Differences()
     try:
+        check_generation(generation, info, server)
         with ExitStack() as stack:
-            records = stack.enter_context(closing(Records.open(generation.records)))
+            movies = stack.enter_context(closing(Movies.open(generation.movies)))
             cache = stack.enter_context(closing(VectorCache(root / "vectors.sqlite3", reading=True)))
-            index = None
-            if not is_without_index(root, generation):
-                check_generation(generation, info, server)
-                index = stack.enter_context(closing(VectorIndex.open(generation.place(server), generation.collection)))
-            for entries, vectors in _films(records, open_matrix(generation, info), sample):
-                _compare_truth(entries, vectors, info, cache, found)
-                if index is not None:
-                    _compare_index(entries, vectors, info, index, found)
+            index = stack.enter_context(closing(open_checked(generation, info, server)))
+            vectors = open_vectors(generation.vectors, info.height, info.model.dimension)
+            for entries in _chosen(movies, info.films, sample):
+                stored = vectors[[entry.row for entry in entries]]
+                _compare_truth(entries, stored, info, cache, found)
+                _compare_index(entries, stored, index, found)
     except CatalogDamaged as error:
-        return [*found.lines(), str(error).split("; ")[0]]
+        return [*found.lines(), str(error).removesuffix(f"; {MEND}")]
     return found.lines()
 
 
-def _films(
-    records: Records, matrix: NDArray[np.float32], sample: int | None
-) -> Iterator[tuple[list[Entry], NDArray[np.float32]]]:
-    """The chosen films with their rows of the matrix, in batches."""
-    films = len(matrix)
-    chosen = np.ones(films, dtype=bool) if sample is None or sample >= films else np.zeros(films, dtype=bool)
-    if films:
-        chosen[np.linspace(0, films - 1, min(sample or films, films), dtype=int)] = True
-    start = 0
-    for entries in records.entries(_BATCH):
-        rows = [row for row in range(len(entries)) if chosen[start + row]]
-        if rows:
-            yield [entries[row] for row in rows], matrix[[start + row for row in rows]]
-        start += len(entries)
+def _chosen(movies: Movies, films: int, sample: int | None) -> Iterator[list[Entry]]:
+    """All movies, or so many spread over the catalog, in batches."""
+    step = 1 if sample is None or sample >= films else max(films // max(sample, 1), 1)
+    seen = 0
+    for entries in movies.entries(_BATCH):
+        if chosen := entries[-seen % step :: step]:
+            yield chosen
+        seen += len(entries)
 
 
 def _compare_truth(
@@ -126,7 +119,7 @@ def _compare_truth(
     cache: VectorCache,
     found: _Differences,
 ) -> None:
-    """Records against the fingerprints, and the matrix against the cache."""
+    """Movies against the fingerprints, and vectors.npy against the cache."""
     kept = cache.get(info.model, [entry.fingerprints.text for entry in entries])
     for entry, vector in zip(entries, vectors, strict=True):
         digest, identity = entry.fingerprints.text, entry.movie.id
@@ -139,23 +132,18 @@ def _compare_truth(
 
 
 def _compare_index(
-    entries: Sequence[Entry],
-    vectors: NDArray[np.float32],
-    info: GenerationInfo,
-    index: VectorIndex,
-    found: _Differences,
+    entries: Sequence[Entry], vectors: NDArray[np.float32], index: VectorIndex, found: _Differences
 ) -> None:
-    """Chroma's vectors, texts and metadata against the records."""
+    """Chroma's vectors and metadata against the movies."""
     ids = [entry.movie.id for entry in entries]
     stored, described = index.vectors(ids), index.described(ids)
     for entry, vector in zip(entries, vectors, strict=True):
         identity = entry.movie.id
-        text, about = described.get(identity, (None, {}))
         if identity not in stored or not np.allclose(stored[identity], vector, atol=_TOLERANCE):
             found.add("the vector index holds no vector, or another one", identity)
-        if text != model_text(entry.movie, info.template):
-            found.add("the vector index holds another text", identity)
-        if about != {name: value for name, value in metadata(entry.movie).items() if value is not None}:
+        if described.get(identity) != {
+            name: value for name, value in metadata(entry.movie).items() if value is not None
+        }:
             found.add("the vector index holds other metadata", identity)
 
 
@@ -179,40 +167,37 @@ def repair(
         generation = Generations(root).in_force()
         info = generation.info()
         damaged = damaged_files(generation)
-        if generation.records in damaged:
-            raise CatalogDamaged(f"{generation.records}: {damaged[generation.records]}; {WAY_BACK}")
+        check_movies(generation, info)
         with closing(CatalogWriter(root, server)) as writer:
-            if generation.matrix not in damaged and (taken := _refill(writer.cache, generation, info)):
-                say(f"{path}: {taken} vectors taken back from {generation.matrix}")
+            if generation.vectors not in damaged and (taken := _refill(writer.cache, generation, info)):
+                say(f"{path}: {taken} vectors taken back from {generation.vectors}")
             if damaged or _differences(root, generation, info, None, server):
                 say(_build_again(writer, info, embed))
 
 
 def _refill(cache: VectorCache, generation: Generation, info: GenerationInfo) -> int:
-    """Take vectors that the cache lacks, or holds otherwise, from the matrix; returns how many."""
+    """Take vectors that the cache lacks, or holds otherwise, from the generation's; returns how many."""
     taken = 0
-    matrix = open_matrix(generation, info)
-    with closing(Records.open(generation.records)) as records:
-        digests = records.digests()
-    for start in range(0, len(digests), _BATCH):
-        part = digests[start : start + _BATCH]
-        kept = cache.get(info.model, part)
-        lacking = {
-            digest: np.asarray(matrix[start + row])
-            for row, digest in enumerate(part)
-            if digest not in kept or not np.array_equal(kept[digest], matrix[start + row])
-        }
-        if lacking:
-            cache.put(info.model, lacking)
-            taken += len(lacking)
+    vectors = open_vectors(generation.vectors, info.height, info.model.dimension)
+    with closing(Movies.open(generation.movies)) as movies:
+        for part in movies.digests():
+            kept = cache.get(info.model, [digest for _, digest in part])
+            lacking = {
+                digest: np.asarray(vectors[row])
+                for row, digest in part
+                if digest not in kept or not np.array_equal(kept[digest], vectors[row])
+            }
+            if lacking:
+                cache.put(info.model, lacking)
+                taken += len(lacking)
     return taken
 
 
 def _build_again(writer: CatalogWriter, info: GenerationInfo, embed: Callable[[Draft], int]) -> str:
     draft = writer.begin(info.model, info.template, info.fallback_for, fresh=True)
     try:
-        for entries in draft.records.entries():
-            draft.records.put(Entry(entry.movie, fingerprints(entry.movie, info.template)) for entry in entries)
+        for entries in draft.movies.entries():
+            draft.movies.put(Entry(entry.movie, fingerprints(entry.movie, info.template)) for entry in entries)
         embedded = embed(draft)
         published = draft.publish(Difference())
     except BaseException:

@@ -1,0 +1,78 @@
+"""The vector index of a published folder, opened without touching it.
+
+Chroma writes a line into chroma.sqlite3 whenever it opens a folder, and cannot open one that it may only read. So it
+is given a folder of our own: links to the index files, which never change, and a copy of the small rest.
+"""
+
+import shutil
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from catalog.errors import CatalogDamaged
+from catalog.store.chroma.folder import ChromaFolder
+from catalog.store.disk import disk_errors
+
+if TYPE_CHECKING:
+    from chromadb.api.client import Client
+
+_SQLITE = "chroma.sqlite3"
+
+
+class PrivateFolder:
+    """A backend for one reader."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._copy: TemporaryDirectory[str] | None = None
+
+    @property
+    def where(self) -> str:
+        """For messages."""
+        return str(self.path)
+
+    @property
+    def advice(self) -> str:
+        """Where to look when it does not do what it must."""
+        return "check the free space of the folder for temporary files"
+
+    @property
+    def batch(self) -> int | None:
+        """No fewer rows a call than usual."""
+        return None
+
+    def connect(self, *, new: bool) -> "Client":
+        """A client of the copy; raises CatalogDamaged if there is nothing to copy, StoreError."""
+        assert not new  # noqa: S101
+        if not (self.path / _SQLITE).exists():
+            raise CatalogDamaged(f"{self.path}: the vector index is missing; run 'ingest verify --repair'")
+        with disk_errors(self.path):
+            self._copy = TemporaryDirectory(prefix="plotseek-index-", ignore_cleanup_errors=True)
+            _link_tree(self.path.absolute(), Path(self._copy.name))
+        return ChromaFolder(Path(self._copy.name)).connect(new=False)
+
+    def close(self, client: "Client") -> None:
+        """Release the files, and remove the copy."""
+        client.close()
+        if self._copy is not None:
+            self._copy.cleanup()
+
+    def remove(self, name: str) -> None:
+        """Nothing of a published folder is removed through a copy."""
+        raise NotImplementedError(name)
+
+    def reached(self) -> AbstractContextManager[None]:
+        """No network that could fail."""
+        return nullcontext()
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    for path in source.iterdir():
+        if path.is_dir():
+            (target / path.name).mkdir()
+            _link_tree(path, target / path.name)
+        elif path.name.startswith(_SQLITE):
+            shutil.copyfile(path, target / path.name)
+        else:
+            (target / path.name).symlink_to(path)

@@ -1,0 +1,237 @@
+"""A Chroma server as a place for vector indexes: where it is, who may ask it, and what its silence means."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
+
+from catalog.config import PREFIX, StoreConfig
+from catalog.errors import ChromaUnreachable, ConfigError
+
+if TYPE_CHECKING:
+    import httpx
+    from chromadb.api.client import Client
+
+TOKEN = f"{PREFIX}_STORE_TOKEN"
+CLOUD = "https://api.trychroma.com:443"
+
+_DEFAULT_TENANT, _DEFAULT_DATABASE = "default_tenant", "default_database"
+_CONNECT = 10.0
+"""Seconds until a server that does not even accept a connection counts as away."""
+_CLOUD_BATCH = 300
+"""Rows that Chroma Cloud takes and gives in one call."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChromaServer:
+    """One server or Chroma Cloud, and how to ask it."""
+
+    url: str
+    tenant: str | None = None
+    database: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    certificates: Path | None = None
+    timeout: float = 300.0
+    """Seconds for one answer to a writer."""
+    cloud_key: str | None = field(default=None, repr=False)
+    query_timeout: float = 1.0
+    """Seconds for one answer to a search."""
+
+    def for_queries(self) -> "ChromaServer":
+        """As a search asks it, which cannot wait."""
+        return replace(self, timeout=self.query_timeout)
+
+    @property
+    def where(self) -> str:
+        """For messages."""
+        return f"Chroma at {self.url}"
+
+    @property
+    def advice(self) -> str:
+        """Where to look when it does not do what it must."""
+        return "look at the server's log and its free space"
+
+    @property
+    def batch(self) -> int | None:
+        """Rows a call, where fewer than usual are allowed."""
+        return _CLOUD_BATCH if self.cloud_key else None
+
+    def connect(self, *, new: bool) -> "Client":  # noqa: ARG002 - only a folder differs
+        """A client; raises ChromaUnreachable."""
+        from chromadb.errors import ChromaError
+
+        with self.reached():
+            self._probe()
+            try:
+                client = self._client()
+            except (ValueError, ChromaError) as error:  # Cloud's, about key, tenant and database
+                advice = f"check {TOKEN}, store.tenant and store.database"
+                raise ChromaUnreachable(f"{self.where}: refuses: {' '.join(str(error).split())}; {advice}") from error
+        # Chroma's client waits for ever, and raises plain exceptions for what a proxy answers.
+        for session in _sessions(client):
+            session.timeout = self._timeout()
+            session.event_hooks = {"response": [_refuse_foreign]}
+        return client
+
+    def check(self) -> None:
+        """Raise ChromaUnreachable unless it answers as it should."""
+        with self.reached():
+            self._probe()
+
+    def close(self, client: "Client") -> None:
+        """Release the connections, which Chroma's client would keep open."""
+        for session in _sessions(client):
+            session.close()
+        client.close()
+
+    def remove(self, name: str) -> None:
+        """Delete a collection; one that is gone already is none the less."""
+        from chromadb.errors import NotFoundError
+
+        with self.reached():
+            client = self.connect(new=False)
+            try:
+                client.delete_collection(name)
+            except NotFoundError:
+                pass
+            finally:
+                self.close(client)
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """The network's errors as ours."""
+        import httpx
+
+        try:
+            yield
+        except httpx.TimeoutException as error:
+            raise ChromaUnreachable(
+                f"{self.where}: did not answer in time; look whether it is busy, or raise store.timeout"
+            ) from error
+        except httpx.HTTPStatusError as error:
+            answer = error.response
+            raise ChromaUnreachable(
+                f"{self.where}: answers {answer.status_code} {answer.reason_phrase}; {_advice(answer.status_code)}"
+            ) from error
+        except httpx.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            raise ChromaUnreachable(
+                f"{self.where}: cannot be reached ({reason}); start it, or check store.url"
+            ) from error
+
+    def _probe(self) -> None:
+        """Raise what is wrong before Chroma's client does, which waits for ever and says less."""
+        import ssl
+
+        import httpx
+
+        headers = {**self.headers, **({"x-chroma-token": self.cloud_key} if self.cloud_key else {})}
+        trusted = self._trusted()
+        verify = ssl.create_default_context(cafile=trusted) if isinstance(trusted, str) else trusted
+        with httpx.Client(
+            base_url=f"{self.url}/api/v2", headers=headers, timeout=self._timeout(), verify=verify
+        ) as http:
+            version = http.get("/version").raise_for_status().text
+            if not version.startswith('"1.'):
+                raise ChromaUnreachable(
+                    f"{self.where}: answers as version {version[:40]}, not as a Chroma server 1.x; check store.url"
+                )
+            if self.cloud_key and not (self.tenant and self.database):
+                return  # they come with the key
+            self._probe_database(http, self.tenant or _DEFAULT_TENANT, self.database or _DEFAULT_DATABASE)
+
+    def _probe_database(self, http: "httpx.Client", tenant: str, database: str) -> None:
+        response = http.get(f"/tenants/{quote(tenant, safe='')}/databases/{quote(database, safe='')}")
+        if response.status_code == 404:
+            raise ChromaUnreachable(
+                f"{self.where}: has no tenant {tenant!r} with a database {database!r};"
+                " check store.tenant and store.database"
+            )
+        response.raise_for_status()
+
+    def _client(self) -> "Client":
+        import chromadb
+        from chromadb.config import Settings
+
+        secure = self.url.startswith("https:")
+        settings = Settings(anonymized_telemetry=False, chroma_server_ssl_verify=self._trusted())
+        if self.cloud_key:
+            client = chromadb.CloudClient(
+                self.tenant,
+                self.database,
+                self.cloud_key,
+                settings,
+                cloud_host=self.url,
+                enable_ssl=secure,
+            )
+        else:
+            client = chromadb.HttpClient(
+                self.url,  # a whole address as host is taken as it is, path and port included
+                ssl=secure,
+                headers=dict(self.headers),
+                settings=settings,
+                tenant=self.tenant or _DEFAULT_TENANT,
+                database=self.database or _DEFAULT_DATABASE,
+            )
+        return cast("Client", client)  # declared as its interface, which has no close()
+
+    def _trusted(self) -> str | bool:
+        """The authorities that https is checked by; without https, reading them would be most of the work."""
+        if not self.url.startswith("https:"):
+            return False
+        return str(self.certificates) if self.certificates else True
+
+    def _timeout(self) -> "httpx.Timeout":
+        import httpx
+
+        return httpx.Timeout(self.timeout, connect=min(_CONNECT, self.timeout))
+
+
+def configured_server(store: StoreConfig, environment: Mapping[str, str] = os.environ) -> ChromaServer | None:
+    """The server that `store` names; None where the index lies in the catalog's folder. Raises ConfigError.
+
+    Secrets come from the environment alone: a token, and the headers whose variables `store.headers` names.
+    """
+    if not store.url and not store.cloud:
+        return None
+    token = environment.get(TOKEN)
+    if store.cloud and not token:
+        raise ConfigError(f"store.cloud needs an API key: set {TOKEN}")
+    headers = {} if store.cloud or not token else {"Authorization": f"Bearer {token}"}
+    for header, variable in store.headers.items():
+        if variable not in environment:
+            raise ConfigError(f"store.headers: {header} is to hold the variable {variable}, which is not set")
+        headers[header] = environment[variable]
+    return ChromaServer(
+        (store.url or CLOUD).rstrip("/"),
+        store.tenant or None,
+        store.database or None,
+        headers,
+        store.certificates,
+        store.timeout,
+        token if store.cloud else None,
+        store.query_timeout,
+    )
+
+
+def _sessions(client: Any) -> "list[httpx.Client]":
+    """What Chroma's client speaks HTTP with: it has one for data and one for databases."""
+    return [part._server._session for part in (client, client._admin_client)]
+
+
+def _refuse_foreign(response: "httpx.Response") -> None:
+    """Raise HTTPStatusError for an error that is not Chroma's own: a proxy's, or a page that is no API."""
+    if response.is_success:
+        return
+    response.read()
+    if not response.text.startswith('{"error":'):
+        response.raise_for_status()
+
+
+def _advice(status: int) -> str:
+    if status in (401, 403):
+        return f"set {TOKEN}, or store.headers"
+    return "check store.url" if status < 500 else "look at its log, or at the proxy's before it"

@@ -1,0 +1,237 @@
+"""A generation in the making: movies first, then vectors, then the indexes, then publish."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import CatalogDamaged
+from catalog.identity import ModelIdentity
+from catalog.movie import model_text, text_digest
+from catalog.store.cache import VectorCache
+from catalog.store.chroma.build import fill_index, put_rows
+from catalog.store.chroma.collection import BATCH, VectorIndex
+from catalog.store.disk import disk_errors
+from catalog.store.film_map import FilmMap
+from catalog.store.generations import Generation, GenerationInfo, Generations, as_catalog
+from catalog.store.integrity import seal_index
+from catalog.store.lexical.fields import ANALYSIS
+from catalog.store.lexical.writer import build_lexical, patch_lexical
+from catalog.store.moments import Moments
+from catalog.store.movies import Entry, Movies
+from catalog.store.vectors import open_vectors, write_vectors
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+_LEXICAL_REBUILD = 0.2
+"""Share of documents replaced after which the lexical index is built anew: what went still counts for rarity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a run changes, by id; the movies themselves are in the draft."""
+
+    embed: frozenset[str] = frozenset()
+    """New movies, and movies whose text changed."""
+    metadata: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+
+    def __len__(self) -> int:
+        return len(self.embed) + len(self.metadata) + len(self.gone)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a draft is made."""
+
+    model: ModelIdentity
+    template: str
+    fallback_for: str | None
+    before: tuple[Generation, GenerationInfo] | None
+    """The generation whose indexes may be copied and changed; None to build everything afresh."""
+    rebuild_after: float = 0.5
+    """Share of the vector index that was changed in place after which it is built afresh."""
+
+
+class Draft:
+    """A private generation; nobody sees it until it is published."""
+
+    def __init__(
+        self, generations: Generations, generation: Generation, movies: Movies, cache: VectorCache, plan: Plan
+    ) -> None:
+        self._generations = generations
+        self._generation = generation
+        self.movies = movies
+        self._cache = cache
+        self._plan = plan
+        self._tell: Callable[[int], None] = lambda _: None
+
+    @property
+    def model(self) -> ModelIdentity:
+        return self._plan.model
+
+    @property
+    def fallback_for(self) -> str | None:
+        """The configured model that could not be had when the catalog was first built."""
+        return self._plan.fallback_for
+
+    def without_vector(self) -> list[int]:
+        """The rows of the first movies of those distinct texts that still have to be embedded, in order."""
+        missing: dict[bytes, int] = {}
+        for part in self.movies.digests():
+            known = self._cache.known(self._plan.model, [digest for _, digest in part])
+            for row, digest in part:
+                if digest not in known:
+                    missing.setdefault(digest, row)
+        return sorted(missing.values())
+
+    def texts(self, rows: Sequence[int]) -> dict[bytes, str]:
+        """What the model reads of the movies in these rows, by digest."""
+        texts = (model_text(movie, self._plan.template) for movie in self.movies.at(rows).values())
+        return {text_digest(text): text for text in texts}
+
+    def remember(self, vectors: dict[bytes, Floats]) -> None:
+        """Acknowledge vectors: from now on no kill can lose them."""
+        self._cache.put(self._plan.model, vectors)
+
+    def publish(
+        self,
+        difference: Difference,
+        tell: Callable[[int], None] = lambda _: None,
+        check: Callable[[Path], None] | None = None,
+    ) -> GenerationInfo:
+        """Build vectors and indexes, compare them with the truth, and put the generation in force.
+
+        `tell` hears how many movies of the index are done, and may raise to stop. `check` is given a folder
+        that is laid out as a catalog with the new generation in force, and may raise to refuse it.
+        """
+        self._tell = tell
+        with disk_errors(self._generation.folder):
+            info = self._build(difference)
+            self.movies.close()
+            if check is not None:
+                with as_catalog(self._generation, info) as root:
+                    check(root)
+            self._generations.publish(self._generation, info)
+        return info
+
+    def discard(self) -> None:
+        """Throw the draft away; vectors that were remembered stay."""
+        self.movies.close()
+        self._generations.discard(self._generation)
+
+    def _build(self, difference: Difference) -> GenerationInfo:
+        info = GenerationInfo(
+            number=self._generation.number,
+            model=self._plan.model,
+            template=self._plan.template,
+            fallback_for=self._plan.fallback_for,
+            films=self.movies.count(),
+            churn=0,
+            published=time(),
+            height=self.movies.height(),
+            analysis=ANALYSIS,
+        )
+        changed = self.movies.rows_of(difference.embed)
+        self._write_vectors(info, changed)
+        vectors = open_vectors(self._generation.vectors, info.height, info.model.dimension)
+        rows = np.array(sorted(row for part in self.movies.digests() for row, _ in part), dtype=np.int64)
+        Moments.of(vectors, rows).save(self._generation.moments)
+        self._write_map(vectors, rows, np.array(sorted(changed.values()), dtype=np.int64))
+        info = self._write_lexical(info, difference)
+        self.movies.check()
+        info = self._patch_index(info, difference, vectors) or self._build_index(info, vectors)
+        self._tell(info.films)
+        return info
+
+    def _write_vectors(self, info: GenerationInfo, changed: Mapping[str, int]) -> None:
+        before = self._plan.before
+        wanted = None if before is None else set(changed.values())
+        path = None if before is None else before[0].vectors
+        write_vectors(self._generation.vectors, info.height, info.model.dimension, self._parts(wanted), path)
+
+    def _parts(self, wanted: set[int] | None) -> Iterator[dict[int, Floats]]:
+        """The vectors of the wanted rows, or of all, in order."""
+        for part in self.movies.digests():
+            chosen = [(row, digest) for row, digest in part if wanted is None or row in wanted]
+            if not chosen:
+                continue
+            vectors = self._cache.get(self._plan.model, [digest for _, digest in chosen])
+            missing = sum(digest not in vectors for _, digest in chosen)
+            if missing:
+                raise CatalogDamaged(f"{self._cache.path}: {missing} vectors are missing; run ingest again")
+            yield {row: vectors[digest] for row, digest in chosen}
+
+    def _write_map(self, vectors: Floats, rows: Rows, fresh: Rows) -> None:
+        drawn = None
+        if self._plan.before is not None and self._plan.before[0].film_map.exists():
+            try:
+                drawn = FilmMap.load(self._plan.before[0].film_map).follow(vectors, rows, fresh)
+            except CatalogDamaged:
+                drawn = None  # drawn anew, it is whole again
+        (drawn or FilmMap.draw(vectors, rows)).save(self._generation.film_map)
+
+    def _write_lexical(self, info: GenerationInfo, difference: Difference) -> GenerationInfo:
+        """The lexical index of before with what changed, or a new one."""
+        path, rarity, before = self._generation.lexical, self.movies.rarity(), self._plan.before
+        if before is not None and before[1].analysis == ANALYSIS:
+            churn = before[1].lexical_churn + len(difference)
+            if churn <= _LEXICAL_REBUILD * info.films:
+                changed = self._entries(difference.embed | difference.metadata)
+                pairs = ((entry.row, entry.movie) for part in changed for entry in part)
+                patch_lexical(before[0].lexical, path, difference.gone, pairs, rarity)
+                return replace(info, lexical_churn=churn)
+        pairs = ((entry.row, entry.movie) for part in self.movies.entries() for entry in part)
+        build_lexical(path, pairs, rarity)
+        return info
+
+    def _entries(self, ids: frozenset[str]) -> Iterator[list[Entry]]:
+        """The draft's movies with these ids, in the order of their rows, in batches."""
+        rows = sorted(self.movies.rows_of(ids).values())
+        for start in range(0, len(rows), BATCH):
+            yield self.movies.entries_at(rows[start : start + BATCH])
+
+    def _patch_index(self, info: GenerationInfo, difference: Difference, vectors: Floats) -> GenerationInfo | None:
+        """The copied and changed vector index, checked; None if it has to be built instead."""
+        before = self._plan.before
+        if before is None or info.films < 2 or self._generation.on_server or before[0].on_server:
+            # A server copies no collection, and what readers search there is never changed in place.
+            return None
+        churn = before[1].churn + len(difference.embed) + len(difference.gone)
+        if churn > self._plan.rebuild_after * info.films:
+            return None
+        try:
+            self._change_copy(before[0], info, difference, vectors)
+            return seal_index(self._generation, replace(info, churn=churn), None)
+        except CatalogDamaged:
+            # The copy carried a fault that its files' digests do not show; our own vectors do not.
+            shutil.rmtree(self._generation.chroma)
+            return None
+
+    def _change_copy(self, before: Generation, info: GenerationInfo, difference: Difference, vectors: Floats) -> None:
+        shutil.copytree(before.chroma, self._generation.chroma)
+        with closing(VectorIndex.open(self._generation.backend(None), before.collection)) as index:
+            index.rename(self._generation.collection, info.about())
+            # Chroma takes six times as long to overwrite a vector as to forget it and take in another one.
+            index.remove(sorted(difference.gone | difference.embed))
+            done = 0
+            for part in self._entries(difference.embed):
+                put_rows(index, part, vectors)
+                self._tell(done := done + len(part))
+            for part in self._entries(difference.metadata):
+                index.put_metadata([entry.movie for entry in part])
+                self._tell(done := done + len(part))
+            index.flush_on_open()
+
+    def _build_index(self, info: GenerationInfo, vectors: Floats) -> GenerationInfo:
+        server = self._generations.server
+        backend = self._generation.backend(server)
+        with closing(VectorIndex.create(backend, self._generation.collection, info.about(), info.films)) as index:
+            fill_index(index, self.movies.entries(BATCH), vectors, self._tell)
+        return seal_index(self._generation, info, server)

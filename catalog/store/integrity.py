@@ -1,0 +1,123 @@
+"""A generation compared with the truth before it is published, as a reader would find it."""
+
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+
+from catalog.errors import CatalogDamaged, StoreError
+from catalog.store.chroma.collection import VectorIndex
+from catalog.store.chroma.private import PrivateFolder
+from catalog.store.chroma.server import ChromaServer
+from catalog.store.generations import Generation, GenerationInfo, index_digests
+from catalog.store.lexical.index import LexicalIndex
+from catalog.store.movies import Movies
+from catalog.store.sqlite import compact
+from catalog.store.vectors import open_vectors
+
+#: A published generation is compared with the truth at so many movies.
+_SAMPLE = 100
+#: And at so many whenever it is opened on a server, whose files cannot be looked at.
+_GLANCE = 10
+
+#: Cosine similarity of a stored vector with itself; float32 keeps it above this.
+_SAME = 0.9999
+
+MEND = "run 'ingest verify --repair'"
+
+
+def check_generation(generation: Generation, info: GenerationInfo, server: ChromaServer | None) -> None:
+    """Compare movies, vectors and indexes: ids, counts, and vectors of a sample, read back and found again.
+
+    Raises CatalogDamaged with the first difference, ChromaUnreachable.
+    """
+    with closing(Movies.open(generation.movies)) as movies:
+        ids = movies.ids()
+    if len(ids) != info.films:
+        raise CatalogDamaged(f"{generation.movies}: holds {len(ids)} movies instead of {info.films}")
+    if (documents := LexicalIndex.open(generation.lexical).movies) != info.films:
+        raise CatalogDamaged(f"{generation.lexical}: holds {documents} movies instead of {info.films}; {MEND}")
+    with closing(_open(generation, server)) as index:
+        if difference := index.ids().symmetric_difference(ids):
+            raise CatalogDamaged(f"{index.where}: {len(difference)} ids differ, {min(difference)!r} for one; {MEND}")
+        _compare_sample(index, generation, info, _SAMPLE)
+
+
+def open_checked(generation: Generation, info: GenerationInfo, server: ChromaServer | None) -> VectorIndex:
+    """The index of a published generation, after a look that takes no time.
+
+    In a folder, at its files: a broken index can take the whole process down. On a server, at the count
+    and at some vectors: what is broken there may be silent. Raises CatalogDamaged, ChromaUnreachable.
+    """
+    if not generation.on_server and index_digests(generation) != info.index_files:
+        raise CatalogDamaged(f"{generation.chroma}: the vector index is damaged; {MEND}")
+    index = _open(generation, server)
+    try:
+        if generation.on_server:
+            _glance(index, generation, info)
+    except BaseException:
+        index.close()
+        raise
+    return index
+
+
+def is_intact(generation: Generation, info: GenerationInfo, server: ChromaServer | None) -> bool:
+    """Whether the index is where it is configured to be, and looks as it was published; raises ChromaUnreachable."""
+    if generation.on_server != (server is not None):
+        return False
+    if not generation.on_server:
+        return index_digests(generation) == info.index_files
+    try:
+        open_checked(generation, info, server).close()
+    except CatalogDamaged:
+        return False
+    return True
+
+
+def seal_index(generation: Generation, info: GenerationInfo, server: ChromaServer | None) -> GenerationInfo:
+    """Bring a finished index to rest, check the generation as a reader would find it, and remember its files.
+
+    Asking it once more is what makes Chroma write the rest of its log into its index files, which a reader must never
+    do; the room that the log took is given back. Raises CatalogDamaged, StoreError.
+    """
+    if not generation.on_server:
+        with closing(VectorIndex.open(generation.backend(None), generation.collection)) as index:
+            index.nearest(np.eye(1, info.model.dimension, dtype=np.float32)[0], 1)
+        compact(generation.chroma / "chroma.sqlite3")
+        files = index_digests(generation)
+        if not any(name.endswith(".bin") for name in files) and info.films:
+            raise StoreError(f"{generation.chroma}: Chroma wrote no index files")
+        info = replace(info, index_files=files)
+    check_generation(generation, info, server)
+    return info
+
+
+def _open(generation: Generation, server: ChromaServer | None) -> VectorIndex:
+    backend = generation.backend(server)
+    return VectorIndex.open(
+        backend if generation.on_server else PrivateFolder(generation.chroma), generation.collection
+    )
+
+
+def _glance(index: VectorIndex, generation: Generation, info: GenerationInfo) -> None:
+    if (count := index.count()) != info.films:
+        raise CatalogDamaged(
+            f"{index.where}: collection {generation.collection} holds {count} rows instead of {info.films}; {MEND}"
+        )
+    _compare_sample(index, generation, info, _GLANCE)
+
+
+def _compare_sample(index: VectorIndex, generation: Generation, info: GenerationInfo, sample: int) -> None:
+    """Movies spread over the catalog: what the index holds of them, and what it finds by their vectors."""
+    vectors = open_vectors(generation.vectors, info.height, info.model.dimension)
+    rows = np.linspace(0, info.height - 1, min(sample, info.height), dtype=int) if info.height else np.arange(0)
+    with closing(Movies.open(generation.movies)) as movies:
+        chosen = movies.ids_at(rows.tolist())
+    stored = index.vectors(list(chosen.values()))
+    for row, identity in chosen.items():
+        vector = np.asarray(vectors[row])
+        if identity not in stored or float(stored[identity] @ vector) < _SAME:
+            raise CatalogDamaged(f"{index.where}: the vector of movie {identity!r} is lost or another one; {MEND}")
+        found = index.nearest(vector, 1)
+        if not found or found[0].similarity < _SAME:
+            raise CatalogDamaged(f"{index.where}: movie {identity!r} is not found by its own vector; {MEND}")

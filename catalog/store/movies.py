@@ -1,0 +1,296 @@
+"""The movies of a generation, in our own SQLite.
+
+SQLite is the truth. The indexes beside it can be rebuilt from this file and the embedding cache without embedding
+anything. A movie keeps its row, the place of its vector, as long as it stays; a row that became free is given away
+again.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import CatalogDamaged
+from catalog.movie import Fingerprints, Movie
+from catalog.store.lexical.fields import KINDS, NUMBERS, folded, inverse_document_frequency, listed_values
+from catalog.store.sqlite import BATCH, WAY_BACK, Connection, check, connect, connect_read_only, marked, translated
+
+Rows = NDArray[np.int64]
+
+_SCHEMA = """
+CREATE TABLE movies (
+    row INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    title_key TEXT NOT NULL,
+    year INTEGER,
+    rating REAL,
+    votes INTEGER,
+    runtime INTEGER,
+    movie TEXT NOT NULL,
+    text_digest BLOB NOT NULL,
+    metadata_digest BLOB NOT NULL
+);
+CREATE INDEX movies_title ON movies (title_key, row);
+CREATE TABLE list_values (
+    field TEXT NOT NULL,
+    folded TEXT NOT NULL,
+    value TEXT NOT NULL,
+    movies INTEGER NOT NULL,
+    PRIMARY KEY (field, folded, value)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A movie as it is stored: itself, and what it looked like to the last run."""
+
+    movie: Movie
+    fingerprints: Fingerprints
+    row: int = -1
+    """-1 for one that is not stored yet."""
+
+
+class Movies:
+    """The movies of one generation. A published file is opened read-only and never changes."""
+
+    def __init__(self, connection: Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """A new file, or a private copy; it is private until its generation is published, so it is synced once."""
+        connection = connect(path)
+        with translated(path):
+            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.execute("PRAGMA synchronous = OFF")
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                connection.executescript(_SCHEMA)
+        return cls(connection, path)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """A published file, for reading by any thread."""
+        if not path.exists():
+            raise CatalogDamaged(f"{path}: is missing; {WAY_BACK}")
+        return cls(connect_read_only(path), path)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def count(self) -> int:
+        return int(self._rows("SELECT count(*) FROM movies")[0][0])
+
+    def height(self) -> int:
+        """One more than the last row: rows that are free in between are counted."""
+        return int(self._rows("SELECT coalesce(max(row), -1) + 1 FROM movies")[0][0])
+
+    def fingerprints(self) -> dict[str, Fingerprints]:
+        """What every movie looked like, by id."""
+        rows = self._rows("SELECT id, text_digest, metadata_digest FROM movies")
+        return {identity: Fingerprints(text, metadata) for identity, text, metadata in rows}
+
+    def ids(self) -> list[str]:
+        """All ids, in the order of the rows."""
+        return [row[0] for row in self._rows("SELECT id FROM movies ORDER BY row")]
+
+    def digests(self) -> Iterator[list[tuple[int, bytes]]]:
+        """Row and digest of every movie's text, in order, in batches."""
+        last = -1
+        while part := self._rows(
+            "SELECT row, text_digest FROM movies WHERE row > ? ORDER BY row LIMIT ?", (last, 10 * BATCH)
+        ):
+            yield part
+            last = part[-1][0]
+
+    def entries(self, batch: int = BATCH) -> Iterator[list[Entry]]:
+        """All movies, in the order of the rows, in batches."""
+        last = -1
+        while rows := self._rows(
+            "SELECT row, movie, text_digest, metadata_digest FROM movies WHERE row > ? ORDER BY row LIMIT ?",
+            (last, batch),
+        ):
+            yield [Entry(_movie(text), Fingerprints(digest, metadata), row) for row, text, digest, metadata in rows]
+            last = rows[-1][0]
+
+    def entries_at(self, rows: Sequence[int]) -> list[Entry]:
+        """The movies in these rows, as they are stored."""
+        found = []
+        for marks, part in marked(rows):
+            found += self._rows(
+                f"SELECT row, movie, text_digest, metadata_digest FROM movies WHERE row IN ({marks}) ORDER BY row",  # noqa: S608
+                part,
+            )
+        return [Entry(_movie(text), Fingerprints(digest, metadata), row) for row, text, digest, metadata in found]
+
+    def at(self, rows: Sequence[int]) -> dict[int, Movie]:
+        """The movies in these rows; rows without one are left out."""
+        return {row: _movie(text) for row, text in self._by_row("movie", rows)}
+
+    def ids_at(self, rows: Sequence[int]) -> dict[int, str]:
+        """The ids of the movies in these rows."""
+        return dict(self._by_row("id", rows))
+
+    def numbers_at(self, field: str, rows: Sequence[int]) -> dict[int, float | None]:
+        """One of NUMBERS of the movies in these rows."""
+        assert field in NUMBERS  # noqa: S101
+        return dict(self._by_row(field, rows))
+
+    def titles_at(self, rows: Sequence[int]) -> dict[int, str]:
+        """The titles by which movies are sorted."""
+        return dict(self._by_row("title_key", rows))
+
+    def get(self, ids: Sequence[str]) -> dict[str, Movie]:
+        """The movies with these ids; unknown ids are left out."""
+        found: dict[str, Movie] = {}
+        for marks, part in marked(ids):
+            rows = self._rows(f"SELECT id, movie FROM movies WHERE id IN ({marks})", part)  # noqa: S608
+            found.update({identity: _movie(text) for identity, text in rows})
+        return found
+
+    def rows_of(self, ids: Iterable[str]) -> dict[str, int]:
+        """The rows of the movies with these ids; unknown ids are left out."""
+        rows = self._rows(
+            "SELECT id, row FROM movies WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
+        )
+        return dict(rows)
+
+    def by_title(self, after: tuple[str, int] | None, count: int, *, descending: bool) -> list[tuple[str, int]]:
+        """Sorting title and row of the next `count` movies in the order of their titles."""
+        compare, order = ("<", "DESC") if descending else (">", "ASC")
+        where, values = ("", ()) if after is None else (f"WHERE (title_key, row) {compare} (?, ?)", after)
+        return self._rows(
+            f"SELECT title_key, row FROM movies {where} ORDER BY title_key {order}, row {order} LIMIT ?",  # noqa: S608
+            (*values, count),
+        )
+
+    def spellings(self, field: str, values: Sequence[str]) -> dict[str, str]:
+        """How folded values of a list are most often written."""
+        found: dict[str, tuple[int, str]] = {}
+        for marks, part in marked(values):
+            for plain, value, movies in self._rows(
+                f"SELECT folded, value, movies FROM list_values WHERE field = ? AND folded IN ({marks})",  # noqa: S608
+                (field, *part),
+            ):
+                found[plain] = min(found.get(plain, (0, value)), (-movies, value))
+        return {plain: value for plain, (_, value) in found.items()}
+
+    def rarity(self) -> dict[tuple[str, str], float]:
+        """The inverse document frequency of each genre and keyword, by field and folded value."""
+        count = self.count()
+        rows = self._rows(
+            "SELECT field, folded, sum(movies) FROM list_values WHERE field IN (?, ?) GROUP BY field, folded", KINDS
+        )
+        return {(field, plain): inverse_document_frequency(count, min(held, count)) for field, plain, held in rows}
+
+    def put(self, entries: Iterable[Entry]) -> None:
+        """Insert movies into free rows, or replace those with the same ids, which keep theirs."""
+        stored = list({entry.movie.id: entry for entry in entries}.values())
+        with translated(self.path), self._connection:
+            before = self.get([entry.movie.id for entry in stored])
+            new = [entry.movie.id for entry in stored if entry.movie.id not in before]
+            rows = dict(zip(new, self._free_rows(len(new)), strict=True))
+            self._connection.executemany(
+                "INSERT INTO movies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET title = excluded.title, title_key = excluded.title_key,"
+                " year = excluded.year, rating = excluded.rating, votes = excluded.votes, runtime = excluded.runtime,"
+                " movie = excluded.movie, text_digest = excluded.text_digest,"
+                " metadata_digest = excluded.metadata_digest",
+                [_values(rows.get(entry.movie.id), entry) for entry in stored],
+            )
+            self._count(before.values(), (entry.movie for entry in stored))
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Forget movies; their rows are free from now on."""
+        gone = list(ids)
+        with translated(self.path), self._connection:
+            self._count(self.get(gone).values(), ())
+            self._connection.executemany("DELETE FROM movies WHERE id = ?", [(identity,) for identity in gone])
+
+    def check(self) -> None:
+        """Raise CatalogDamaged if SQLite finds the file damaged."""
+        check(self._connection, self.path)
+
+    def _free_rows(self, count: int) -> list[int]:
+        """The first rows that hold no movie, so that the file of vectors does not grow with every change."""
+        height = self.height()
+        free: list[int] = []
+        if count and self.count() < height:
+            taken = {row for (row,) in self._rows("SELECT row FROM movies")}
+            free = [row for row in range(height) if row not in taken][:count]
+        return free + list(range(height, height + count - len(free)))
+
+    def _count(self, before: Iterable[Movie], after: Iterable[Movie]) -> None:
+        """Keep the numbers of movies that have each value of a list."""
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for movie in after:
+            counts.update(list(listed_values(movie)))
+        for movie in before:
+            counts.subtract(list(listed_values(movie)))
+        self._connection.executemany(
+            "INSERT INTO list_values VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (field, folded, value) DO UPDATE SET movies = movies + excluded.movies",
+            [(*value, number) for value, number in counts.items() if number],
+        )
+        if min(counts.values(), default=0) < 0:
+            self._connection.execute("DELETE FROM list_values WHERE movies <= 0")
+
+    def _by_row(self, column: str, rows: Sequence[int]) -> Iterator[tuple[int, Any]]:
+        for marks, part in marked(rows):
+            yield from self._rows(f"SELECT row, {column} FROM movies WHERE row IN ({marks})", part)  # noqa: S608
+
+    def _rows(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        with translated(self.path):
+            return self._connection.execute(statement, values).fetchall()
+
+
+def earlier_entries(path: Path, batch: int = BATCH) -> Iterator[list[Entry]]:
+    """The movies of a file of layouts 1 to 3, in order of arrival."""
+    connection = connect_read_only(path)
+    last = -1
+    try:
+        while True:
+            with translated(path):
+                rows = connection.execute(
+                    "SELECT number, movie, text_digest, metadata_digest FROM movies"
+                    " WHERE number > ? ORDER BY number LIMIT ?",
+                    (last, batch),
+                ).fetchall()
+            if not rows:
+                return
+            yield [Entry(_movie(text), Fingerprints(digest, metadata)) for _, text, digest, metadata in rows]
+            last = rows[-1][0]
+    finally:
+        connection.close()
+
+
+def _values(row: int | None, entry: Entry) -> tuple[object, ...]:
+    movie = entry.movie
+    return (
+        row,
+        movie.id,
+        movie.title,
+        folded(movie.title),
+        movie.year,
+        movie.rating,
+        movie.votes,
+        movie.runtime,
+        json.dumps(movie.to_dict(), ensure_ascii=False),
+        entry.fingerprints.text,
+        entry.fingerprints.metadata,
+    )
+
+
+def _movie(text: str) -> Movie:
+    try:
+        values: Mapping[str, Any] = json.loads(text)
+        return Movie.from_dict(values)
+    except (ValueError, TypeError) as error:
+        raise CatalogDamaged(f"the record of a movie is damaged ({error}); {WAY_BACK}") from error

@@ -1,0 +1,84 @@
+"""One published generation as readers have it: everything in it belongs together and never changes."""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import MapMissing
+from catalog.store.chroma.collection import VectorIndex
+from catalog.store.chroma.reader import IndexReader
+from catalog.store.chroma.server import ChromaServer
+from catalog.store.film_map import FilmMap
+from catalog.store.generations import Generation, Generations
+from catalog.store.integrity import open_checked
+from catalog.store.lexical.index import LexicalIndex
+from catalog.store.moments import Moments
+from catalog.store.movies import Movies
+from catalog.store.vectors import open_vectors
+
+Floats = NDArray[np.float32]
+
+
+class Snapshot:
+    """What a search needs of a generation, each part opened when it is first needed. For any thread."""
+
+    def __init__(self, generation: Generation, server: ChromaServer | None = None) -> None:
+        """A `server` is asked for the vector index where that is on one. Raises StoreError, CatalogDamaged."""
+        self.info = generation.info()
+        self.movies = Movies.open(generation.movies)
+        self._generation = generation
+        self._server = server
+        hurried = None if server is None else server.for_queries()
+        self.index = IndexReader(lambda: open_checked(generation, self.info, hurried), lambda: _probe(hurried))
+
+    @property
+    def number(self) -> int:
+        return self.info.number
+
+    @cached_property
+    def lexical(self) -> LexicalIndex:
+        """The inverted index of words, titles and values."""
+        return LexicalIndex.open(self._generation.lexical)
+
+    @cached_property
+    def vectors(self) -> Floats:
+        """All vectors, shape (height, d), by row; mapped: take rows, never all of it."""
+        return open_vectors(self._generation.vectors, self.info.height, self.info.model.dimension)
+
+    @cached_property
+    def moments(self) -> Moments:
+        """What all movies have in common."""
+        return Moments.load(self._generation.moments)
+
+    @cached_property
+    def film_map(self) -> FilmMap:
+        """Where each movie lies on the map; raises MapMissing."""
+        if not self._generation.film_map.exists():
+            raise MapMissing("this catalog has no map yet; the next ingest that changes something draws it")
+        return FilmMap.load(self._generation.film_map)
+
+    def warm(self) -> None:
+        """Let the vector index read what it reads on first use, however long that takes."""
+        if not self.info.films or self.index.problem is not None:
+            return
+        index: VectorIndex = open_checked(self._generation, self.info, self._server)
+        try:
+            index.nearest(np.asarray(self.vectors[0]), 1)
+        finally:
+            index.close()
+
+    def close(self) -> None:
+        self.index.close()
+        self.movies.close()
+
+
+def open_snapshot(root: Path, server: ChromaServer | None = None) -> Snapshot:
+    """The generation in force; raises CatalogMissing, CatalogDamaged, StoreError."""
+    return Snapshot(Generations(root).in_force(), server)
+
+
+def _probe(server: ChromaServer | None) -> None:
+    if server is not None:
+        server.check()

@@ -1,0 +1,70 @@
+"""How the retrievers' scores add up. Every weight was measured: benchmarks/README.md, "Search"."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from query.constraints.years import YearRange
+from query.search.query_analysis import Phrasing
+
+Floats = NDArray[np.float32]
+
+TITLE, MISSPELT_TITLE = 20.0, 15.0
+"""More than everything else together: whoever types a title means it."""
+_YEARS, _YEARS_OF_A_YEAR = 8.0, 3.0
+"""In how many years it loses two thirds of that: people err by a few, less when they name one year."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What counts beside the dense score, in standard deviations of it."""
+
+    lexical: float
+    """What a movie gains that holds the question's words as well as any."""
+    popularity: float
+    """What a movie gains for every tenfold of votes ..."""
+    first: float
+    """... from this logarithm of them on ..."""
+    last: float = 9.0
+    """... to this one."""
+    saturation: float = 0.0
+    """A lexical score that halves what it counts: one common word of a long question proves little."""
+    years: float = 2.5
+    """What a movie of quite another time than asked loses; a told plot speaks of when it plays."""
+
+
+WEIGHTS: Mapping[Phrasing, Weights] = {
+    Phrasing.ASKED: Weights(lexical=3.0, popularity=0.7, first=1.5, last=4.8, years=4.0),
+    Phrasing.TOLD: Weights(lexical=5.3, popularity=1.8, first=2.5, saturation=3.75, years=0.0),
+    Phrasing.NAMED: Weights(lexical=6.0, popularity=0.9, first=2.0, years=5.0),
+    Phrasing.OTHER: Weights(lexical=3.3, popularity=0.9, first=1.5, saturation=2.5),
+}
+
+
+def weights_of(phrasing: Phrasing, *, rare_words: bool) -> Weights:
+    """What counts for a question; a handful of movies has no rare words, so that common ones are not doubted."""
+    weights = WEIGHTS[phrasing]
+    return weights if rare_words else replace(weights, saturation=0.0)
+
+
+def fuse(z_scores: Floats, lexical: Floats, best: float, weights: Weights, prior: Floats) -> Floats:
+    """The relevance of movies, shape (movies,), titles aside; `best` is the best lexical score of the whole catalog."""
+    relevance = prior + z_scores
+    if best > 0:
+        relevance += np.float32(weights.lexical / (best + weights.saturation)) * lexical
+    return np.asarray(relevance, dtype=np.float32)
+
+
+def popularity_prior(log_votes: Floats, weights: Weights) -> Floats:
+    """What movies gain by being known, shape (movies,)."""
+    gain = np.clip(log_votes, weights.first, weights.last) - np.float32(weights.first)
+    return np.asarray(gain * np.float32(weights.popularity), dtype=np.float32)
+
+
+def year_penalty(years: Floats, asked: YearRange, weights: Weights) -> Floats:
+    """What movies lose by being older or newer than asked, shape (movies,); unknown years lie between."""
+    scale = _YEARS_OF_A_YEAR if asked.first == asked.last else _YEARS
+    away = np.maximum(np.maximum(asked.first - years, years - asked.last), 0.0)
+    return np.asarray(weights.years * (1.0 - np.exp(-np.nan_to_num(away, nan=scale) / scale)), dtype=np.float32)

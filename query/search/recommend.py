@@ -1,0 +1,127 @@
+"""More like these, less like those: similarity of movies beyond their plots."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.embedding.embedder import Vector
+from catalog.movie import Movie
+from catalog.store.conditions import Filter
+from catalog.store.lexical.fields import folded, kinds_of
+from catalog.store.lexical.index import LexicalIndex
+from catalog.store.snapshot import Snapshot
+from query.search.retrievers import Candidates, similarities
+
+Floats = NDArray[np.float32]
+Weighted = Mapping[tuple[str, str], float]
+
+#: Fitted by logistic regression on judged recommendations: benchmarks/README.md, "Recommendations".
+_SIMILARITY, _KINDS, _DIRECTOR, _DECADE, _VOTES = 4.5, 4.5, 2.5, -0.8, 0.14
+_MOST_DECADES = 4.0
+_DISLIKE = 0.5
+"""What a dislike takes away of what the same like would give: people are surer of what they like."""
+_MOST_QUERIES = 5
+"""Vectors for which the index is asked; more likes are asked by the means of so many groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Something liked or disliked: a movie of the catalog, or words."""
+
+    vector: Vector
+    movie: Movie | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What someone likes and dislikes."""
+
+    likes: tuple[Example, ...] = ()
+    dislikes: tuple[Example, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.likes or self.dislikes)
+
+    def weighted(self) -> list[tuple[Example, float]]:
+        """Each example with its share in the answer: likes sum to 1, dislikes to -_DISLIKE."""
+        liked = sum(example.weight for example in self.likes)
+        disliked = sum(example.weight for example in self.dislikes)
+        return [(example, example.weight / max(liked, 1e-6)) for example in self.likes] + [
+            (example, -_DISLIKE * example.weight / max(disliked, 1e-6)) for example in self.dislikes
+        ]
+
+
+NO_TASTE = Taste()
+
+
+def query_vectors(likes: Sequence[Example]) -> list[Vector]:
+    """What the index is asked for: each like, or the unit means of five groups of them by k-means."""
+    vectors = [like.vector for like in likes]
+    if len(vectors) <= _MOST_QUERIES:
+        return vectors
+    from sklearn.cluster import KMeans
+
+    groups = KMeans(_MOST_QUERIES, n_init=3, random_state=0).fit(np.stack(vectors))
+    centres = groups.cluster_centers_
+    return list((centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-6)).astype(np.float32))
+
+
+def shared_values(
+    lexical: LexicalIndex, taste: Taste
+) -> tuple[dict[tuple[str, str], float], dict[tuple[str, str], float]]:
+    """What a movie gains for each kind and for each director that it shares with the examples.
+
+    Kinds: the cosine of two movies' vectors of inverse document frequencies; the other movie's length is divided by
+    later (`LexicalIndex.weigh`).
+    """
+    kinds: dict[tuple[str, str], float] = defaultdict(float)
+    directors: dict[tuple[str, str], float] = defaultdict(float)
+    for example, share in taste.weighted():
+        if example.movie is None:
+            continue
+        rarity = {kind: lexical.rarity(*kind) for kind in kinds_of(example.movie)}
+        length = max(float(np.sqrt(sum(value**2 for value in rarity.values()))), 1e-6)
+        for kind, value in rarity.items():
+            kinds[kind] += share * _KINDS * value / length * value
+        for director in dict.fromkeys(map(folded, example.movie.directors)):
+            directors["director", director] += share * _DIRECTOR
+    return kinds, directors
+
+
+def alike(lexical: LexicalIndex, taste: Taste, depth: int, keep: Filter) -> list[int]:
+    """Rows of the movies that share most with the likes: kinds, and directors."""
+    kinds, directors = shared_values(lexical, Taste(taste.likes))
+    rows = [lexical.weigh(values, depth, keep=keep).rows for values in (kinds, directors) if values]
+    return np.concatenate(rows).tolist() if rows else []
+
+
+def score_taste(snapshot: Snapshot, taste: Taste, found: Candidates, ids: Sequence[str], popularity: float) -> Floats:
+    """How well each candidate, whose ids these are, goes with likes and dislikes, shape (movies,)."""
+    weighted = taste.weighted()
+    shares = np.array([share for _, share in weighted], dtype=np.float32)
+    vectors = np.stack([example.vector for example, _ in weighted])
+    scores = np.float32(popularity * _VOTES) * np.log10(1.0 + found.votes)
+    scores += _SIMILARITY * (similarities(snapshot, found.rows, vectors) @ shares)
+    for example, share in weighted:
+        if example.movie is not None:
+            scores += share * _decades_apart(found.years, example.movie.year)
+    return np.asarray(scores + _shared(snapshot.lexical, taste, found, ids), dtype=np.float32)
+
+
+def _decades_apart(years: Floats, year: int | None) -> Floats:
+    away = np.abs(years - np.float32(np.nan if year is None else year)) / np.float32(10)
+    return np.asarray(_DECADE * np.minimum(np.nan_to_num(away, nan=1.0), _MOST_DECADES), dtype=np.float32)
+
+
+def _shared(lexical: LexicalIndex, taste: Taste, found: Candidates, ids: Sequence[str]) -> Floats:
+    kinds, directors = shared_values(lexical, taste)
+    scores = np.zeros(len(found.rows), dtype=np.float32)
+    for values, per_length in ((kinds, True), (directors, False)):
+        if values:
+            hits = lexical.weigh(values, len(ids), ids=ids, per_length=per_length)
+            scores[np.searchsorted(found.rows, hits.rows)] += hits.scores
+    return scores

@@ -1,0 +1,125 @@
+"""Where candidates come from: nearest vectors from Chroma, best words from the inverted index, the best known movies.
+
+Each retriever has its own list; their union is then scored exactly. Nothing here is as long as the catalog.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.embedding.embedder import Embedder, Vector
+from catalog.errors import StoreError
+from catalog.store.conditions import EVERYTHING, Filter
+from catalog.store.lexical.index import LexicalHits
+from catalog.store.snapshot import Snapshot
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+TIER_ONE, TIER_TWO = 300, 1000
+"""Candidates from each retriever: what is ranked, and what is appended behind it."""
+EXACT = 10_000
+"""So many movies that pass a filter are all scored: cheaper than to look for the best ones among others."""
+_DEEPEST = 5000
+_ENOUGH = 100
+"""Nearest movies left by a filter that are enough to trust the best ten of them."""
+_AT_ONCE = 16_384
+"""Vectors in memory while movies are compared: 25 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What the retrievers look for."""
+
+    terms: Mapping[str, float]
+    vectors: Sequence[Vector]
+    ids: Sequence[str] = ()
+    """Movies that are candidates whatever else is said."""
+    keep: Filter = EVERYTHING
+    best_known: bool = False
+    """Whether movies may be candidates for being known alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Movies to be scored, by ascending row; every array has the shape (movies,)."""
+
+    rows: Rows
+    lexical: Floats
+    """BM25."""
+    years: Floats
+    """NaN where unknown."""
+    votes: Floats
+    complete: bool
+    """Whether no other movie passes the filter."""
+    notes: tuple[str, ...] = ()
+
+
+def retrieve(snapshot: Snapshot, sought: Sought, depth: int) -> Candidates:
+    """The candidates for a question, `depth` from each retriever."""
+    lexical = snapshot.lexical
+    passing = lexical.count(sought.keep)
+    if sought.keep and passing <= EXACT:
+        return _united([lexical.passing(sought.terms, sought.keep, passing)], passing)
+    share = passing / max(lexical.movies, 1)
+    near, notes = _nearest(snapshot, sought.vectors, _deep(depth / max(share, 1e-6)))
+    parts = [lexical.score(sought.terms, near, keep=sought.keep)]
+    if sought.keep and not notes and len(parts[0].rows) < _ENOUGH:
+        near, notes = _nearest(snapshot, sought.vectors, _DEEPEST)
+        parts = [lexical.score(sought.terms, near, keep=sought.keep)]
+        if len(parts[0].rows) < _ENOUGH:
+            return _united([lexical.passing(sought.terms, sought.keep, passing)], passing)
+    least = lexical.least_votes(sought.keep) if sought.best_known or notes else None
+    if sought.ids or least is not None:
+        parts.append(lexical.score(sought.terms, sought.ids, votes=least, keep=sought.keep))
+    parts.append(lexical.best(sought.terms, depth, sought.keep))
+    return _united(parts, passing, notes)
+
+
+def _deep(depth: float) -> int:
+    return int(min(max(depth, 1), _DEEPEST))
+
+
+def _nearest(snapshot: Snapshot, vectors: Iterable[Vector], count: int) -> tuple[list[str], tuple[str, ...]]:
+    """Ids of the movies nearest to any of the vectors; without an index a note instead."""
+    found: dict[str, None] = {}
+    for vector in vectors:
+        try:
+            found |= dict.fromkeys(neighbour.id for neighbour in snapshot.index.nearest(vector, count))
+        except StoreError as error:
+            return [], (f"found by words alone: {error}",)
+    return list(found), ()
+
+
+def _united(parts: Sequence[LexicalHits], passing: int, notes: tuple[str, ...] = ()) -> Candidates:
+    rows, first = np.unique(np.concatenate([part.rows for part in parts]), return_index=True)
+    scores, years, votes = (
+        np.concatenate([getattr(part, name) for part in parts])[first] for name in ("scores", "years", "votes")
+    )
+    return Candidates(rows, scores, years, votes, len(rows) == passing, notes)
+
+
+def embed(texts: Sequence[str], embedder: Embedder) -> Vector:
+    """The embedding of what the model reads of one question."""
+    if len(texts) == 1:
+        return embedder.embed_query(texts[0])
+    together = np.sum(embedder.embed_queries(texts), axis=0)
+    return np.asarray(together / np.linalg.norm(together), dtype=np.float32)
+
+
+def cosines(snapshot: Snapshot, rows: Rows, vectors: Floats) -> Floats:
+    """Exact cosine similarity of some movies to unit vectors, shape (k, d); shape (movies, k)."""
+    parts = [snapshot.vectors[part] @ vectors.T for part in _parts(rows)]
+    return np.concatenate(parts) if parts else np.zeros((0, len(vectors)), dtype=np.float32)
+
+
+def similarities(snapshot: Snapshot, rows: Rows, vectors: Floats) -> Floats:
+    """Exact cosine similarity of some movies to vectors, shape (k, d), as seen from the mean movie; (movies, k)."""
+    parts = [snapshot.moments.similarity(snapshot.vectors[part], vectors) for part in _parts(rows)]
+    return np.concatenate(parts) if parts else np.zeros((0, len(vectors)), dtype=np.float32)
+
+
+def _parts(rows: Rows) -> list[Rows]:
+    return [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]

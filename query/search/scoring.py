@@ -1,0 +1,158 @@
+"""A request about one generation, and what each candidate is worth to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.embedding.embedder import Embedder, Vector
+from catalog.errors import MovieNotFound
+from catalog.movie import Movie
+from catalog.store.conditions import Filter
+from catalog.store.snapshot import Snapshot
+from query.filters import parse_filter
+from query.models import SearchRequest
+from query.names import find_movie, native_ids, near_titles
+from query.search.calibration import confidences
+from query.search.fusion import MISSPELT_TITLE, TITLE, fuse, popularity_prior, weights_of, year_penalty
+from query.search.query_analysis import Analysis, analyze
+from query.search.recommend import NO_TASTE, Example, Taste, alike, query_vectors, score_taste
+from query.search.retrievers import Candidates, Sought, cosines, embed, retrieve, similarities
+from query.search.titles import TitleMatch, match_titles
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request with its names, words and conditions looked up in one generation."""
+
+    request: SearchRequest
+    keep: Filter
+    excluded: Rows
+    """Rows that must not be in the answer: those left out, and those given as examples."""
+    taste: Taste = NO_TASTE
+    analysis: Analysis | None = None
+    vector: Vector | None = None
+    """Of the words, shape (d,)."""
+    titles: tuple[TitleMatch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What candidates are worth; every array has the shape (candidates,), by ascending row."""
+
+    found: Candidates
+    relevance: Floats
+    cosines: Floats
+    confidence: Floats
+    words_found: bool = True
+    """Whether some movie of the catalog holds a word of the question."""
+
+
+def look_up(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Question:
+    """Raises UsageError for a wrong filter, MovieNotFound, AmbiguousTitle."""
+    likes = [_example(snapshot, name, embedder, strict=True) for name in request.likes]
+    dislikes = [_example(snapshot, name, embedder, strict=False) for name in request.dislikes]
+    shown = [example.movie.id for example in (*likes, *dislikes) if example.movie is not None]
+    excluded = snapshot.movies.rows_of([*shown, *native_ids(snapshot, request.exclude)])
+    question = Question(
+        request,
+        parse_filter(request.filter),
+        np.array(sorted(excluded.values()), dtype=np.int64),
+        Taste(tuple(likes), tuple(dislikes)),
+    )
+    if not request.text or request.plain:
+        return question
+    analysis = analyze(request.text, embedder.identity, snapshot.lexical.held)
+    titles = match_titles(snapshot.lexical, request.text, all_known=analysis.all_known)
+    vector = embed(analysis.model_texts, embedder)
+    return replace(question, analysis=analysis, vector=vector, titles=tuple(titles))
+
+
+def _example(snapshot: Snapshot, name: str, embedder: Embedder, *, strict: bool) -> Example:
+    """A movie by its id or title; what names no movie is words.
+
+    With `strict`, one word, and what is nearly a title, raise MovieNotFound with a "did you mean": a slip must
+    not quietly become words.
+    """
+    try:
+        movie = find_movie(snapshot, name)
+    except MovieNotFound:
+        if strict and (" " not in name.strip() or near_titles(snapshot, name)):
+            raise
+        analysis = analyze(name, embedder.identity, snapshot.lexical.held)
+        return Example(embed(analysis.model_texts, embedder))
+    return Example(movie_vector(snapshot, movie), movie)
+
+
+def movie_vector(snapshot: Snapshot, movie: Movie) -> Vector:
+    """The vector of a movie of the catalog, shape (d,)."""
+    row = snapshot.movies.rows_of([movie.id])[movie.id]
+    return np.array(snapshot.vectors[row])
+
+
+def find_candidates(question: Question, snapshot: Snapshot, depth: int) -> Candidates:
+    """The movies to score, `depth` from each retriever and for each like."""
+    depth += len(question.excluded)
+    rows = alike(snapshot.lexical, question.taste, depth, question.keep) if question.taste.likes else []
+    ids = [match.id for match in question.titles] + list(snapshot.movies.ids_at(rows).values())
+    vectors = query_vectors(question.taste.likes)
+    terms = question.analysis.terms if question.analysis else {}
+    known = question.analysis is not None and (question.request.popularity or 0.0) > 0
+    own = [] if question.vector is None else [question.vector]
+    return retrieve(snapshot, Sought(terms, [*own, *vectors], ids, question.keep, best_known=known), depth)
+
+
+def score(question: Question, snapshot: Snapshot, found: Candidates) -> Scored:
+    """Score candidates: by the words, by the examples, or by both together."""
+    by_text = _score_text(question, snapshot, found) if question.analysis else None
+    if not question.taste and by_text is not None:
+        return by_text
+    ids = snapshot.movies.ids_at(found.rows.tolist())
+    popularity = question.request.popularity or 0.0
+    taste = score_taste(snapshot, question.taste, found, [ids[row] for row in found.rows.tolist()], popularity)
+    if by_text is None:
+        liked = np.stack([like.vector for like in question.taste.likes])
+        near = cosines(snapshot, found.rows, liked).mean(axis=1)
+        return Scored(found, taste, near, np.ones_like(taste))
+    # Words beside likes shift the answer; what fits is not for them alone to say.
+    sure = np.ones_like(taste) if question.taste.likes else by_text.confidence
+    return replace(by_text, relevance=by_text.relevance + taste, confidence=sure)
+
+
+def _score_text(question: Question, snapshot: Snapshot, found: Candidates) -> Scored:
+    analysis, vector, moments = question.analysis, question.vector, snapshot.moments
+    assert analysis is not None  # noqa: S101 - the caller looked
+    assert vector is not None  # noqa: S101
+    similarity = similarities(snapshot, found.rows, vector[None])[:, 0]
+    best = _best_lexical(question, snapshot, found)
+    weights = weights_of(analysis.phrasing, rare_words=not moments.is_empty)
+    gain = popularity_prior(np.log10(1.0 + found.votes), weights)
+    prior = np.float32(question.request.popularity or 0.0) * gain
+    if analysis.years is not None:
+        prior = prior - year_penalty(found.years, analysis.years, weights)
+    relevance = fuse(moments.z_scores(similarity, vector), found.lexical, best, weights, prior)
+    sure = confidences(moments, snapshot.info.films, similarity, found.lexical, gain)
+    _add_titles(question.titles, snapshot, found.rows, relevance, sure)
+    return Scored(found, relevance, cosines(snapshot, found.rows, vector[None])[:, 0], sure, best > 0)
+
+
+def _best_lexical(question: Question, snapshot: Snapshot, found: Candidates) -> float:
+    """Of the whole catalog, so that a movie's score does not depend on a filter that keeps it."""
+    assert question.analysis is not None  # noqa: S101
+    if not question.keep:
+        return float(found.lexical.max(initial=0.0))
+    return float(snapshot.lexical.best(question.analysis.terms, 1).scores.max(initial=0.0))
+
+
+def _add_titles(titles: Sequence[TitleMatch], snapshot: Snapshot, rows: Rows, relevance: Floats, sure: Floats) -> None:
+    """Let movies whose title was typed gain, in place: they are as sure as the titles are similar."""
+    known = snapshot.movies.rows_of([match.id for match in titles])
+    for match in titles:
+        place = int(np.searchsorted(rows, known[match.id]))
+        if place < len(rows) and rows[place] == known[match.id]:
+            relevance[place] += (TITLE if match.is_exact else MISSPELT_TITLE) * match.similarity
+            sure[place] = max(float(sure[place]), match.similarity)
