@@ -1,22 +1,21 @@
-"""The map as it is sent: a column for each thing that is drawn, the best known films first."""
+"""The map as it is sent: a column for each thing that is drawn, the best known movies first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from catalog.store.catalog import Snapshot
+from catalog.store.conditions import EVERYTHING
+from catalog.store.lexical.fields import folded
+from catalog.store.snapshot import Snapshot
+from query.search.listing import list_rows
 
 _GENRES = 11
 """As many as colours can be told apart."""
 
-Ints = NDArray[np.int32]
-
 
 @dataclass(frozen=True, slots=True)
-class FilmMap:
-    """Films by how well known they are; every column has one value a film."""
+class DrawnMap:
+    """Movies by how well known they are; every column has one value a movie."""
 
     ids: list[str]
     titles: list[str]
@@ -24,12 +23,12 @@ class FilmMap:
     genres: tuple[str, ...]
     """The most frequent ones."""
     genre: list[int]
-    """A place among `genres`, -1 for a film of none of them."""
+    """A place among `genres`, -1 for a movie of none of them."""
     x: list[int]
     """0 to 65535, as y is: the same unit."""
     y: list[int]
     total: int
-    """Films of the catalog, drawn or not."""
+    """Movies of the catalog, drawn or not."""
     generation: int
 
     def to_dict(self) -> dict[str, Any]:
@@ -47,32 +46,30 @@ class FilmMap:
         }
 
 
-def film_map(snapshot: Snapshot, limit: int) -> FilmMap:
-    """The best known films of a generation, `limit` at most. Raises MapMissing, CatalogDamaged."""
-    columns = snapshot.columns
-    rows = np.lexsort((columns.id_order, -columns.votes))[:limit]
-    names, genre = _genres(snapshot)
-    titles = snapshot.records.titles()
-    places = snapshot.places.places[rows]
-    return FilmMap(
-        ids=[columns.ids[row] for row in rows],
-        titles=[titles[row] for row in rows],
-        years=[None if np.isnan(year) else int(year) for year in columns.numbers["year"][rows]],
-        genres=names,
-        genre=genre[rows].tolist(),
-        x=places[:, 0].tolist(),
-        y=places[:, 1].tolist(),
+def draw_map(snapshot: Snapshot, limit: int) -> DrawnMap:
+    """The best known movies of a generation, `limit` at most. Raises MapMissing, CatalogDamaged."""
+    coordinates = snapshot.film_map.coordinates
+    rows = list_rows(snapshot, EVERYTHING, "relevance", limit)
+    headings = snapshot.movies.headings_at(rows)
+    shown = [headings[row] for row in rows]
+    counts = snapshot.lexical.value_counts(["genre"], EVERYTHING)["genre"]
+    frequent = sorted(counts, key=lambda value: (-counts[value], value))[:_GENRES]
+    spelt = snapshot.movies.spellings("genre", frequent)
+    drawn = coordinates[rows]
+    return DrawnMap(
+        ids=[heading.id for heading in shown],
+        titles=[heading.title for heading in shown],
+        years=[heading.year for heading in shown],
+        genres=tuple(spelt[value] for value in frequent),
+        genre=[_rarest(heading.genres, frequent) for heading in shown],
+        x=drawn[:, 0].tolist(),
+        y=drawn[:, 1].tolist(),
         total=snapshot.info.films,
         generation=snapshot.number,
     )
 
 
-def _genres(snapshot: Snapshot) -> tuple[tuple[str, ...], Ints]:
-    """The most frequent genres, and the place of each film's among them: of several the rarest, which says most."""
-    index = snapshot.records.tag_index("genre")
-    counts = index.counts(None)
-    best = np.argsort(-counts, kind="stable")[:_GENRES]
-    genre = np.full(snapshot.info.films, -1, dtype=np.int32)
-    for place, value in enumerate(best):
-        genre[index.films[index.starts[value] : index.starts[value] + counts[value]]] = place
-    return tuple(index.values[value] for value in best), genre
+def _rarest(genres: Sequence[str], frequent: Sequence[str]) -> int:
+    """The place of a movie's genre among the most frequent: of several the rarest, which says most."""
+    places = {value: place for place, value in enumerate(frequent)}
+    return max((places[plain] for plain in map(folded, genres) if plain in places), default=-1)

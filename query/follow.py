@@ -9,16 +9,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from time import monotonic
 
 from catalog.errors import PlotseekError, StoreError
+from catalog.store.chroma.server import ChromaServer
 from catalog.store.generations import Generations
+from catalog.store.snapshot import Snapshot
 from query.answer import catalog_version
 from query.questions import QuestionEmbedder
-from query.shared import SharedSnapshot
-from query.suggest import Titles
 
 _RETRY = 5.0
 """Seconds until a generation that could not be opened is tried again: looking at it reads all its files."""
@@ -31,7 +30,7 @@ _NEVER = (-1, -1)
 class Ready:
     """A generation with all that answers need."""
 
-    snapshot: SharedSnapshot
+    snapshot: Snapshot
     model: QuestionEmbedder
     users: int = field(default=0, repr=False)
 
@@ -40,18 +39,15 @@ class Ready:
         """Changes with the films."""
         return catalog_version(self.snapshot.number, self.snapshot.info.published)
 
-    @cached_property
-    def titles(self) -> Titles:
-        """What can be suggested."""
-        return Titles.of(self.snapshot)
-
 
 class Follower:
     """Opens what is published, and hands out what is in force."""
 
-    def __init__(self, root: Path, prepare: Callable[[SharedSnapshot, Ready | None], Ready]) -> None:
+    def __init__(
+        self, root: Path, server: ChromaServer | None, prepare: Callable[[Snapshot, Ready | None], Ready]
+    ) -> None:
         """`prepare` makes a generation ready; it gets the one before, whose model it may go on using."""
-        self._generations = Generations(root)
+        self._generations = Generations(root, server)
         self._prepare = prepare
         self._ready: Ready | None = None
         self._stamp: tuple[int, int] | None = _NEVER
@@ -126,7 +122,7 @@ class Follower:
             self._switch(fresh)
 
     def _opened(self) -> Ready:
-        snapshot = SharedSnapshot(self._generations.in_force())
+        snapshot = Snapshot(self._generations.in_force(), self._generations.server)
         try:
             return self._prepare(snapshot, self._ready)
         except BaseException:

@@ -84,8 +84,8 @@ class _Call(Generic[Asked]):
 class WorkPool(Generic[Asked]):
     """Threads for what takes milliseconds; used from one event loop.
 
-    What can be prepared together waits in a line of its own, whose one thread prepares it and then finishes each:
-    sixteen threads that share one interpreter took more than twice the time for the same.
+    What can be prepared together waits in a line of its own, whose one thread prepares it; the others finish it
+    meanwhile.
     """
 
     def __init__(self, threads: int, queue: int, prepare: Callable[[Sequence[Asked]], None]) -> None:
@@ -138,7 +138,7 @@ class WorkPool(Generic[Asked]):
                 call.answer.set_exception(error)
             return
         for call in wanted:
-            call.finish()
+            self._threads.submit(call.finish)
 
     def _done(self) -> None:
         self.pending -= 1

@@ -57,6 +57,16 @@ class Entry:
     """-1 for one that is not stored yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The little of a movie that a list shows."""
+
+    id: str
+    title: str
+    year: int | None
+    genres: tuple[str, ...]
+
+
 class Movies:
     """The movies of one generation. A published file is opened read-only and never changes."""
 
@@ -137,6 +147,18 @@ class Movies:
     def ids_at(self, rows: Sequence[int]) -> dict[int, str]:
         """The ids of the movies in these rows."""
         return dict(self._by_row("id", rows))
+
+    def headings_at(self, rows: Sequence[int]) -> dict[int, Heading]:
+        """What a list of movies shows of those in these rows."""
+        columns = "id, title, year, json_extract(movie, '$.genres')"
+        found: dict[int, Heading] = {}
+        for marks, part in marked(rows):
+            for row, identity, title, year, genres in self._rows(
+                f"SELECT row, {columns} FROM movies WHERE row IN ({marks})",  # noqa: S608
+                part,
+            ):
+                found[row] = Heading(identity, title, year, tuple(json.loads(genres or "[]")))
+        return found
 
     def numbers_at(self, field: str, rows: Sequence[int]) -> dict[int, float | None]:
         """One of NUMBERS of the movies in these rows."""

@@ -1,13 +1,13 @@
 """One published generation as readers have it: everything in it belongs together and never changes."""
 
+from contextlib import closing, suppress
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import MapMissing
-from catalog.store.chroma.collection import VectorIndex
+from catalog.errors import MapMissing, StoreError
 from catalog.store.chroma.reader import IndexReader
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.film_map import FilmMap
@@ -60,14 +60,16 @@ class Snapshot:
         return FilmMap.load(self._generation.film_map)
 
     def warm(self) -> None:
-        """Let the vector index read what it reads on first use, however long that takes."""
-        if not self.info.films or self.index.problem is not None:
+        """Let the vector index read what it reads on first use; what is wrong with it shows in `index.problem`."""
+        if not self.info.films:
             return
-        index: VectorIndex = open_checked(self._generation, self.info, self._server)
-        try:
-            index.nearest(np.asarray(self.vectors[0]), 1)
-        finally:
-            index.close()
+        vector = np.eye(1, self.info.model.dimension, dtype=np.float32)[0]
+        with suppress(StoreError):
+            if self._server is not None:
+                # A server may read a large index for longer than a search can wait.
+                with closing(open_checked(self._generation, self.info, self._server)) as index:
+                    index.nearest(vector, 1)
+            self.index.nearest(vector, 1)
 
     def close(self) -> None:
         self.index.close()
