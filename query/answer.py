@@ -6,8 +6,8 @@ from typing import Any
 
 from catalog.movie import FIELDS, Movie
 from catalog.store.facet import Facet, FacetValue
+from query.models import FacetCounts, Hit, SearchResult, Why
 from query.render import hit_to_dict
-from query.models import FacetCounts, Hit, SearchRequest, SearchResult, Why
 
 
 def catalog_version(number: int, published: float) -> str:
@@ -27,6 +27,7 @@ def answer_to_dict(query: str | Mapping[str, object], model: str, result: Search
         "total": result.total,
         "generation": result.generation,
         "notes": list(result.notes),
+        "total_is_exact": result.total_is_exact,
     }
 
 
@@ -37,6 +38,7 @@ def result_from_dict(values: Mapping[str, Any]) -> SearchResult:
         total=values["total"],
         generation=values["generation"],
         notes=tuple(values["notes"]),
+        total_is_exact=values["total_is_exact"],
     )
 
 

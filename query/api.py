@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from query.models import SearchRequest
 from query.problems import MEDIA_TYPE
-from query.question import Question
 
 MOST_RESULTS = 100
 MOST_OFFSET = 100_000
@@ -35,9 +35,9 @@ class Asked(BaseModel):
     popularity: float | None = Field(None, ge=-2, le=2, description="0 none, negative prefers hidden gems")
     least_confidence: float | None = Field(None, ge=0, le=1)
 
-    def question(self) -> Question:
+    def question(self) -> SearchRequest:
         """As the service understands it."""
-        return Question.from_dict(self.model_dump())
+        return SearchRequest.from_dict(self.model_dump())
 
 
 class SearchBody(Asked):
@@ -114,6 +114,7 @@ class Answer(BaseModel):
     total: int = Field(description="Films that fit, before offset and limit")
     generation: int
     notes: list[str]
+    total_is_exact: bool = Field(description="Whether every film was looked at; else `total` means at least so many")
 
 
 class FacetValue(BaseModel):

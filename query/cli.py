@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import threading
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -10,7 +13,7 @@ from catalog.config import PREFIX, Config
 from catalog.errors import UsageError
 from catalog.terminal import one_line_errors, say, settings
 from query.discovery import Answered, ask_server
-from query.question import Question
+from query.models import SearchRequest
 
 _WIDTH = (100, 24)
 """Columns and lines where the output is no terminal."""
@@ -66,7 +69,7 @@ def main(
     """
     with one_line_errors("query"):
         config_ = settings(config)
-        question = Question(
+        question = SearchRequest(
             text=" ".join(text).strip(),
             likes=likes,
             dislikes=unlikes,
@@ -85,11 +88,11 @@ def main(
         _show(question, answered, as_json=as_json)
 
 
-def _answered(config: Config, question: Question, *, use_server: bool, facets: bool) -> Answered:
+def _answered(config: Config, question: SearchRequest, *, use_server: bool, facets: bool) -> Answered:
     """The answer of a running service of this catalog, which has the model at hand; our own without one."""
     if not question.text and not question.likes and not question.filter.strip():
         raise UsageError("say what to look for: either a TEXT or --like ID-OR-TITLE (see query --help)")
-    settled = question.settled(config.search)
+    settled = question.with_defaults(config.search)
     if use_server:
         answered = ask_server(config.store.path, settled, os.environ.get(f"{PREFIX}_API_KEY"), facets=facets)
         if answered is not None:
@@ -97,32 +100,32 @@ def _answered(config: Config, question: Question, *, use_server: bool, facets: b
     return _answered_here(config, settled, facets=facets)
 
 
-def _answered_here(config: Config, question: Question, *, facets: bool) -> Answered:
+def _answered_here(config: Config, question: SearchRequest, *, facets: bool) -> Answered:
     from catalog.embedding.choose import open_remembered
-    from catalog.store.catalog import Catalog
+    from catalog.store.chroma.server import configured_server
     from catalog.store.known import known_vectors
+    from catalog.store.snapshot import open_snapshot
     from query.filters import parse_filter
-    from query.question import to_request
-    from query.search import facets as facets_of
-    from query.search import search
+    from query.search.pipeline import search
 
     parse_filter(question.filter)  # what is wrong with it needs no catalog
-    with Catalog.open(config.store.path) as catalog:
-        snapshot = catalog.snapshot()
-        request = to_request(question, snapshot, config.search)
+    with closing(open_snapshot(config.store.path, configured_server(config.store))) as snapshot:
+        # Chroma is read while the model is: both take half a second.
+        warming = threading.Thread(target=snapshot.warm, daemon=True)
+        warming.start()
         embedder = open_remembered(config.embedding, snapshot.info.model, lambda: known_vectors(snapshot), notify=say)
-        result = search(request, snapshot, embedder)
-        counts = facets_of(request, snapshot, embedder) if facets else None
-        return Answered(result, snapshot.info.model.name, counts)
+        warming.join()
+        result = search(replace(question, facets=facets), snapshot, embedder, config.search)
+        return Answered(result, snapshot.info.model.name)
 
 
-def _show(question: Question, answered: Answered, *, as_json: bool) -> None:
+def _show(question: SearchRequest, answered: Answered, *, as_json: bool) -> None:
     from query.render import as_json as json_of
     from query.render import as_table, facet_table, why_nothing
 
-    facets = None if answered.facets is None else answered.facets.facets
+    facets = answered.result.facets if answered.facets is None else answered.facets.facets
     if as_json:
-        click.echo(json_of(question.spoken(), answered.model, answered.result, facets))
+        click.echo(json_of(question.echo(), answered.model, answered.result, facets))
         return
     for note in answered.result.notes:
         say(note)

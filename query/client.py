@@ -9,9 +9,8 @@ from urllib.parse import quote
 from catalog.errors import PlotseekError, StoreError
 from catalog.movie import Movie
 from query.answer import facets_from_dict, result_from_dict
+from query.models import FacetCounts, SearchRequest, SearchResult
 from query.problems import error_of
-from query.question import Question
-from query.models import FacetCounts, Hit, SearchRequest, SearchResult, Why
 
 if TYPE_CHECKING:
     import httpx
@@ -21,11 +20,11 @@ class FilmCatalog(ABC):
     """What both can do, with the same words, the same values and the same errors."""
 
     @abstractmethod
-    def ask(self, question: Question) -> SearchResult:
+    def ask(self, question: SearchRequest) -> SearchResult:
         """Answer any question; raises UsageError, MovieNotFound, AmbiguousTitle, StoreError, ModelError."""
 
     @abstractmethod
-    def facets(self, question: Question) -> FacetCounts:
+    def facets(self, question: SearchRequest) -> FacetCounts:
         """How many of all films that fit have which genre, decade, rating ...; of all films for an empty question."""
 
     @abstractmethod
@@ -34,11 +33,11 @@ class FilmCatalog(ABC):
 
     def search(self, text: str, *, filter: str = "", limit: int | None = None, why: bool = False) -> SearchResult:  # noqa: A002
         """Films by what happens in them. `filter` is "year>=1980 genre:Horror" and the like."""
-        return self.ask(Question(text, filter=filter, limit=limit, why=why))
+        return self.ask(SearchRequest(text, filter=filter, limit=limit, why=why))
 
     def similar(self, movie: str, *, filter: str = "", limit: int | None = None, why: bool = False) -> SearchResult:  # noqa: A002
         """Films like one, named by its id or title."""
-        return self.ask(Question(likes=(movie,), filter=filter, limit=limit, why=why))
+        return self.ask(SearchRequest(likes=(movie,), filter=filter, limit=limit, why=why))
 
     def recommend(
         self,
@@ -53,7 +52,7 @@ class FilmCatalog(ABC):
     ) -> SearchResult:
         """Films for someone who likes and dislikes these: ids, titles or words."""
         return self.ask(
-            Question(
+            SearchRequest(
                 text,
                 likes=tuple(likes),
                 dislikes=tuple(dislikes),
@@ -79,11 +78,11 @@ class PlotseekClient(FilmCatalog):
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout)
 
-    def ask(self, question: Question) -> SearchResult:
+    def ask(self, question: SearchRequest) -> SearchResult:
         """Answer any question; besides the usual errors those of the service: AccessDenied, Overloaded ..."""
         return result_from_dict(self._json("POST", "/search", json=question.to_dict()))
 
-    def facets(self, question: Question) -> FacetCounts:
+    def facets(self, question: SearchRequest) -> FacetCounts:
         return facets_from_dict(self._json("POST", "/facets", json=question.to_dict()))
 
     def movie(self, name: str) -> Movie:

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from query.answer import catalog_version, facets_from_dict, result_from_dict
-from query.question import Question
-from query.models import FacetCounts, Hit, SearchRequest, SearchResult, Why
+from query.models import FacetCounts, SearchRequest, SearchResult
 
 _FILE = "server.json"
 _CONNECT_SECONDS, _ANSWER_SECONDS = 0.25, 15.0
@@ -51,7 +50,9 @@ def announced(store: Path, host: str, port: int) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def ask_server(store: Path, question: Question, key: str | None = None, *, facets: bool = False) -> Answered | None:
+def ask_server(
+    store: Path, question: SearchRequest, key: str | None = None, *, facets: bool = False
+) -> Answered | None:
     """Ask the service that runs for this catalog; None if there is none that can answer for it now.
 
     The question must be settled: the service may have other defaults. A refusal counts as no answer: it may be
@@ -102,7 +103,7 @@ class _Reply:
     body: Any
 
 
-def _posted(host: str, port: int, page: str, question: Question, key: str | None) -> _Reply | None:
+def _posted(host: str, port: int, page: str, question: SearchRequest, key: str | None) -> _Reply | None:
     """What a service at this address answers; None for a refusal, and for whatever else may be there."""
     headers = {"Content-Type": "application/json"}
     if key:

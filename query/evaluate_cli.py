@@ -79,8 +79,9 @@ def _run(
     as_json: bool,
 ) -> bool:
     """Whether nothing fell below the baseline."""
-    from catalog.embedding.choose import open_remembered
     from catalog.store.catalog import Catalog
+
+    from catalog.embedding.choose import open_remembered
     from catalog.store.known import known_vectors
     from query.asks import single_lanes, whole_search
     from query.baseline import read_baseline

@@ -6,18 +6,17 @@ from typing import Self
 from catalog.config import Config, load_config
 from catalog.embedding.embedder import Embedder
 from catalog.movie import Movie
-from catalog.store.catalog import Snapshot
+from catalog.store.chroma.server import configured_server
+from catalog.store.snapshot import Snapshot
 from query.client import FilmCatalog
 from query.follow import Follower, Ready
-from query.naming import movie_named
-from query.question import Question, to_request
+from query.models import FacetCounts, SearchRequest, SearchResult
+from query.names import movie_named
 from query.questions import QuestionEmbedder, Watched
-from query.models import FacetCounts, Hit, SearchRequest, SearchResult, Why
-from query.search import facets, search
-from query.shared import SharedSnapshot
+from query.search.pipeline import count_facets, search
 from query.work import Ticket
 
-TRIAL = Question("a ship in a storm", limit=1)
+TRIAL = SearchRequest("a ship in a storm", limit=1)
 """Asked of every generation before it answers others."""
 _TRIAL_SECONDS = 60.0
 _PATIENCE = 600.0
@@ -35,16 +34,17 @@ class LocalCatalog(FilmCatalog):
     def __init__(self, path: Path | str = "data", config: Config | None = None) -> None:
         """Raises CatalogMissing, CatalogDamaged, ModelUnavailable."""
         self._config = config or load_config(None, {})
-        self._follower = Follower(Path(path), lambda snapshot, before: prepared(snapshot, before, self._config))
+        server = configured_server(self._config.store)
+        self._follower = Follower(Path(path), server, lambda snapshot, before: prepared(snapshot, before, self._config))
         with self._follower.lease():
             pass
 
-    def ask(self, question: Question) -> SearchResult:
+    def ask(self, question: SearchRequest) -> SearchResult:
         """Answer any question."""
         with self._follower.lease() as ready:
             return answered(ready, question, self._config, Ticket(_PATIENCE))
 
-    def facets(self, question: Question) -> FacetCounts:
+    def facets(self, question: SearchRequest) -> FacetCounts:
         with self._follower.lease() as ready:
             return counted(ready, question, self._config, Ticket(_PATIENCE))
 
@@ -63,7 +63,7 @@ class LocalCatalog(FilmCatalog):
         self.close()
 
 
-def prepared(snapshot: SharedSnapshot, before: Ready | None, config: Config, watched: Watched | None = None) -> Ready:
+def prepared(snapshot: Snapshot, before: Ready | None, config: Config, watched: Watched | None = None) -> Ready:
     """A generation with its model, tried with a question: what is read on first use has been read after it.
 
     The model of the generation before goes on being used if it is the same.
@@ -72,21 +72,20 @@ def prepared(snapshot: SharedSnapshot, before: Ready | None, config: Config, wat
         model = before.model
     else:
         model = QuestionEmbedder(_opened(snapshot, config), watched=watched)
+    snapshot.warm()
     ready = Ready(snapshot, model)
     answered(ready, TRIAL, config, Ticket(_TRIAL_SECONDS))
     return ready
 
 
-def answered(ready: Ready, question: Question, config: Config, ticket: Ticket) -> SearchResult:
+def answered(ready: Ready, question: SearchRequest, config: Config, ticket: Ticket) -> SearchResult:
     """The answer of one generation."""
-    request = to_request(question, ready.snapshot, config.search)
-    return search(request, ready.snapshot, ready.model.within(ticket))
+    return search(question, ready.snapshot, ready.model.within(ticket), config.search)
 
 
-def counted(ready: Ready, question: Question, config: Config, ticket: Ticket) -> FacetCounts:
+def counted(ready: Ready, question: SearchRequest, config: Config, ticket: Ticket) -> FacetCounts:
     """The facets of one generation's answer."""
-    request = to_request(question, ready.snapshot, config.search)
-    return facets(request, ready.snapshot, ready.model.within(ticket))
+    return count_facets(question, ready.snapshot, ready.model.within(ticket), config.search)
 
 
 def _opened(snapshot: Snapshot, config: Config) -> Embedder:

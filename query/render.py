@@ -7,7 +7,7 @@ from typing import Any
 from unicodedata import combining, east_asian_width
 
 from catalog.store.facet import Facet
-from query.models import FacetCounts, Hit, SearchRequest, SearchResult, Why
+from query.models import Hit, SearchResult, Why
 
 _TITLE_SHARE = 0.35
 _FIXED = len(" 1  -0.123    1999  ")

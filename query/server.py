@@ -27,8 +27,8 @@ from query.access import Gate
 from query.api import problems
 from query.asgi import Doors
 from query.instruments import MEDIA_TYPE as METRICS_TYPE
+from query.models import SearchRequest
 from query.problems import MEDIA_TYPE, Problem, plain_problem, problem_of, status_name
-from query.question import Question
 from query.service import Answer, Service, our_version
 from query.work import Ticket
 
@@ -155,9 +155,9 @@ async def _asked(
     franchise: Annotated[int | None, Query(ge=1, le=api.MOST_RESULTS)] = None,
     diversity: Annotated[float | None, Query(ge=0, le=1)] = None,
     popularity: Annotated[float | None, Query(ge=-2, le=2)] = None,
-) -> Question:
+) -> SearchRequest:
     """What an address may say besides the words."""
-    return Question(
+    return SearchRequest(
         filter=filter,
         exclude=tuple(exclude or ()),
         sort=sort,
@@ -172,7 +172,7 @@ async def _asked(
     )
 
 
-Asked = Annotated[Question, Depends(_asked)]
+Asked = Annotated[SearchRequest, Depends(_asked)]
 Words = Annotated[
     str, Query(alias="q", description="What happens in the film", examples=["a man relives the same day"])
 ]

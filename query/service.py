@@ -15,20 +15,21 @@ from typing import Any
 
 from catalog.config import Config
 from catalog.errors import UsageError
+from catalog.store.chroma.server import configured_server
 from catalog.store.history import History
 from query.answer import answer_to_dict, facets_to_dict
 from query.batcher import MOST_TOGETHER
-from query.film_map import film_map
+from query.film_map import draw_map
 from query.follow import Follower, Ready
 from query.ingest_child import IngestRunner
 from query.instruments import Instruments
 from query.last_used import LastUsed
 from query.local import TRIAL, answered, counted, prepared
-from query.naming import id_named, movie_named
+from query.models import SearchRequest
+from query.names import movie_named
 from query.prefetch import prefetch
 from query.problems import problem_of
-from query.question import Question
-from query.suggest import suggestions
+from query.suggest import suggest as suggest_titles
 from query.work import Ticket, WorkPool
 
 log = logging.getLogger("plotseek.questions")
@@ -59,10 +60,11 @@ class Service:
         self.instruments = Instruments()
         self._follower = Follower(
             config.store.path,
+            configured_server(config.store),
             lambda snapshot, before: _at_hand(prepared(snapshot, before, config, self.instruments.embedded)),
         )
-        self._pool: WorkPool[Question] = WorkPool(config.server.threads, config.server.queue, self._prefetch)
-        self._health: WorkPool[Question] = WorkPool(1, config.server.queue, self._prefetch)
+        self._pool: WorkPool[SearchRequest] = WorkPool(config.server.threads, config.server.queue, self._prefetch)
+        self._health: WorkPool[SearchRequest] = WorkPool(1, config.server.queue, self._prefetch)
         self._cache: LastUsed[str, Answer] = LastUsed(config.server.cache)
         self.ingest = IngestRunner(config.store.path, config.server.source, config_file)
         self._ready_until = 0.0
@@ -79,22 +81,22 @@ class Service:
         self._health.close()
         self._follower.close()
 
-    async def ask(self, question: Question, ticket: Ticket, known: str = "") -> Answer:
+    async def ask(self, question: SearchRequest, ticket: Ticket, known: str = "") -> Answer:
         """The answer; `known` is the If-None-Match of a client: what it has already comes without a body."""
         self._check(question)
-        settled = question.settled(self.config.search)
+        settled = question.with_defaults(self.config.search)
 
         def work(ready: Ready) -> dict[str, Any]:
             return self._answered(ready, settled, ticket)
 
         return await self.answer("ask", settled.to_dict(), work, ticket, known, *_ahead(settled))
 
-    async def ask_many(self, questions: Sequence[Question], ticket: Ticket) -> Answer:
+    async def ask_many(self, questions: Sequence[SearchRequest], ticket: Ticket) -> Answer:
         """All answers, of one generation."""
         for question in questions:
             self._check(question)
 
-        settled = [question.settled(self.config.search) for question in questions]
+        settled = [question.with_defaults(self.config.search) for question in questions]
 
         def work(ready: Ready) -> list[dict[str, Any]]:
             answers = []
@@ -107,10 +109,10 @@ class Service:
 
         return await self._computed("many", work, ticket)
 
-    async def facets(self, question: Question, ticket: Ticket, known: str = "") -> Answer:
+    async def facets(self, question: SearchRequest, ticket: Ticket, known: str = "") -> Answer:
         """How many of the films that fit have which value."""
         self._check(question)
-        settled = question.settled(self.config.search).for_facets()
+        settled = question.with_defaults(self.config.search)
 
         def work(ready: Ready) -> dict[str, Any]:
             return facets_to_dict(counted(ready, settled, self.config, ticket))
@@ -123,16 +125,15 @@ class Service:
             "movie", name, lambda ready: movie_named(ready.snapshot, name).to_dict(), ticket, known
         )
 
-    async def similar(self, name: str, question: Question, ticket: Ticket, known: str = "") -> Answer:
+    async def similar(self, name: str, question: SearchRequest, ticket: Ticket, known: str = "") -> Answer:
         """Films like one that is named by its id."""
-        settled = replace(question.settled(self.config.search), likes=(name,))
+        settled = replace(question.with_defaults(self.config.search), likes=(name,))
 
         def work(ready: Ready) -> dict[str, Any]:
-            identity = id_named(ready.snapshot, name)
+            identity = movie_named(ready.snapshot, name).id
             return self._answered(ready, replace(settled, likes=(identity,)), ticket)
 
-        ahead = [] if question.why else [settled]
-        return await self.answer("similar", settled.to_dict(), work, ticket, known, *ahead)
+        return await self.answer("similar", settled.to_dict(), work, ticket, known)
 
     async def map(self, limit: int, ticket: Ticket, known: str = "") -> Answer:
         """The best known films and where they lie; packed in a thread, because the event loop has not 30 ms.
@@ -142,13 +143,13 @@ class Service:
         key = _digest("map", limit)
         if (held := self._held(key, known)) is not None:
             return held
-        return await self._computed(key, lambda ready: film_map(ready.snapshot, limit).to_dict(), ticket, packed=True)
+        return await self._computed(key, lambda ready: draw_map(ready.snapshot, limit).to_dict(), ticket, packed=True)
 
     async def suggest(self, typed: str, count: int, ticket: Ticket, known: str = "") -> Answer:
         """Titles that begin with what was typed."""
 
         def work(ready: Ready) -> dict[str, Any]:
-            return {"suggestions": list(map(asdict, suggestions(ready.titles, ready.snapshot, typed, count)))}
+            return {"suggestions": list(map(asdict, suggest_titles(ready.snapshot, typed, count)))}
 
         return await self.answer("suggest", [typed, count], work, ticket, known)
 
@@ -159,7 +160,7 @@ class Service:
         work: Callable[[Ready], object],
         ticket: Ticket,
         known: str,
-        *ahead: Question,
+        *ahead: SearchRequest,
     ) -> Answer:
         """What `work` makes of the generation in force, from the cache where it was asked before.
 
@@ -189,7 +190,7 @@ class Service:
         key: str,
         work: Callable[[Ready], object],
         ticket: Ticket,
-        ahead: Sequence[Question] = (),
+        ahead: Sequence[SearchRequest] = (),
         *,
         packed: bool = False,
     ) -> Answer:
@@ -201,15 +202,15 @@ class Service:
 
         return await self._pool.run(call, ticket, ahead)
 
-    def _prefetch(self, questions: Sequence[Question]) -> None:
+    def _prefetch(self, questions: Sequence[SearchRequest]) -> None:
         with self._follower.lease() as ready:
             prefetch(ready, questions)
 
-    def _answered(self, ready: Ready, question: Question, ticket: Ticket) -> dict[str, Any]:
+    def _answered(self, ready: Ready, question: SearchRequest, ticket: Ticket) -> dict[str, Any]:
         result = answered(ready, question, self.config, ticket)
-        return answer_to_dict(question.spoken(), ready.snapshot.info.model.name, result)
+        return answer_to_dict(question.echo(), ready.snapshot.info.model.name, result)
 
-    def _check(self, question: Question) -> None:
+    def _check(self, question: SearchRequest) -> None:
         most = self.config.server.max_query_length
         for text in (question.text, question.filter, *question.likes, *question.dislikes):
             if len(text) > most:
@@ -228,6 +229,8 @@ class Service:
                     trial = replace(TRIAL, text=f"{TRIAL.text} {next(self._trials)}")
                     answered(ready, trial, self.config, ticket)
                     self._ready_until = monotonic() + _READY_FOR
+                if (problem := ready.snapshot.index.problem) is not None:
+                    raise problem
                 return ready.snapshot.number
 
         return await self._health.run(call, ticket)
@@ -239,7 +242,7 @@ class Service:
     def _status(self) -> dict[str, Any]:
         with self._follower.lease() as ready:
             info = ready.snapshot.info
-            problem = self._follower.problem
+            problem = self._follower.problem or ready.snapshot.index.problem
             return {
                 "version": our_version(),
                 "generation": info.number,
@@ -274,17 +277,13 @@ def our_version() -> str:
         return "unknown"
 
 
-def _ahead(question: Question) -> list[Question]:
+def _ahead(question: SearchRequest) -> list[SearchRequest]:
     """What to prepare together with others: not what takes longer than they should wait for it, as titles do."""
     return [] if question.why or question.likes or question.dislikes else [question]
 
 
 def _at_hand(ready: Ready) -> Ready:
-    """With suggestions and tiles made before somebody asks, and out of the garbage collector's way.
-
-    While it looks through all that a catalog holds nobody is answered: one answer in a hundred took 60 ms, not 12.
-    """
-    _ = ready.titles, ready.snapshot.tiles
+    """Out of the garbage collector's way: while it looks through all that is held nobody is answered."""
     gc.collect()
     gc.freeze()
     return ready
