@@ -10,7 +10,7 @@ from time import time
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged
+from catalog.errors import CatalogDamaged, CheckFailed
 from catalog.identity import ModelIdentity
 from catalog.movie import model_text, text_digest
 from catalog.store.cache import VectorCache
@@ -18,7 +18,7 @@ from catalog.store.chroma.build import fill_index, put_rows
 from catalog.store.chroma.collection import BATCH, VectorIndex
 from catalog.store.disk import disk_errors
 from catalog.store.film_map import FilmMap
-from catalog.store.generations import Generation, GenerationInfo, Generations, as_catalog
+from catalog.store.generations import Generation, GenerationInfo, Generations, as_catalog, file_digests
 from catalog.store.integrity import seal_index
 from catalog.store.lexical.fields import ANALYSIS
 from catalog.store.lexical.writer import build_lexical, patch_lexical
@@ -116,8 +116,14 @@ class Draft:
             info = self._build(difference)
             self.movies.close()
             if check is not None:
+                built = file_digests(self._generation)
                 with as_catalog(self._generation, info) as root:
                     check(root)
+                if changed := dict(built.items() ^ file_digests(self._generation).items()):
+                    name = min(changed)
+                    raise CheckFailed(
+                        f"{self._generation.folder / name}: was changed by sync.check, which may only read"
+                    )
             self._generations.publish(self._generation, info)
         return info
 
