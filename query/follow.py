@@ -36,8 +36,9 @@ class Ready:
 
     @property
     def version(self) -> str:
-        """Changes with the films."""
-        return catalog_version(self.snapshot.number, self.snapshot.info.published)
+        """Changes with the films, and while the vector index is away: such answers are not kept."""
+        version = catalog_version(self.snapshot.number, self.snapshot.info.published)
+        return version if self.snapshot.index.problem is None else f"{version}-away"
 
 
 class Follower:

@@ -25,6 +25,7 @@ EXACT = 10_000
 _DEEPEST = 5000
 _ENOUGH = 100
 """Nearest movies left by a filter that are enough to trust the best ten of them."""
+AWAY = "the vector index cannot be asked now: found by words, titles and votes alone; 'ingest verify' tells why"
 _AT_ONCE = 16_384
 """Vectors in memory while movies are compared: 25 MB."""
 
@@ -88,8 +89,8 @@ def _nearest(snapshot: Snapshot, vectors: Iterable[Vector], count: int) -> tuple
     for vector in vectors:
         try:
             found |= dict.fromkeys(neighbour.id for neighbour in snapshot.index.nearest(vector, count))
-        except StoreError as error:
-            return [], (f"found by words alone: {error}",)
+        except StoreError:
+            return [], (AWAY,)
     return list(found), ()
 
 
