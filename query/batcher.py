@@ -1,6 +1,6 @@
 """One line for what many requests want of one thing: those that wait together are served together.
 
-A model reads eight questions in the time of two, and all films are compared with eight in less than that of two.
+A model reads eight questions in the time of two.
 """
 
 import queue

@@ -1,4 +1,4 @@
-"""What films can be asked to be like: the parser of filters makes conditions, the records hold films against them."""
+"""What movies can be asked to be like: the parser of filters makes conditions, the lexical index meets them."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Numbers:
     """
 
     field: str
-    """One of `columns.NUMBERS`."""
+    """One of `fields.NUMBERS`."""
     ranges: tuple[Range, ...]
     negated: bool = False
 
@@ -29,9 +29,9 @@ class Tagged:
     """The film has one of the values."""
 
     field: str
-    """A field of `tags.tags`."""
+    """One of `fields.LISTS`, or the field of a `fields.movie_tags`."""
     folded: tuple[str, ...]
-    """As `tags.folded` makes them."""
+    """As `fields.folded` makes them."""
     negated: bool = False
 
 

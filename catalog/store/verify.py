@@ -155,7 +155,7 @@ def repair(
 ) -> None:
     """Mend what `verify` found, and say what was done, line by line.
 
-    The vector cache is refilled from the generation's matrix; a new generation is then built from the
+    The vector cache is refilled from the generation's vectors.npy; a new generation is then built from the
     cache. `embed` makes the vectors that are nowhere any more and returns how many. Raises
     CatalogDamaged if the films themselves are lost, CatalogLocked, StoreError, ModelError.
     """

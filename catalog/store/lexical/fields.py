@@ -1,7 +1,7 @@
 """What the lexical index holds of a movie, and the schema of that. Pure, but for the schema.
 
-One field holds all stems of a movie's texts: asked as a flat boolean query it finds as well as BM25F over six fields
-did, at a tenth of the cost (benchmarks/README.md, "Search").
+One field holds all stems of a movie's texts: in the whole search, asked as a flat boolean query, it finds as well as
+BM25F over six fields (docs/decisions/0008-two-stage-retrieval.md).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
