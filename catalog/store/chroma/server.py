@@ -109,7 +109,8 @@ class ChromaServer:
             yield
         except httpx.TimeoutException as error:
             raise ChromaUnreachable(
-                f"{self.where}: did not answer in time; look whether it is busy, or raise store.timeout (searches: store.query_timeout)"
+                f"{self.where}: did not answer in time; look whether it is busy, or raise store.timeout"
+                " (for searches store.query_timeout)"
             ) from error
         except httpx.HTTPStatusError as error:
             answer = error.response
