@@ -44,22 +44,25 @@ def list_rows(snapshot: Snapshot, keep: Filter, sort: str, end: int) -> list[int
     found = snapshot.lexical.ordered(known, name, end, descending=descending)
     if len(found) < end:
         unknown = Filter((*keep.conditions, Numbers(name, (_EVERY,), negated=True)))
-        found += sorted(snapshot.lexical.rows(unknown, end - len(found)).tolist())
+        found += snapshot.lexical.ordered(unknown, "row", end - len(found), descending=False)
     return found[:end]
 
 
 def rank_list(question: Question, snapshot: Snapshot) -> Ranking:
     """What passes a filter, as far as the page."""
     request, excluded = question.request, question.excluded
-    passing = snapshot.lexical.count(question.keep)
     end = request.offset + (request.limit or 0) + len(excluded)
     rows = np.array(list_rows(snapshot, question.keep, request.sort, end), dtype=np.int64)
     kept = rows[~np.isin(rows, excluded)]
-    left_out = 0
-    if len(excluded):
-        ids = tuple(snapshot.movies.ids_at(excluded.tolist()).values())
-        left_out = snapshot.lexical.count(Filter((*question.keep.conditions, WithId(ids))))
-    return Ranking(kept, np.zeros(len(kept)), np.ones(len(kept)), passing - left_out, complete=True)  # type: ignore[arg-type]
+    total = snapshot.lexical.count(without_excluded(question, snapshot))
+    ones = np.ones(len(kept), dtype=np.float32)
+    return Ranking(kept, np.zeros_like(ones), ones, total, complete=True)
+
+
+def without_excluded(question: Question, snapshot: Snapshot) -> Filter:
+    """The question's filter, which also leaves out what must not be in the answer."""
+    ids = tuple(snapshot.movies.ids_at(question.excluded.tolist()).values())
+    return Filter((*question.keep.conditions, WithId(ids, negated=True))) if ids else question.keep
 
 
 def rank_plain(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ranking:
@@ -72,13 +75,14 @@ def rank_plain(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ra
         rows = snapshot.lexical.rows(question.keep, passing)
     else:
         share = passing / max(snapshot.lexical.movies, 1)
-        wanted = min(request.offset + (request.limit or 0), MOST_PLAIN) + len(question.excluded)
+        # As deep for every page: of equally near movies Chroma chooses others at another depth.
+        wanted = MOST_PLAIN + len(question.excluded)
         near = snapshot.index.nearest(vector, int(wanted / max(share, 1e-6)) + 1)
         rows = snapshot.lexical.score({}, [neighbour.id for neighbour in near], keep=question.keep).rows
     rows = rows[~np.isin(rows, question.excluded)]
     near_to = cosines(snapshot, rows, vector[None])[:, 0]
     order = np.lexsort((rows, -near_to))[:MOST_PLAIN]
-    total = passing - len(question.excluded)
+    total = snapshot.lexical.count(without_excluded(question, snapshot))
     return Ranking(rows[order], near_to[order], np.ones(len(order), dtype=np.float32), total, complete=True)
 
 

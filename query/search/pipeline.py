@@ -13,7 +13,7 @@ from catalog.store.facets import count_facets as count
 from catalog.store.snapshot import Snapshot
 from query.models import FacetCounts, Hit, SearchRequest, SearchResult
 from query.search.explain import Evidence, explain
-from query.search.listing import check_sort, rank_list, rank_plain, sort_rows
+from query.search.listing import check_sort, rank_list, rank_plain, sort_rows, without_excluded
 from query.search.rerank import Ranking, order, taken
 from query.search.retrievers import TIER_ONE, TIER_TWO
 from query.search.scoring import Question, Scored, find_candidates, look_up, score
@@ -30,13 +30,14 @@ def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, setti
     question = _look_up(request, snapshot, embedder, settings)
     ranking = rank(question, snapshot, embedder)
     request = question.request
+    facets = count(snapshot.lexical, snapshot.movies, _fitting(question, snapshot, ranking)) if request.facets else None
+    ranking = _sorted(question, snapshot, ranking)
     begin, end = request.offset, request.offset + (request.limit or settings.limit)
     hits = _hits(snapshot, ranking, begin, end)
     if request.why and ranking.scored is not None:
         hits = _explain(question, snapshot, embedder, ranking, hits, begin)
-    facets = count(snapshot.lexical, snapshot.movies, _fitting(question, snapshot, ranking)) if request.facets else None
     notes = ranking.notes
-    if not hits and begin and ranking.total and not ranking.complete:
+    if not hits and ranking.total and (begin < ranking.total or not ranking.complete):
         notes = (*notes, f"no more than {len(ranking.rows)} films are ranked for a question; a filter narrows it")
     return SearchResult(tuple(hits), ranking.total, snapshot.number, notes, ranking.complete, facets)
 
@@ -76,6 +77,7 @@ def _look_up(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, set
 
 
 def rank(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ranking:
+    """The movies that fit, best first whatever the request sorts by, but for one that is only a filter."""
     request = question.request
     if not request.text and not request.likes:
         return rank_list(question, snapshot)
@@ -86,11 +88,11 @@ def rank(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ranking:
     ranking = taken(scored, places, len(places), _notes(question, scored))
     end = request.offset + (request.limit or 0)
     if scored.found.complete or (end <= len(places) and request.sort == "relevance"):
-        return _sorted(question, snapshot, ranking)
+        return ranking
     further = score(question, snapshot, find_candidates(question, snapshot, TIER_TWO))
     behind = order(question, snapshot, further)
     behind = behind[~np.isin(further.found.rows[behind], scored.found.rows)]
-    return _sorted(question, snapshot, ranking.followed_by(taken(further, behind, 0, ())))
+    return ranking.followed_by(taken(further, behind, 0, ()))
 
 
 def _notes(question: Question, scored: Scored) -> tuple[str, ...]:
@@ -100,18 +102,19 @@ def _notes(question: Question, scored: Scored) -> tuple[str, ...]:
 
 
 def _sorted(question: Question, snapshot: Snapshot, ranking: Ranking) -> Ranking:
-    if question.request.sort == "relevance":
+    if question.request.sort == "relevance" or not (question.request.text or question.request.likes):
         return ranking
     rows = sort_rows(snapshot, ranking.rows.tolist(), question.request.sort)
     place = {row: place for place, row in enumerate(ranking.rows.tolist())}
-    note = () if ranking.complete else (f"sorted are the {len(rows)} films that fit best",)
+    is_all = ranking.complete and len(rows) == ranking.total
+    note = () if is_all else (f"sorted are the {len(rows)} films that fit best",)
     return replace(ranking.at([place[row] for row in rows]), notes=(*ranking.notes, *note))
 
 
 def _fitting(question: Question, snapshot: Snapshot, ranking: Ranking) -> Filter:
     """The movies that are counted: those ranked, or all that pass the filter."""
     if ranking.scored is None:
-        return question.keep
+        return without_excluded(question, snapshot)
     return Filter((WithId(tuple(snapshot.movies.ids_at(ranking.rows[: ranking.total].tolist()).values())),))
 
 
