@@ -50,7 +50,7 @@ def whole_search(snapshot: Snapshot, embedder: Embedder, settings: SearchConfig)
 
 
 def single_retrievers(snapshot: Snapshot, embedder: Embedder) -> dict[str, Ranker]:
-    """Each retriever alone, by name; only the dense one can recommend. It scans all vectors: this is the ground truth."""
+    """Each retriever alone, by name; only the dense one recommends. It scans all vectors: it is the ground truth."""
 
     def dense(question: Question) -> Answer:
         if question.movie_id is not None:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from query.evaluate import Outcome, Question, Ranker
     from query.judgments import PairSet, QuerySet
 
-#: Results by set, by what was evaluated: "search", and each lane alone.
+#: Results by set, by what was evaluated: "search", and each retriever alone.
 Results = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 _SEARCH = "search"
@@ -33,7 +34,7 @@ _SPEEDS = (
 
 @click.command()
 @click.argument("folders", nargs=-1, metavar="FOLDER...", type=click.Path(path_type=Path))
-@click.option("--compare", type=click.Choice(["lanes"]), help="Also evaluate each lane alone.")
+@click.option("--compare", type=click.Choice(["lanes"]), help="Also evaluate each retriever alone.")
 @click.option("--queries", type=click.IntRange(1), metavar="N", help="At most N queries of each set, always the same.")
 @click.option("--titles", type=click.IntRange(1), metavar="N", help="Also N titles, exact and with one typing error.")
 @click.option("--baseline", type=click.Path(path_type=Path), help="An earlier --json; a regression is exit code 1.")
@@ -79,27 +80,26 @@ def _run(
     as_json: bool,
 ) -> bool:
     """Whether nothing fell below the baseline."""
-    from catalog.store.catalog import Catalog
-
     from catalog.embedding.choose import open_remembered
+    from catalog.store.chroma.server import configured_server
     from catalog.store.known import known_vectors
-    from query.asks import single_lanes, whole_search
+    from catalog.store.snapshot import open_snapshot
+    from query.asks import single_retrievers, whole_search
     from query.baseline import read_baseline
     from query.judgments import read_sets
     from query.title_sets import title_sets
 
     sets = read_sets(folders)
     before = read_baseline(baseline) if baseline else {}
-    with Catalog.open(config.store.path) as catalog:
-        snapshot = catalog.snapshot()
+    with closing(open_snapshot(config.store.path, configured_server(config.store))) as snapshot:
         embedder = open_remembered(config.embedding, snapshot.info.model, lambda: known_vectors(snapshot))
-        ids = snapshot.records.ids()
-        sets = _prepared(sets, frozenset(ids), queries)
+        sets = _prepared(sets, frozenset(snapshot.movies.ids()), queries)
         if titles is not None:
-            sets += title_sets(ids, snapshot.records.titles(), titles)
+            movies = [entry.movie for part in snapshot.movies.entries() for entry in part]
+            sets += title_sets([movie.id for movie in movies], [movie.title for movie in movies], titles)
         rankers = {_SEARCH: whole_search(snapshot, embedder, config.search)}
         if lanes:
-            rankers |= single_lanes(snapshot, embedder)
+            rankers |= single_retrievers(snapshot, embedder)
         results = {name: _evaluated(name, ranker, sets) for name, ranker in rankers.items()}
     click.echo(_as_json(results) if as_json else _as_text(results))
     return _compared(results, before)

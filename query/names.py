@@ -3,6 +3,9 @@
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
+from catalog.embedding.embedder import Vector
 from catalog.errors import AmbiguousTitle, MovieNotFound
 from catalog.language import plain_title
 from catalog.movie import Movie
@@ -81,3 +84,9 @@ def near_titles(snapshot: Snapshot, wanted: str) -> list[str]:
 def native_ids(snapshot: Snapshot, names: Sequence[str]) -> tuple[str, ...]:
     """Each name as `native_id` has it."""
     return tuple(native_id(snapshot, name) for name in names)
+
+
+def movie_vector(snapshot: Snapshot, movie: Movie) -> Vector:
+    """The vector of a movie of the catalog, shape (d,)."""
+    row = snapshot.movies.rows_of([movie.id])[movie.id]
+    return np.array(snapshot.vectors[row])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from query.eras import Era, era, without_decades
+from query.constraints.years import YearRange, read_years, without_decades
 
 
 @pytest.mark.parametrize(
@@ -24,14 +24,14 @@ from query.eras import Era, era, without_decades
     ],
 )
 def test_years_that_are_named(text: str, years: tuple[int, int]) -> None:
-    assert era(text) == Era(*years)
+    assert read_years(text) == YearRange(*years)
 
 
 @pytest.mark.parametrize(
     "text", ["a man in his 30s", "1,995 dollars", "a gang of 20 men", "room 1408", "agent 007", "a ship in a storm", ""]
 )
 def test_numbers_that_are_no_years(text: str) -> None:
-    assert era(text) is None
+    assert read_years(text) is None
 
 
 def test_decades_are_no_words_to_look_for() -> None:

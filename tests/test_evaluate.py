@@ -314,7 +314,7 @@ def test_evaluate_prints_one_object(seed_store: Path, judgments: Path) -> None:
     assert all(0 < numbers["p50_ms"] <= numbers["p99_ms"] for numbers in sets.values())
 
 
-def test_evaluate_prints_each_lane_beside_the_whole(seed_store: Path, judgments: Path) -> None:
+def test_evaluate_prints_each_retriever_beside_the_whole(seed_store: Path, judgments: Path) -> None:
     result = run_evaluate(seed_store, str(judgments), "--compare", "lanes")
     assert result.exit_code == 0, result.stderr
     rankings, told_apart = result.stdout.split("\n\n")
@@ -322,21 +322,21 @@ def test_evaluate_prints_each_lane_beside_the_whole(seed_store: Path, judgments:
     assert rows[0][:4] == ["set", "by", "ndcg@10", "recall@10"]
     assert [row[:2] for row in rows[1:]] == [
         ["similar-x", "search"],
-        ["similar-x", "meaning"],
+        ["similar-x", "dense"],
         ["text", "search"],
-        ["text", "meaning"],
-        ["text", "words"],
+        ["text", "dense"],
+        ["text", "lexical"],
         ["text", "title"],
     ]
     assert rows[3][2:4] == ["1.000", "(1.000-1.000)"]
     assert rows[6][2:4] == ["0.000", "(.000-.000)"]
     assert [line.split()[:2] for line in told_apart.splitlines()][1:3] == [
         ["similar-pairs", "search"],
-        ["similar-pairs", "meaning"],
+        ["similar-pairs", "dense"],
     ]
     again = json.loads(run_evaluate(seed_store, str(judgments), "--compare", "lanes", "--json").stdout)
     assert list(again) == ["sets", "lanes"]
-    assert list(again["lanes"]) == ["meaning", "words", "title"]
+    assert list(again["lanes"]) == ["dense", "lexical", "title"]
 
 
 def test_a_regression_is_exit_1_and_a_line_each(seed_store: Path, judgments: Path, tmp_path: Path) -> None:

@@ -5,13 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from catalog.store.background import Background
-from query.confidence import confidences
-from query.eras import Era
-from query.fusion import WEIGHTS, Weights, fame, fused, out_of_time
-from query.lanes import Meaning, Words
-from query.phrasing import Phrasing, phrasing, without_chatter
-from query.titles import TitleMatch
+from catalog.store.moments import Moments
+from query.constraints.years import YearRange
+from query.search.calibration import confidences
+from query.search.fusion import WEIGHTS, Weights, fuse, popularity_prior, weights_of, year_penalty
+from query.search.query_analysis import Phrasing, phrasing, without_query_stopwords
 
 
 @pytest.mark.parametrize(
@@ -38,80 +36,77 @@ def test_every_phrasing_has_weights() -> None:
     assert set(WEIGHTS) == set(Phrasing)
 
 
-def test_chatter_goes_unless_nothing_else_is_there() -> None:
-    assert without_chatter(["movi", "clown"]) == ["clown"]
-    assert without_chatter(["movi"]) == ["movi"]
+def test_query_stopwords_go_unless_nothing_else_is_there() -> None:
+    assert without_query_stopwords(["movi", "clown"]) == ["clown"]
+    assert without_query_stopwords(["movi"]) == ["movi"]
 
 
 def floats(*values: float) -> np.ndarray:
     return np.array(values, dtype=np.float32)
 
 
-def test_fame_counts_between_two_limits() -> None:
-    weights = Weights(words=1, known=2, first=1, last=3)
-    assert fame(floats(0, 1, 2, 3, 6), weights).tolist() == [0, 0, 2, 4, 4]
+def test_votes_count_between_two_limits() -> None:
+    weights = Weights(lexical=1, popularity=2, first=1, last=3)
+    assert popularity_prior(floats(0, 1, 2, 3, 6), weights).tolist() == [0, 0, 2, 4, 4]
 
 
 def test_another_time_costs_more_the_further_it_is() -> None:
-    weights = Weights(words=1, known=1, first=0, time=2)
-    loss = out_of_time(floats(1985, 1990, 1997, 1900, np.nan), Era(1980, 1989), weights)
+    weights = Weights(lexical=1, popularity=1, first=0, years=2)
+    loss = year_penalty(floats(1985, 1990, 1997, 1900, np.nan), YearRange(1980, 1989), weights)
     assert loss[0] == 0
     assert loss[1] == pytest.approx(2 * (1 - np.exp(-1 / 8)))
     assert loss[2] == loss[4] == pytest.approx(2 * (1 - np.exp(-1)))
     assert loss[3] == pytest.approx(2, abs=0.001)
-    exact = out_of_time(floats(1997), Era(1994, 1994), weights)
+    exact = year_penalty(floats(1997), YearRange(1994, 1994), weights)
     assert exact[0] == pytest.approx(2 * (1 - np.exp(-1)))
 
 
-def test_lanes_add_up() -> None:
-    meaning = Meaning(floats(0, 0, 0), floats(0, 0, 0), floats(1, 2, 3))
-    words = Words(floats(4, 2, 0), 4.0)
-    weights = Weights(words=3, known=0, first=0, doubt=2)
-    scores = fused(meaning, words, [TitleMatch(2, 1.0)], weights, floats(0, 0.5, 0))
-    assert scores.tolist() == [3, 3.5, 23]
-    assert fused(None, None, [], weights, floats(1, 2, 3)).tolist() == [1, 2, 3]
+def test_scores_add_up() -> None:
+    weights = Weights(lexical=3, popularity=0, first=0, saturation=2)
+    scores = fuse(floats(1, 2, 3), floats(4, 2, 0), 4.0, weights, floats(0, 0.5, 0))
+    assert scores.tolist() == [3, 3.5, 3]
+    assert fuse(floats(0, 0, 0), floats(0, 0, 0), 0.0, weights, floats(1, 2, 3)).tolist() == [1, 2, 3]
 
 
-BACKGROUND = Background(floats(1), floats(0, 0, 0), floats(1, 1, 1), usual=0.2, near=0.5)
+def test_a_handful_of_movies_has_no_rare_words() -> None:
+    told = WEIGHTS[Phrasing.TOLD]
+    assert weights_of(Phrasing.TOLD, rare_words=True) == told
+    assert weights_of(Phrasing.TOLD, rare_words=False) == replace(told, saturation=0.0)
 
 
-def meant(*similarity: float) -> Meaning:
-    return Meaning(floats(0, 0, 0), floats(*similarity), floats(0, 0, 0))
+MOMENTS = Moments(floats(0), floats(0), floats(1)[None], p99_similarity=0.2, nearest_similarity=0.5)
+ONE_HOLDER = float(np.log1p(1000))
+"""What a word is worth that one of a thousand movies has."""
 
 
-def sure(similarity: float, held: float = 0.0, known: float = 4.0) -> float:
-    words = Words(floats(held, 0, 0), held)
-    return float(confidences(BACKGROUND, meant(similarity, 0, 0), words, [], floats(known, 4, 4))[0])
+def sure(similarity: float, held: float = 0.0, prior: float = 4.0) -> float:
+    """The confidence in one of a thousand movies; `held` in words that only one movie has."""
+    return float(confidences(MOMENTS, 1000, floats(similarity), floats(held * ONE_HOLDER), floats(prior))[0])
 
 
-def wanted(known: float) -> float:
-    return float(0.5 + 0.5 / (1 + np.exp(4.5 - 0.9 * known)))
+def wanted(prior: float, held: float = 0.0) -> float:
+    return float(0.5 + 0.5 / (1 + np.exp(4.5 - 0.9 * prior - 1.5 * held)))
 
 
-def test_a_film_as_similar_as_a_hundred_others_is_an_accident() -> None:
+def test_a_movie_as_similar_as_a_hundredth_of_all_is_an_accident() -> None:
     assert sure(0.2) == pytest.approx(wanted(4) / (1 + np.exp(4)), rel=1e-4)
     assert sure(0.5) == pytest.approx(wanted(4) / 2, rel=1e-4)
     assert sure(0.95) == pytest.approx(wanted(4) / (1 + np.exp(-6)), rel=1e-4)
 
 
-def test_words_and_fame_make_surer() -> None:
-    assert sure(0.2) < sure(0.2, held=0.5) < sure(0.2, held=1.5)
-    assert sure(0.6, known=1.0) < sure(0.6, known=4.0)
+def test_words_and_votes_make_surer() -> None:
+    assert sure(0.2) < sure(0.2, held=0.1) < sure(0.2, held=0.4)
+    assert sure(0.2, held=0.4) == pytest.approx(wanted(4, 0.4) * (1 - np.exp(-1) / (1 + np.exp(-4))), rel=1e-4)
+    assert sure(0.6, prior=1.0) < sure(0.6, prior=4.0)
 
 
-def test_a_film_that_nobody_knows_is_half_as_sure() -> None:
-    assert sure(0.95, known=0.0) == pytest.approx(wanted(0) / (1 + np.exp(-6)), rel=1e-4)
+def test_a_movie_that_nobody_knows_is_half_as_sure_where_others_are_known() -> None:
+    found = confidences(MOMENTS, 1000, floats(0.95, 0), floats(0, 0), floats(0, 4))
+    assert found[0] == pytest.approx(wanted(0) / (1 + np.exp(-6)), rel=1e-4)
     assert wanted(0) == pytest.approx(0.5055, abs=1e-4)
 
 
-def test_a_title_is_as_sure_as_it_is_similar() -> None:
-    found = confidences(BACKGROUND, meant(0, 0, 0), Words(floats(0, 0, 0), 0.0), [TitleMatch(1, 0.9)], floats(0, 0, 1))
-    assert found[1] == pytest.approx(0.9)
-
-
-def test_without_votes_or_background_nothing_is_held_against_a_film() -> None:
-    words = Words(floats(0, 0, 0), 0.0)
-    unknown = confidences(BACKGROUND, meant(0.95, 0, 0), words, [], floats(0, 0, 0))
-    assert unknown[0] == pytest.approx(1 / (1 + np.exp(-6)), rel=1e-4)
-    few = replace(BACKGROUND, usual=-30.0, near=-30.0)
-    assert confidences(few, meant(0.95, 0, 0), words, [], floats(0, 0, 0)).tolist() == [1, 1, 1]
+def test_without_votes_or_moments_nothing_is_held_against_a_movie() -> None:
+    assert sure(0.95, prior=0.0) == pytest.approx(1 / (1 + np.exp(-6)), rel=1e-4)
+    few = replace(MOMENTS, p99_similarity=-30.0, nearest_similarity=-30.0)
+    assert confidences(few, 3, floats(0.95, 0, 0), floats(0, 0, 0), floats(4, 0, 0)).tolist() == [1, 1, 1]

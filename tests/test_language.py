@@ -3,7 +3,7 @@
 import pytest
 
 from catalog.language import english_terms, fold, german_terms, grams, plain_title, tokens, without_article
-from query.german import gloss, is_german, knows, translated_terms
+from query.search.translation import gloss, is_german, knows, translated_terms
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,23 @@
-"""Movies that a filter keeps, in an order: nothing is looked for, so the answer is complete and exact."""
+"""Answers in which nothing is scored: movies that a filter keeps, in an order, and cosine similarity alone."""
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
+from catalog.embedding.embedder import Embedder
 from catalog.errors import UsageError
 from catalog.store.conditions import Filter, Numbers, Range, WithId
 from catalog.store.lexical.fields import NUMBERS
 from catalog.store.snapshot import Snapshot
+from query.search.rerank import Ranking
+from query.search.retrievers import EXACT, cosines
+from query.search.scoring import Question
 
 #: By what movies can be sorted besides relevance; "-" before it for descending.
 SORTS = (*NUMBERS, "title")
 
+MOST_PLAIN = 1000
+"""Movies that a plain search can give."""
 _WALK = 2000
 """Movies looked at in one step through the titles."""
 _EVERY = Range(float("-inf"), float("inf"))
@@ -36,8 +44,46 @@ def list_rows(snapshot: Snapshot, keep: Filter, sort: str, end: int) -> list[int
     found = snapshot.lexical.ordered(known, name, end, descending=descending)
     if len(found) < end:
         unknown = Filter((*keep.conditions, Numbers(name, (_EVERY,), negated=True)))
-        found += sorted(snapshot.lexical.rows(unknown, end - len(found)).tolist())
+        found += snapshot.lexical.ordered(unknown, "row", end - len(found), descending=False)
     return found[:end]
+
+
+def rank_list(question: Question, snapshot: Snapshot) -> Ranking:
+    """What passes a filter, as far as the page."""
+    request, excluded = question.request, question.excluded
+    end = request.offset + (request.limit or 0) + len(excluded)
+    rows = np.array(list_rows(snapshot, question.keep, request.sort, end), dtype=np.int64)
+    kept = rows[~np.isin(rows, excluded)]
+    total = snapshot.lexical.count(without_excluded(question, snapshot))
+    ones = np.ones(len(kept), dtype=np.float32)
+    return Ranking(kept, np.zeros_like(ones), ones, total, complete=True)
+
+
+def without_excluded(question: Question, snapshot: Snapshot) -> Filter:
+    """The question's filter, which also leaves out what must not be in the answer."""
+    ids = tuple(snapshot.movies.ids_at(question.excluded.tolist()).values())
+    return Filter((*question.keep.conditions, WithId(ids, negated=True))) if ids else question.keep
+
+
+def rank_plain(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ranking:
+    """By cosine similarity alone: Chroma's own answer, but among few movies that pass a filter."""
+    request = question.request
+    liked = question.taste.likes
+    vector = liked[0].vector if liked and liked[0].movie else embedder.embed_query(request.text or request.likes[0])
+    passing = snapshot.lexical.count(question.keep)
+    if question.keep and passing <= EXACT:
+        rows = snapshot.lexical.rows(question.keep, passing)
+    else:
+        share = passing / max(snapshot.lexical.movies, 1)
+        # As deep for every page: of equally near movies Chroma chooses others at another depth.
+        wanted = MOST_PLAIN + len(question.excluded)
+        near = snapshot.index.nearest(vector, int(wanted / max(share, 1e-6)) + 1)
+        rows = snapshot.lexical.score({}, [neighbour.id for neighbour in near], keep=question.keep).rows
+    rows = rows[~np.isin(rows, question.excluded)]
+    near_to = cosines(snapshot, rows, vector[None])[:, 0]
+    order = np.lexsort((rows, -near_to))[:MOST_PLAIN]
+    total = snapshot.lexical.count(without_excluded(question, snapshot))
+    return Ranking(rows[order], near_to[order], np.ones(len(order), dtype=np.float32), total, complete=True)
 
 
 def sort_rows(snapshot: Snapshot, rows: Sequence[int], sort: str) -> list[int]:

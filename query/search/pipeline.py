@@ -1,10 +1,9 @@
 """Search and recommendation: candidates from the retrievers, scored exactly, cut off, ordered, a page at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catalog.config import SearchConfig
 from catalog.embedding.embedder import Embedder, Vector
@@ -13,32 +12,11 @@ from catalog.store.conditions import Filter, WithId
 from catalog.store.facets import count_facets as count
 from catalog.store.snapshot import Snapshot
 from query.models import FacetCounts, Hit, SearchRequest, SearchResult
-from query.search.diversity import diversify
 from query.search.explain import Evidence, explain
-from query.search.listing import check_sort, list_rows, sort_rows
-from query.search.retrievers import EXACT, TIER_ONE, TIER_TWO, cosines
+from query.search.listing import check_sort, rank_list, rank_plain, sort_rows, without_excluded
+from query.search.rerank import Ranking, order, taken
+from query.search.retrievers import TIER_ONE, TIER_TWO
 from query.search.scoring import Question, Scored, find_candidates, look_up, score
-
-Floats = NDArray[np.float32]
-Rows = NDArray[np.int64]
-
-_POOL = 200
-"""Movies looked at when a page is re-ordered for diversity or capped by franchise."""
-MOST_PLAIN = 1000
-"""Movies that a plain search can give."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """Movies that fit, best first; every array has the shape (movies,)."""
-
-    rows: Rows
-    cosines: Floats
-    confidence: Floats
-    total: int
-    complete: bool
-    notes: tuple[str, ...] = ()
-    scored: Scored | None = None
 
 
 def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> SearchResult:
@@ -52,13 +30,14 @@ def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, setti
     question = _look_up(request, snapshot, embedder, settings)
     ranking = rank(question, snapshot, embedder)
     request = question.request
+    facets = count(snapshot.lexical, snapshot.movies, _fitting(question, snapshot, ranking)) if request.facets else None
+    ranking = _sorted(question, snapshot, ranking)
     begin, end = request.offset, request.offset + (request.limit or settings.limit)
     hits = _hits(snapshot, ranking, begin, end)
     if request.why and ranking.scored is not None:
         hits = _explain(question, snapshot, embedder, ranking, hits, begin)
-    facets = count(snapshot.lexical, snapshot.movies, _fitting(question, snapshot, ranking)) if request.facets else None
     notes = ranking.notes
-    if not hits and begin and ranking.total and not ranking.complete:
+    if not hits and ranking.total and (begin < ranking.total or not ranking.complete):
         notes = (*notes, f"no more than {len(ranking.rows)} films are ranked for a question; a filter narrows it")
     return SearchResult(tuple(hits), ranking.total, snapshot.number, notes, ranking.complete, facets)
 
@@ -98,36 +77,22 @@ def _look_up(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, set
 
 
 def rank(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ranking:
+    """The movies that fit, best first whatever the request sorts by, but for one that is only a filter."""
     request = question.request
     if not request.text and not request.likes:
-        return _list(question, snapshot)
+        return rank_list(question, snapshot)
     if request.plain:
-        return _rank_plain(question, snapshot, embedder)
+        return rank_plain(question, snapshot, embedder)
     scored = score(question, snapshot, find_candidates(question, snapshot, TIER_ONE))
-    places = _order(question, snapshot, scored)
-    ranking = _taken(scored, places, len(places), _notes(question, scored))
+    places = order(question, snapshot, scored)
+    ranking = taken(scored, places, len(places), _notes(question, scored))
     end = request.offset + (request.limit or 0)
     if scored.found.complete or (end <= len(places) and request.sort == "relevance"):
-        return _sorted(question, snapshot, ranking)
+        return ranking
     further = score(question, snapshot, find_candidates(question, snapshot, TIER_TWO))
-    behind = _order(question, snapshot, further)
+    behind = order(question, snapshot, further)
     behind = behind[~np.isin(further.found.rows[behind], scored.found.rows)]
-    tail = _taken(further, behind, 0, ())
-    joined = replace(
-        ranking,
-        rows=np.concatenate([ranking.rows, tail.rows]),
-        cosines=np.concatenate([ranking.cosines, tail.cosines]),
-        confidence=np.concatenate([ranking.confidence, tail.confidence]),
-        scored=further,
-    )
-    return _sorted(question, snapshot, joined)
-
-
-def _taken(scored: Scored, places: Rows, total: int, notes: tuple[str, ...]) -> Ranking:
-    found = scored.found
-    return Ranking(
-        found.rows[places], scored.cosines[places], scored.confidence[places], total, found.complete, notes, scored
-    )
+    return ranking.followed_by(taken(further, behind, 0, ()))
 
 
 def _notes(question: Question, scored: Scored) -> tuple[str, ...]:
@@ -136,75 +101,20 @@ def _notes(question: Question, scored: Scored) -> tuple[str, ...]:
     return (*scored.found.notes, *by_meaning)
 
 
-def _order(question: Question, snapshot: Snapshot, scored: Scored) -> Rows:
-    """Places of the candidates that fit, best first; equal ones by row, so that pages never overlap."""
-    request, rows = question.request, scored.found.rows
-    fits = ~np.isin(rows, question.excluded)
-    if not request.all:
-        fits &= scored.confidence >= (request.least_confidence or 0.0)
-    places = np.flatnonzero(fits)
-    places = places[np.lexsort((rows[places], -scored.relevance[places]))]
-    if not (request.diversity or request.franchise):
-        return places
-    pool = places[:_POOL]
-    order = diversify(snapshot, rows[pool], scored.relevance[pool], request.diversity or 0.0, request.franchise)
-    return np.concatenate([pool[order], places[_POOL:]])
-
-
 def _sorted(question: Question, snapshot: Snapshot, ranking: Ranking) -> Ranking:
-    if question.request.sort == "relevance":
+    if question.request.sort == "relevance" or not (question.request.text or question.request.likes):
         return ranking
     rows = sort_rows(snapshot, ranking.rows.tolist(), question.request.sort)
     place = {row: place for place, row in enumerate(ranking.rows.tolist())}
-    order = np.array([place[row] for row in rows], dtype=np.int64)
-    note = () if ranking.complete else (f"sorted are the {len(rows)} films that fit best",)
-    return replace(
-        ranking,
-        rows=ranking.rows[order],
-        cosines=ranking.cosines[order],
-        confidence=ranking.confidence[order],
-        notes=(*ranking.notes, *note),
-    )
-
-
-def _list(question: Question, snapshot: Snapshot) -> Ranking:
-    """What passes a filter, as far as the page."""
-    request, excluded = question.request, question.excluded
-    passing = snapshot.lexical.count(question.keep)
-    end = request.offset + (request.limit or 0) + len(excluded)
-    rows = np.array(list_rows(snapshot, question.keep, request.sort, end), dtype=np.int64)
-    kept = rows[~np.isin(rows, excluded)]
-    left_out = 0
-    if len(excluded):
-        ids = tuple(snapshot.movies.ids_at(excluded.tolist()).values())
-        left_out = snapshot.lexical.count(Filter((*question.keep.conditions, WithId(ids))))
-    return Ranking(kept, np.zeros(len(kept)), np.ones(len(kept)), passing - left_out, complete=True)  # type: ignore[arg-type]
-
-
-def _rank_plain(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ranking:
-    """By cosine similarity alone: Chroma's own answer, but among few movies that pass a filter."""
-    request = question.request
-    liked = question.taste.likes
-    vector = liked[0].vector if liked and liked[0].movie else embedder.embed_query(request.text or request.likes[0])
-    passing = snapshot.lexical.count(question.keep)
-    if question.keep and passing <= EXACT:
-        rows = snapshot.lexical.rows(question.keep, passing)
-    else:
-        share = passing / max(snapshot.lexical.movies, 1)
-        wanted = min(request.offset + (request.limit or 0), MOST_PLAIN) + len(question.excluded)
-        near = snapshot.index.nearest(vector, int(wanted / max(share, 1e-6)) + 1)
-        rows = snapshot.lexical.score({}, [neighbour.id for neighbour in near], keep=question.keep).rows
-    rows = rows[~np.isin(rows, question.excluded)]
-    near_to = cosines(snapshot, rows, vector[None])[:, 0]
-    order = np.lexsort((rows, -near_to))[:MOST_PLAIN]
-    total = passing - len(question.excluded)
-    return Ranking(rows[order], near_to[order], np.ones(len(order), dtype=np.float32), total, complete=True)
+    is_all = ranking.complete and len(rows) == ranking.total
+    note = () if is_all else (f"sorted are the {len(rows)} films that fit best",)
+    return replace(ranking.at([place[row] for row in rows]), notes=(*ranking.notes, *note))
 
 
 def _fitting(question: Question, snapshot: Snapshot, ranking: Ranking) -> Filter:
     """The movies that are counted: those ranked, or all that pass the filter."""
     if ranking.scored is None:
-        return question.keep
+        return without_excluded(question, snapshot)
     return Filter((WithId(tuple(snapshot.movies.ids_at(ranking.rows[: ranking.total].tolist()).values())),))
 
 

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from catalog.embedding.embedder import Embedder, Vector
 from catalog.errors import MovieNotFound
-from catalog.movie import Movie
 from catalog.store.conditions import Filter
 from catalog.store.snapshot import Snapshot
 from query.filters import parse_filter
 from query.models import SearchRequest
-from query.names import find_movie, native_ids, near_titles
+from query.names import find_movie, movie_vector, native_ids, near_titles
 from query.search.calibration import confidences
 from query.search.fusion import MISSPELT_TITLE, TITLE, fuse, popularity_prior, weights_of, year_penalty
 from query.search.query_analysis import Analysis, analyze
@@ -88,12 +87,6 @@ def _example(snapshot: Snapshot, name: str, embedder: Embedder, *, strict: bool)
     return Example(movie_vector(snapshot, movie), movie)
 
 
-def movie_vector(snapshot: Snapshot, movie: Movie) -> Vector:
-    """The vector of a movie of the catalog, shape (d,)."""
-    row = snapshot.movies.rows_of([movie.id])[movie.id]
-    return np.array(snapshot.vectors[row])
-
-
 def find_candidates(question: Question, snapshot: Snapshot, depth: int) -> Candidates:
     """The movies to score, `depth` from each retriever and for each like."""
     depth += len(question.excluded)
@@ -128,7 +121,7 @@ def _score_text(question: Question, snapshot: Snapshot, found: Candidates) -> Sc
     assert analysis is not None  # noqa: S101 - the caller looked
     assert vector is not None  # noqa: S101
     similarity = similarities(snapshot, found.rows, vector[None])[:, 0]
-    best = _best_lexical(question, snapshot, found)
+    best = _best_lexical(analysis, question.keep, snapshot, found)
     weights = weights_of(analysis.phrasing, rare_words=not moments.is_empty)
     gain = popularity_prior(np.log10(1.0 + found.votes), weights)
     prior = np.float32(question.request.popularity or 0.0) * gain
@@ -140,12 +133,11 @@ def _score_text(question: Question, snapshot: Snapshot, found: Candidates) -> Sc
     return Scored(found, relevance, cosines(snapshot, found.rows, vector[None])[:, 0], sure, best > 0)
 
 
-def _best_lexical(question: Question, snapshot: Snapshot, found: Candidates) -> float:
+def _best_lexical(analysis: Analysis, keep: Filter, snapshot: Snapshot, found: Candidates) -> float:
     """Of the whole catalog, so that a movie's score does not depend on a filter that keeps it."""
-    assert question.analysis is not None  # noqa: S101
-    if not question.keep:
+    if not keep:
         return float(found.lexical.max(initial=0.0))
-    return float(snapshot.lexical.best(question.analysis.terms, 1).scores.max(initial=0.0))
+    return float(snapshot.lexical.best(analysis.terms, 1).scores.max(initial=0.0))
 
 
 def _add_titles(titles: Sequence[TitleMatch], snapshot: Snapshot, rows: Rows, relevance: Floats, sure: Floats) -> None:

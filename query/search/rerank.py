@@ -1,18 +1,74 @@
-"""Answers that are not all the same: maximal marginal relevance, and a cap on each series."""
+"""Candidates that fit, in their order: best first, or such that not all are the same."""
 
 import re
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.language import plain_title, without_article
 from catalog.store.snapshot import Snapshot
+from query.search.scoring import Question, Scored
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
+_POOL = 200
+"""Movies looked at when a page is re-ordered for diversity or capped by franchise."""
 _PART = re.compile(r"( (part|teil|episode|chapter|vol|volume))?( ([ivx]+|\d{1,2}))$")
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Movies that fit, best first; every array has the shape (movies,)."""
+
+    rows: Rows
+    cosines: Floats
+    confidence: Floats
+    total: int
+    complete: bool
+    notes: tuple[str, ...] = ()
+    scored: Scored | None = None
+
+    def at(self, places: Sequence[int]) -> Self:
+        """The movies in these places, in this order."""
+        chosen = np.array(places, dtype=np.int64)
+        return replace(self, rows=self.rows[chosen], cosines=self.cosines[chosen], confidence=self.confidence[chosen])
+
+    def followed_by(self, tail: "Ranking") -> Self:
+        """With further movies behind; the total stays."""
+        return replace(
+            self,
+            rows=np.concatenate([self.rows, tail.rows]),
+            cosines=np.concatenate([self.cosines, tail.cosines]),
+            confidence=np.concatenate([self.confidence, tail.confidence]),
+            scored=tail.scored,
+        )
+
+
+def taken(scored: Scored, places: Rows, total: int, notes: tuple[str, ...]) -> Ranking:
+    found = scored.found
+    return Ranking(
+        found.rows[places], scored.cosines[places], scored.confidence[places], total, found.complete, notes, scored
+    )
+
+
+def order(question: Question, snapshot: Snapshot, scored: Scored) -> Rows:
+    """Places of the candidates that fit, best first; equal ones by row, so that pages never overlap."""
+    request, rows = question.request, scored.found.rows
+    fits = ~np.isin(rows, question.excluded)
+    if not request.all:
+        fits &= scored.confidence >= (request.least_confidence or 0.0)
+    places = np.flatnonzero(fits)
+    places = places[np.lexsort((rows[places], -scored.relevance[places]))]
+    if not (request.diversity or request.franchise):
+        return places
+    pool = places[:_POOL]
+    order = diversify(snapshot, rows[pool], scored.relevance[pool], request.diversity or 0.0, request.franchise)
+    return np.concatenate([pool[order], places[_POOL:]])
 
 
 def diversify(snapshot: Snapshot, rows: Rows, relevance: Floats, diversity: float, franchise: int | None) -> Rows:

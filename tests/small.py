@@ -1,0 +1,49 @@
+"""Catalogs of made-up films, and copies of them that lack something."""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from catalog.embedding.embedder import Embedder
+from catalog.movie import Movie
+from catalog.store.chroma.collection import VectorIndex
+from catalog.store.chroma.server import ChromaServer
+from catalog.store.generations import Generations, index_digests
+from catalog.store.snapshot import Snapshot, open_snapshot
+from catalog.store.writer import open_writer
+from ingest.sync import SyncOptions, sync
+from tests.fakes import WordEmbedder
+
+
+def fill(
+    films: Sequence[Movie], root: Path, server: ChromaServer | None = None, embedder: Embedder | None = None
+) -> None:
+    """Bring the catalog of a folder to these films."""
+    with open_writer(root, server) as writer:
+        sync(films, writer, embedder or WordEmbedder(), SyncOptions(template="{title} {plot}", allow_deletes=True))
+
+
+@contextmanager
+def snapshot_of(
+    films: Sequence[Movie], root: Path, server: ChromaServer | None = None, embedder: Embedder | None = None
+) -> Iterator[Snapshot]:
+    """A catalog of these films, as readers have it."""
+    fill(films, root, server, embedder)
+    with closing(open_snapshot(root, server)) as snapshot:
+        yield snapshot
+
+
+@contextmanager
+def without_row(root: Path, identity: str, copy: Path) -> Iterator[Snapshot]:
+    """The same catalog, but Chroma does not hold one of its films: whoever does not ask it finds the film still."""
+    shutil.copytree(root, copy)
+    generation = Generations(copy).in_force()
+    with closing(VectorIndex.open(generation.backend(None), generation.collection)) as index:
+        index.remove([identity])
+    changed = replace(generation.info(), index_files=index_digests(generation))
+    generation.info_file.write_text(json.dumps(asdict(changed)), encoding="utf-8")
+    with closing(open_snapshot(copy)) as snapshot:
+        yield snapshot
