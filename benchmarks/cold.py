@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -19,7 +20,7 @@ from time import perf_counter
 
 from benchmarks.processes import index_copy, query_server
 from catalog.embedding.bundled import bundled_folder
-from catalog.store.catalog import Catalog
+from catalog.store.snapshot import open_snapshot
 from ingest.export import export
 
 QUESTION = "space ships"
@@ -49,8 +50,8 @@ def _options() -> argparse.Namespace:
 def filled(folder: Path, store: Path, model: Path, films: int) -> Path:
     """A catalog of the first films of another one, embedded with this model."""
     source = folder / "films.jsonl"
-    with Catalog.open(store) as catalog:
-        export(catalog.snapshot(), str(source))
+    with closing(open_snapshot(store)) as snapshot:
+        export(snapshot, str(source))
     with source.open(encoding="utf-8") as lines:
         first = list(islice(lines, films))
     source.write_text("".join(first), encoding="utf-8")
@@ -62,8 +63,8 @@ def filled(folder: Path, store: Path, model: Path, films: int) -> Path:
 def table(name: str, store: Path, model: Path, times: int) -> None:
     """The commands in turn, so that what else the machine does meets all of them."""
     environment = _environment(store, model)
-    with Catalog.open(store) as catalog:
-        films = catalog.snapshot().info.films
+    with closing(open_snapshot(store)) as snapshot:
+        films = snapshot.info.films
     with index_copy(store) as index:
         commands = {
             "query, no service": [*_QUERY, "--no-server"],

@@ -5,11 +5,12 @@
 STORE is a catalog of the judged films with the bundled model, JUDGMENTS a folder as `query-evaluate` reads it. The
 stand-in is the bundled model, called by another name, that reads an English text for each German one: of handmade-de
 its twin of handmade-en, of blurb-de what paraphrase-en says about the same film, where it says something. Prints
-nDCG@10 with 95 % intervals: its meaning lane alone, all lanes with it, and all lanes with the bundled model as it is.
+nDCG@10 with 95 % intervals: its dense retriever alone, all retrievers with it, and all with the bundled model as it is.
 """
 
 import argparse
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,9 +20,9 @@ from catalog.config import EmbeddingConfig, SearchConfig
 from catalog.embedding.choose import open_remembered
 from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
 from catalog.identity import ModelIdentity
-from catalog.store.catalog import Catalog
 from catalog.store.known import known_vectors
-from query.asks import single_lanes, whole_search
+from catalog.store.snapshot import open_snapshot
+from query.asks import single_retrievers, whole_search
 from query.evaluate import Ranker, evaluate
 from query.judgments import QuerySet, read_sets, within
 
@@ -51,19 +52,19 @@ def main() -> None:
     parser.add_argument("store", type=Path)
     parser.add_argument("judgments", type=Path)
     options = parser.parse_args()
-    with Catalog.open(options.store) as catalog:
-        snapshot = catalog.snapshot()
+    with closing(open_snapshot(options.store)) as snapshot:
+        films = set(snapshot.movies.ids())
         embedder = open_remembered(EmbeddingConfig(), snapshot.info.model, lambda: known_vectors(snapshot))
-        read = (within(judged, snapshot.columns.rows.keys()) for judged in read_sets([options.judgments]))
+        read = (within(judged, films) for judged in read_sets([options.judgments]))
         sets = {judged.name: judged for judged in read if isinstance(judged, QuerySet)}
         twins = {german: twins_of(sets[german], sets[english]) for german, english in _TWINS.items()}
         asked = [only(sets[german], found) for german, found in twins.items()]
-        report("bundled model, all lanes", whole_search(snapshot, embedder, SearchConfig()), asked)
+        report("bundled model, all", whole_search(snapshot, embedder, SearchConfig()), asked)
         stranger = replace(snapshot.info.model, name="multilingual")
         snapshot.info = replace(snapshot.info, model=stranger)
         stand_in = StandIn(embedder, stranger, {text: twin for found in twins.values() for text, twin in found.items()})
-        report("stand-in, meaning alone", single_lanes(snapshot, stand_in)["meaning"], asked)
-        report("stand-in, all lanes", whole_search(snapshot, stand_in, SearchConfig()), asked)
+        report("stand-in, dense alone", single_retrievers(snapshot, stand_in)["dense"], asked)
+        report("stand-in, all", whole_search(snapshot, stand_in, SearchConfig()), asked)
 
 
 def twins_of(german: QuerySet, english: QuerySet) -> dict[str, str]:

@@ -7,6 +7,7 @@ QUERIES.jsonl holds {"text": ...} lines. Prints recall@10 and the median time of
 
 import argparse
 import json
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -15,8 +16,8 @@ import numpy as np
 
 from catalog.config import EmbeddingConfig
 from catalog.embedding.choose import open_remembered
-from catalog.store.catalog import Catalog
 from catalog.store.known import known_vectors
+from catalog.store.snapshot import open_snapshot
 
 
 def main() -> None:
@@ -26,19 +27,20 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=400)
     options = parser.parse_args()
     texts = [json.loads(line)["text"] for line in options.queries_file.read_text(encoding="utf-8").splitlines()]
-    with Catalog.open(options.store) as catalog:
-        snapshot = catalog.snapshot()
+    with closing(open_snapshot(options.store)) as snapshot:
         embedder = open_remembered(EmbeddingConfig(), snapshot.info.model, lambda: known_vectors(snapshot))
         vectors = embedder.embed_documents(texts[: options.queries]).vectors
-        matrix, ids = np.array(snapshot.matrix), snapshot.records.ids()
+        ids = snapshot.movies.ids()
+        rows = np.array(sorted(snapshot.movies.rows_of(ids).values()))  # ids come in the order of the rows
+        matrix = np.array(snapshot.vectors[rows])
         found = 0
         times: list[float] = []
         for vector in vectors:
             started = perf_counter()
-            near = snapshot.nearest(vector, 10)
+            near = snapshot.index.nearest(vector, 10)
             times.append(perf_counter() - started)
             exact = np.argsort(-(matrix @ vector), kind="stable")[:10]
-            found += len({neighbour.id for neighbour in near} & {ids[row] for row in exact})
+            found += len({neighbour.id for neighbour in near} & {ids[place] for place in exact})
     recall = found / (10 * len(vectors))
     print(f"| recall@10, {len(vectors)} queries, {len(ids)} films | {recall:.4f} | {1000 * median(times):.1f} ms |")
 

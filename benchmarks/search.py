@@ -3,14 +3,15 @@
     python -m benchmarks.search STORE JUDGMENTS [--queries N] [--titles N] [--latency N] [--only PART ...]
 
 STORE is a catalog of the judged films, JUDGMENTS a folder as `query-evaluate` reads it. Prints, with 95 % intervals:
-each set beside its best lane alone and by halves (questions whose id has an even or odd digest); titles as they are and
-with one typing error; filters against exact search; and the time of a search with distinct questions in one warm
-process, their embedding included.
+each set beside its best retriever alone and by halves (questions whose id has an even or odd digest); titles as they
+are and with one typing error; filters against exact search; and the time of a search with distinct questions in one
+warm process, their embedding included.
 """
 
 import argparse
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -23,15 +24,14 @@ from catalog.embedding.choose import open_remembered
 from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
 from catalog.embedding.local import LocalEmbedder
 from catalog.identity import ModelIdentity
-from catalog.store.catalog import Catalog, Snapshot
 from catalog.store.known import known_vectors
-from query.asks import single_lanes, whole_search
+from catalog.store.snapshot import Snapshot, open_snapshot
+from query.asks import single_retrievers, whole_search
 from query.evaluate import Ask, Ranker, evaluate
-from query.filters import parse_filter
 from query.judgments import PairSet, QuerySet, read_sets, sampled, within
 from query.metrics import Estimate
-from query.request import SearchRequest
-from query.search import search
+from query.models import SearchRequest
+from query.search.pipeline import search
 from query.title_sets import title_sets
 
 Sets = Sequence[QuerySet | PairSet]
@@ -43,7 +43,7 @@ _WARMING = 20
 
 @dataclass(frozen=True, slots=True)
 class Remembering:
-    """A model that reads each question once, whichever lane asks: quality only, never where time is measured."""
+    """A model that reads each question once, whichever retriever asks: quality only, never where time is measured."""
 
     embedder: Embedder
     known: dict[str, Vector] = field(default_factory=dict)
@@ -66,12 +66,12 @@ class Remembering:
 
 def main() -> None:
     options = _options()
-    with Catalog.open(options.store) as catalog:
-        snapshot = catalog.snapshot()
+    with closing(open_snapshot(options.store)) as snapshot:
         embedder = open_remembered(EmbeddingConfig(), snapshot.info.model, lambda: known_vectors(snapshot))
         if isinstance(embedder, LocalEmbedder):
             embedder.warm()
-        sets = [within(judged, snapshot.columns.rows.keys()) for judged in read_sets([options.judgments])]
+        films = set(snapshot.movies.ids())
+        sets = [within(judged, films) for judged in read_sets([options.judgments])]
         if options.queries:
             sets = [sampled(judged, options.queries) for judged in sets]
         parts = options.only or _PARTS
@@ -97,16 +97,16 @@ def _options() -> argparse.Namespace:
 
 
 def print_sets(snapshot: Snapshot, embedder: Embedder, sets: Sets) -> None:
-    """nDCG@10, or AUC, of search and of the best lane; where the halves differ much, so will other questions."""
+    """nDCG@10, or AUC, of search and of the best retriever; where the halves differ much, so will other questions."""
     whole = _remembered(whole_search(snapshot, embedder, SearchConfig()))
     found = _measured(sets, whole)
-    lanes = {name: _measured(sets, ranker) for name, ranker in single_lanes(snapshot, embedder).items()}
-    del lanes["title"]
+    alone = {name: _measured(sets, ranker) for name, ranker in single_retrievers(snapshot, embedder).items()}
+    del alone["title"]
     halves = [_measured([_half(judged, odd) for judged in sets], whole) for odd in (False, True)]
-    print("\n| set | search | even half | odd half | best lane alone |\n|---|---|---|---|---|")
+    print("\n| set | search | even half | odd half | best retriever alone |\n|---|---|---|---|---|")
     for name, estimate in found.items():
-        alone = {lane: values[name].value for lane, values in lanes.items() if name in values}
-        value, best = max((value, lane) for lane, value in alone.items()) if alone else (0.0, "")
+        values = [(measured[name].value, which) for which, measured in alone.items() if name in measured]
+        value, best = max(values, default=(0.0, ""))
         cells = [f"{half[name].value:.3f}" if name in half else "" for half in halves]
         print(f"| {name} | {_interval(estimate)} | {' | '.join(cells)} | {best} {value:.3f} |", flush=True)
 
@@ -143,8 +143,9 @@ def _is_odd(identity: str) -> bool:
 
 
 def print_titles(snapshot: Snapshot, embedder: Embedder, count: int) -> None:
-    """The whole search, not the lane, with titles that one film has."""
-    sets = title_sets(snapshot.records.ids(), snapshot.records.titles(), count)
+    """The whole search, not the retriever, with titles that one film has."""
+    movies = [(entry.movie.id, entry.movie.title) for part in snapshot.movies.entries() for entry in part]
+    sets = title_sets([identity for identity, _ in movies], [title for _, title in movies], count)
     print(f"\n| {count} titles | success@1 |\n|---|---|")
     for outcome in evaluate(sets, whole_search(snapshot, embedder, SearchConfig())):
         print(f"| {outcome.name} | {_interval(outcome.measures['success@1'])} |")
@@ -153,27 +154,29 @@ def print_titles(snapshot: Snapshot, embedder: Embedder, count: int) -> None:
 def print_filters(snapshot: Snapshot, embedder: Embedder, texts: Sequence[str]) -> None:
     """Films by votes, so that each filter keeps its share; beside similarity computed for every film."""
     print("\n| films that the filter keeps | recall@10 beside exact search |\n|---|---|")
+    rows = np.array(sorted(snapshot.movies.rows_of(snapshot.movies.ids()).values()))
+    known = snapshot.movies.numbers_at("votes", rows.tolist())
+    votes = np.array([known[row] or 0 for row in rows.tolist()])
     for share in (0.01, 0.1, 0.5):
-        least = int(np.quantile(snapshot.columns.votes, 1 - share))
-        wanted = parse_filter(f"votes>={least}")
-        kept = np.flatnonzero(snapshot.columns.votes >= least)
-        recall = np.mean([_recall(snapshot, embedder, text, wanted, kept) for text in texts])
+        least = int(np.quantile(votes, 1 - share))
+        kept = rows[votes >= least]
+        recall = np.mean([_recall(snapshot, embedder, text, f"votes>={least}", kept) for text in texts])
         print(f"| {len(kept) / snapshot.info.films:.1%} | {recall:.4f} |")
 
 
-def _recall(snapshot: Snapshot, embedder: Embedder, text: str, wanted: object, kept: np.ndarray) -> float:
-    request = SearchRequest(text, filter=wanted, plain=True)  # type: ignore[arg-type]
-    found = {hit.movie.id for hit in search(request, snapshot, embedder).hits}
-    exact = np.asarray(snapshot.matrix[kept] @ embedder.embed_query(text))
-    best = {snapshot.columns.ids[row] for row in kept[np.argsort(-exact, kind="stable")[:10]]}
+def _recall(snapshot: Snapshot, embedder: Embedder, text: str, wanted: str, kept: np.ndarray) -> float:
+    request = SearchRequest(text, filter=wanted, plain=True)
+    found = {hit.movie.id for hit in search(request, snapshot, embedder, SearchConfig()).hits}
+    exact = np.asarray(snapshot.vectors[kept] @ embedder.embed_query(text))
+    best = set(snapshot.movies.ids_at(kept[np.argsort(-exact, kind="stable")[:10]].tolist()).values())
     return len(found & best) / len(best)
 
 
 def print_latency(snapshot: Snapshot, embedder: Embedder, sets: Sets, count: int) -> None:
-    """Ten results of a search with all lanes; every question is asked once."""
+    """Ten results of a search with all retrievers; every question is asked once."""
     texts = {judged.name: _texts([judged], count + _WARMING) for judged in sets if _asks_texts(judged)}
     for text in [text for known in texts.values() for text in known[:_WARMING]]:
-        search(SearchRequest(text), snapshot, embedder)
+        search(SearchRequest(text), snapshot, embedder, SearchConfig())
     took = {name: _seconds(snapshot, embedder, known[_WARMING:]) for name, known in texts.items()}
     took["all"] = np.concatenate(list(took.values()))
     print("\n| search, ten results | questions | p50 ms | p99 ms |\n|---|---|---|---|")
@@ -187,7 +190,7 @@ def _seconds(snapshot: Snapshot, embedder: Embedder, texts: Sequence[str]) -> np
     seconds = []
     for text in texts:
         start = perf_counter()
-        search(SearchRequest(text, least_confidence=SearchConfig().least_confidence), snapshot, embedder)
+        search(SearchRequest(text), snapshot, embedder, SearchConfig())
         seconds.append(perf_counter() - start)
     return np.array(seconds)
 

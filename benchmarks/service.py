@@ -17,7 +17,7 @@ from urllib.parse import quote
 from benchmarks.load import load
 from benchmarks.processes import HOST, Server, free_port, index_copy, query_server, running, wait_for
 from catalog.store.generations import Generations
-from catalog.store.records import Records
+from catalog.store.movies import Movies
 
 
 def main() -> None:
@@ -66,10 +66,10 @@ def measure(name: str, server: Server, asked: Sequence[str], options: argparse.N
 def workloads(store: Path, chance: random.Random) -> dict[str, list[str]]:
     """Addresses to ask for, by name."""
     generation = Generations(store).in_force()
-    records = Records.open(generation.records)
-    ids = chance.sample(records.ids(), min(5000, records.count()))
-    films = list(records.get(ids).values())
-    records.close()
+    movies = Movies.open(generation.movies)
+    ids = chance.sample(movies.ids(), min(5000, movies.count()))
+    films = list(movies.get(ids).values())
+    movies.close()
     questions = [f"/search?q={quote(scrap(film.plot, chance))}" for film in films]
     titles = [film.title for film in films[:500]]
     return {

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -26,7 +26,7 @@ import httpx
 from benchmarks.load import Load, load
 from benchmarks.processes import HOST, Server, query_server
 from benchmarks.service import workloads
-from catalog.store.catalog import Catalog
+from catalog.store.snapshot import open_snapshot
 from ingest.export import export
 from query.access import Role, make_key
 
@@ -72,8 +72,8 @@ def _options() -> argparse.Namespace:
 
 def exported(folder: Path) -> list[dict[str, Any]]:
     """Every film as a row of a catalogue."""
-    with Catalog.open(folder / "store") as catalog:
-        export(catalog.snapshot(), str(folder / "films.jsonl"))
+    with closing(open_snapshot(folder / "store")) as snapshot:
+        export(snapshot, str(folder / "films.jsonl"))
     with (folder / "films.jsonl").open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 

@@ -1,0 +1,114 @@
+"""What the ways to outgrow one machine cost: an index on a Chroma server, a replica, several embedding endpoints.
+
+    python -m benchmarks.scaling --servers [--films 5000]
+
+Films are made up, and so are their vectors: what is measured is where they go.
+"""
+
+import statistics
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.grown import StandIn
+from catalog.embedding.remote import open_remote
+from catalog.movie import Movie
+from catalog.store.backup import back_up
+from catalog.store.chroma.server import ChromaServer
+from catalog.store.snapshot import open_snapshot
+from catalog.store.verify import verify
+from catalog.store.writer import open_writer
+from ingest.sync import SyncOptions, sync
+from tests.chroma import running
+from tests.endpoint_server import StandInEndpoint, serve_endpoint
+
+_WORDS = "ship storm island winter brother letter train garden robot ghost war love night river stranger".split()
+_DELAY = 0.05
+"""Seconds a request of 32 texts takes each endpoint."""
+
+
+def films(count: int, changed: int = 0) -> list[Movie]:
+    """Films with plots of 90 words, of which the first `changed` are other ones."""
+    random = np.random.default_rng(1)
+    plots = [" ".join(random.choice(_WORDS, 90)) for _ in range(count)]
+    return [
+        Movie(str(number), f"Film {number}", f"changed {plot}" if number < changed else plot, year=1990)
+        for number, plot in enumerate(plots)
+    ]
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _run(root: Path, server: ChromaServer | None, wanted: list[Movie]) -> None:
+    with open_writer(root, server) as writer:
+        sync(wanted, writer, StandIn.made_up(), SyncOptions("{title} {plot}", batch=1000))
+
+
+def places(folder: Path, count: int) -> None:
+    """The same life in a folder and on a server."""
+    print(f"| {count} films | build | 1 % changed | unchanged | verify | a query of the index |")
+    print("|---|---|---|---|---|---|")
+    with running(folder / "chroma") as chroma:
+        for name, server in (("folder", None), ("server", ChromaServer(chroma.url))):
+            root = folder / name
+            times = [seconds(lambda: _run(root, server, films(count, changed))) for changed in (0, count // 100)]  # noqa: B023
+            times.append(seconds(lambda: _run(root, server, films(count, count // 100))))  # noqa: B023
+            times.append(seconds(lambda: verify(root, server=server)))  # noqa: B023
+            shown = " | ".join(f"{spent:.1f} s" for spent in times)
+            print(f"| {name} | {shown} | {_query(root, server):.1f} ms |")
+
+
+def _query(root: Path, server: ChromaServer | None) -> float:
+    """Median milliseconds of a query through Chroma."""
+    vectors = StandIn.made_up().embed_queries([f"question {number}" for number in range(100)])
+    with closing(open_snapshot(root, server)) as snapshot:
+        return 1000 * statistics.median(seconds(lambda: snapshot.index.nearest(vector, 10)) for vector in vectors)  # noqa: B023
+
+
+def replica(folder: Path) -> None:
+    """What a read replica by `ingest backup` costs, first and after a change."""
+    root, copy = folder / "server", folder / "replica"
+    first, again = seconds(lambda: back_up(root, copy)), seconds(lambda: back_up(root, copy))
+    size = sum(path.stat().st_size for path in copy.rglob("*") if path.is_file())
+    print(f"\nA replica: {first:.2f} s, without a change {again:.2f} s, {size / 1e6:.0f} MB, no Chroma in it")
+
+
+@contextmanager
+def _endpoints(count: int) -> Iterator[list[str]]:
+    def embed(texts: list[str]) -> list[list[float]]:
+        return [[float(zlib.crc32(text.encode())), float(len(text)), 1.0] for text in texts]
+
+    with ExitStack() as stack:
+        served = [StandInEndpoint("tei", embed, delay=_DELAY) for _ in range(count)]
+        for endpoint in served:
+            stack.enter_context(serve_endpoint(endpoint))
+        yield [endpoint.url for endpoint in served]
+
+
+def endpoints() -> None:
+    """Texts a second by the number of endpoints, each of which answers one request at a time."""
+    print("\n| endpoints | texts/s |\n|---|---|")
+    texts = [f"text {number}" for number in range(6400)]
+    for count in (1, 2, 4):
+        with _endpoints(count) as urls:
+            remote = open_remote(url=urls, kind="tei", model="m", revision="r", max_tokens=99, dimension=3, in_flight=1)
+            spent = seconds(lambda: remote.embed_documents(texts))  # noqa: B023
+            remote.client.close()
+        print(f"| {count} | {len(texts) / spent:.0f} |")
+
+
+def main(count: int) -> None:
+    """Print one table, and two more figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        places(Path(folder), count)
+        replica(Path(folder))
+    endpoints()
