@@ -23,6 +23,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import repeat
@@ -39,8 +40,8 @@ from catalog.embedding.choose import open_remembered
 from catalog.embedding.embedder import Embedder, Vector, Vectors
 from catalog.embedding.local import LocalEmbedder
 from catalog.movie import model_text
-from catalog.store.catalog import Catalog
 from catalog.store.known import known_vectors
+from catalog.store.snapshot import open_snapshot
 from query.evaluate import Answer, Ask, Outcome, Ranker, evaluate
 from query.judgments import QuerySet, read_sets, sampled, within
 from query.local import LocalCatalog
@@ -100,21 +101,21 @@ def given_by(store: Path) -> Given:
 
 def films_of(store: Path) -> Iterator[tuple[str, str]]:
     """Id and text of every film."""
-    with Catalog.open(store) as catalog:
-        for entries in catalog.snapshot().records.entries():
+    with closing(open_snapshot(store)) as snapshot:
+        for entries in snapshot.movies.entries():
             yield from ((entry.movie.id, model_text(entry.movie, _TEMPLATE)) for entry in entries)
 
 
 def vectors_of(store: Path) -> Vectors:
     """The vectors, shape (films, d), of the films in the order of `films_of`."""
-    with Catalog.open(store) as catalog:
-        return np.array(catalog.snapshot().matrix)
+    with closing(open_snapshot(store)) as snapshot:
+        rows = [entry.row for entries in snapshot.movies.entries() for entry in entries]
+        return np.array(snapshot.vectors[rows])
 
 
 def embedder_of(store: Path) -> Embedder:
     """The model that made them."""
-    with Catalog.open(store) as catalog:
-        snapshot = catalog.snapshot()
+    with closing(open_snapshot(store)) as snapshot:
         embedder = open_remembered(EmbeddingConfig(), snapshot.info.model, lambda: known_vectors(snapshot))
     if isinstance(embedder, LocalEmbedder):
         embedder.warm()
