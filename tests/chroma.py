@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 
 from catalog.config import load_config
-from catalog.store.chroma_server import ChromaServer, configured_server
+from catalog.store.chroma.server import ChromaServer, configured_server
 
 BINARY = Path(sys.executable).parent / "chroma"
 
