@@ -13,15 +13,16 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO
 
-import numpy as np
-
 from catalog.embedding.embedder import Embedded
+from catalog.language import english_terms
 from catalog.movie import Movie, model_text, text_digest
 from catalog.store.cache import VectorCache
-from catalog.store.catalog import Catalog, Snapshot
+from catalog.store.generations import Generations
+from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.writer import open_writer
 from ingest.sync import Outcome, SyncOptions, sync
 from tests.chroma import ChromaProcess, server
@@ -93,33 +94,40 @@ def lost(root: Path) -> int:
 
 
 def ask(snapshot: Snapshot, count: int) -> None:
-    """Query, restricted and not, and prove that the answer belongs to one generation."""
-    ids = snapshot.records.ids()
+    """Query by vector and by word, and prove that the answers belong to one generation."""
+    ids = snapshot.movies.ids()
     first = int(ids[0]) if ids else 0
     version = min(map(int, ids)) // MOVE
-    vector = WordEmbedder().embed_query(random.choice(WORDS))  # noqa: S311
-    matrix = dict(zip(ids, np.asarray(snapshot.matrix), strict=True))
     expected = {movie.id: movie for movie in films(count, version)}
     assert set(ids) == expected.keys(), f"films of several versions, {first} is the first"
-    for among in (None, random.sample(ids, 20)):
-        for near in snapshot.nearest(vector, 10, among):
-            assert abs(near.similarity - float(matrix[near.id] @ vector)) < 1e-3, "a vector of another generation"
-            stored = snapshot.records.get([near.id])[near.id]
-            assert model_text(stored, TEMPLATE) == model_text(expected[near.id], TEMPLATE)
+    word = random.choice(WORDS)  # noqa: S311
+    vector = WordEmbedder().embed_query(word)
+    near = snapshot.index.nearest(vector, 10)
+    rows, stored = snapshot.movies.rows_of([found.id for found in near]), snapshot.movies.get([f.id for f in near])
+    assert len(near) == min(10, count)
+    for found in near:
+        own = float(snapshot.vectors[rows[found.id]] @ vector)
+        assert abs(found.similarity - own) < 1e-3, "a vector of another generation"
+        assert model_text(stored[found.id], TEMPLATE) == model_text(expected[found.id], TEMPLATE)
+    hits = snapshot.lexical.best(dict.fromkeys(english_terms(word), 1.0), count)
+    holding = {identity for identity, movie in expected.items() if word in movie.plot.split()}
+    assert set(snapshot.movies.ids_at(hits.rows.tolist()).values()) == holding, "words of another generation"
 
 
 def read(root: Path, count: int, stop: Path) -> Iterator[tuple[int, float]]:
-    """Query until `stop` exists; gives each generation with the moment it was first seen."""
-    seen = 0
-    with Catalog.open(root, server()) as catalog:
-        while not stop.exists():
-            snapshot = catalog.snapshot()
-            moment = time.time()
-            ask(snapshot, count)
-            if snapshot.number != seen:
-                seen = snapshot.number
-                yield seen, moment
-            time.sleep(0.02)
+    """Query until `stop` exists, following CURRENT; gives each generation with the moment it was first seen."""
+    generations, stamp, snapshot = Generations(root), None, None
+    while not stop.exists():
+        if snapshot is None or generations.stamp() != stamp:
+            stamp = generations.stamp()
+            if snapshot is not None:
+                snapshot.close()
+            snapshot = open_snapshot(root, server())
+            yield snapshot.number, time.time()
+        ask(snapshot, count)
+        time.sleep(0.02)
+    if snapshot is not None:
+        snapshot.close()
 
 
 def start(*arguments: object) -> "subprocess.Popen[str]":
@@ -235,8 +243,8 @@ def main(command: str, root: Path, *arguments: str) -> None:
             for number, moment in read(root, int(count), Path(stop)):
                 print(json.dumps([number, moment]), flush=True)  # noqa: T201
         case "ask", count:
-            with Catalog.open(root, server()) as catalog:
-                ask(catalog.snapshot(), int(count))
+            with closing(open_snapshot(root, server())) as snapshot:
+                ask(snapshot, int(count))
         case _:
             raise ValueError(command)
 

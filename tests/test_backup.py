@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ import pytest
 from catalog.errors import CatalogDamaged, CatalogMissing, StoreError, UsageError
 from catalog.movie import Movie
 from catalog.store.backup import back_up, restore
-from catalog.store.catalog import Catalog
 from catalog.store.generations import Generations
+from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.verify import verify
 from catalog.store.writer import open_writer
 from ingest.export import export
@@ -48,24 +49,34 @@ RICH = Movie(
 def test_a_backup_is_a_catalog(tmp_path: Path) -> None:
     run(tmp_path / "store", FILMS)
     assert back_up(tmp_path / "store", tmp_path / "backup").films == 3
-    assert verify(tmp_path / "backup", server=server()).differences == ()
-    if server() is None:
-        assert nearest(tmp_path / "backup", "shark", 1) == [("2", 1.0)]
+    assert verify(tmp_path / "backup").differences == ()
+    with closing(open_snapshot(tmp_path / "backup")) as snapshot:  # where the index is on a server, this has its own
+        assert first(snapshot, "shark") == "2"
 
 
 def test_a_replica_follows_the_backups_that_are_made_into_it(tmp_path: Path) -> None:
     store, replica = tmp_path / "store", tmp_path / "replica"
     run(store, FILMS[:2])
     back_up(store, replica)
-    with Catalog.open(replica) as catalog:
-        before = catalog.snapshot()
-        assert before.cosines(WordEmbedder().embed_query("shark")).argmax() == 1
+    stamp = Generations(replica).stamp()
+    with closing(open_snapshot(replica)) as before:
+        assert first(before, "shark") == "2"
         run(store, FILMS)
-        assert catalog.snapshot() is before
+        assert Generations(replica).stamp() == stamp
         back_up(store, replica)
-        assert catalog.snapshot().records.ids() == ["1", "2", "3"]
-        assert catalog.snapshot().cosines(WordEmbedder().embed_query("ghost love")).argmax() == 2
-        assert before.cosines(WordEmbedder().embed_query("shark")).argmax() == 1
+        assert Generations(replica).stamp() != stamp
+        with closing(open_snapshot(replica)) as after:
+            assert after.movies.ids() == ["1", "2", "3"]
+            assert first(after, "ghost love") == "3"
+        assert first(before, "shark") == "2"
+
+
+def first(snapshot: Snapshot, text: str) -> str:
+    """The id of the film nearest to a text, found twice: by vector and by words."""
+    near = snapshot.index.nearest(WordEmbedder().embed_query(text), 1)[0].id
+    hits = snapshot.lexical.best(dict.fromkeys(text.split(), 1.0), 1)
+    assert snapshot.movies.ids_at(hits.rows.tolist()) == {int(hits.rows[0]): near}
+    return near
 
 
 def test_a_backup_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
@@ -151,13 +162,13 @@ def test_restore_replaces_what_cannot_be_read(tmp_path: Path) -> None:
     store, folder = tmp_path / "store", tmp_path / "backup"
     run(store, FILMS)
     back_up(store, folder)
-    (store / "generations" / "0001" / "records.sqlite3").write_bytes(b"")
+    (store / "generations" / "0001" / "movies.sqlite3").write_bytes(b"")
     assert restore(folder, store, server()).number == 2
     assert verify(store, server=server()).differences == ()
 
 
 @in_folder
-@pytest.mark.parametrize("name", ["records.sqlite3", "vectors.npy", "chroma/chroma.sqlite3"])
+@pytest.mark.parametrize("name", ["movies.sqlite3", "vectors.npy", "chroma/chroma.sqlite3", "lexical/meta.json"])
 def test_a_damaged_backup_is_refused(tmp_path: Path, name: str) -> None:
     store, folder = tmp_path / "store", tmp_path / "backup"
     run(store, FILMS)
@@ -181,7 +192,7 @@ def test_a_damaged_store_is_not_backed_up_over_a_good_one(tmp_path: Path) -> Non
     back_up(store, folder)
     run(store, FILMS)
     (store / "generations" / "0002" / "vectors.npy").write_bytes(b"noise")
-    with pytest.raises(CatalogDamaged, match="vectors.npy: is not the file that was published, copied so from "):
+    with pytest.raises(CatalogDamaged, match="vectors.npy: is not the file that was published; run "):
         back_up(store, folder)
     assert (verify(folder, server=server()).films, verify(folder, server=server()).differences) == (1, ())
 
@@ -197,8 +208,8 @@ def test_an_export_reads_back_as_the_same_films(tmp_path: Path, *, vectors: bool
     store, path = tmp_path / "store", tmp_path / "films.jsonl"
     films = [*FILMS, RICH]
     run(store, films)
-    with Catalog.open(store) as catalog:
-        assert export(catalog.snapshot(), str(path), vectors=vectors) == 4
+    with closing(open_snapshot(store)) as snapshot:
+        assert export(snapshot, str(path), vectors=vectors) == 4
         row = json.loads(path.read_text(encoding="utf-8").splitlines()[1])
         expected = WordEmbedder().embed_query("Jaws a shark").tolist()
         assert row.get("embedding") == (pytest.approx(expected, abs=1e-8) if vectors else None)
@@ -211,8 +222,8 @@ def test_an_export_as_parquet(tmp_path: Path) -> None:
 
     store, path = tmp_path / "store", tmp_path / "films.parquet"
     run(store, [*FILMS, RICH])
-    with Catalog.open(store) as catalog:
-        export(catalog.snapshot(), str(path), vectors=True)
+    with closing(open_snapshot(store)) as snapshot:
+        export(snapshot, str(path), vectors=True)
     row = pyarrow.parquet.read_table(path).to_pylist()[3]
     assert (row["id"], row["rating"], row["actors"][1]) == ("film 9", 8.2, "Mieko Harada")
     assert (row["shelf"], json.loads(row["lent"])) == ("B3", {"to": "Ann", "days": 3})
@@ -224,11 +235,11 @@ def test_an_export_as_parquet(tmp_path: Path) -> None:
 
 def test_an_export_that_fails_leaves_nothing(tmp_path: Path) -> None:
     run(tmp_path / "store", FILMS)
-    with Catalog.open(tmp_path / "store") as catalog:
+    with closing(open_snapshot(tmp_path / "store")) as snapshot:
         with pytest.raises(UsageError, match=r"films.xls: name a .jsonl or .parquet file, or - for JSON lines on std"):
-            export(catalog.snapshot(), str(tmp_path / "films.xls"))
+            export(snapshot, str(tmp_path / "films.xls"))
         with pytest.raises(StoreError, match="No such file or directory; check the free space and the folder$"):
-            export(catalog.snapshot(), str(tmp_path / "no" / "films.jsonl"))
+            export(snapshot, str(tmp_path / "no" / "films.jsonl"))
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 

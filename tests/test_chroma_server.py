@@ -19,10 +19,10 @@ from catalog.embedding.embedder import Vector
 from catalog.errors import CatalogDamaged, ChromaUnreachable, ConfigError, StoreError
 from catalog.movie import Movie
 from catalog.store.backup import back_up, restore
-from catalog.store.catalog import Catalog
-from catalog.store.chroma_server import CLOUD, ChromaServer, configured_server
+from catalog.store.snapshot import open_snapshot
+from catalog.store.chroma.server import CLOUD, ChromaServer, configured_server
 from catalog.store.generations import Generation, Generations
-from catalog.store.vectors import VectorIndex
+from catalog.store.chroma.collection import VectorIndex
 from catalog.store.verify import verify
 from catalog.store.writer import open_writer
 from ingest.sync import Outcome, Progress, SyncOptions, sync
@@ -58,8 +58,8 @@ def run(root: Path, movies: list[Movie], server: ChromaServer | None, embedder: 
 
 
 def nearest(root: Path, text: str, server: ChromaServer | None) -> str:
-    with Catalog.open(root, server) as catalog:
-        return catalog.snapshot().nearest(WordEmbedder().embed_query(text), 1)[0].id
+    with closing(open_snapshot(root, server)) as snapshot:
+        return snapshot.index.nearest(WordEmbedder().embed_query(text), 1)[0].id
 
 
 def in_force(root: Path) -> Generation:
@@ -136,7 +136,7 @@ def test_a_damaged_collection_is_noticed_and_built_again(tmp_path: Path, chroma:
             else:
                 alien, other = WordEmbedder().embed_query("space ship"), WordEmbedder().embed_query("war")
                 ghost = WordEmbedder().embed_query("ghost love") if damage == "swapped" else other
-                index.put([FILMS[2], FILMS[0]], ["Ghost", "Alien"], np.stack([alien, ghost]))
+                index.put([FILMS[2], FILMS[0]], np.stack([alien, ghost]))
     with pytest.raises(CatalogDamaged, match=rf"^Chroma at {chroma.url}: .*run 'ingest verify --repair'$"):
         nearest(tmp_path, "shark", server)
     (line,) = verify(tmp_path, server=server).differences
@@ -176,11 +176,11 @@ def test_without_the_server_films_are_found_and_the_rest_says_what_to_do(tmp_pat
     run(root, FILMS[:2], server)
     own.end(signal.SIGKILL)
     away = rf"^Chroma at {own.url}: cannot be reached \(.*\); start it, or check store.url$"
-    with Catalog.open(root, server) as catalog:
-        snapshot = catalog.snapshot()
-        assert snapshot.cosines(WordEmbedder().embed_query("shark")).argmax() == 1
+    with closing(open_snapshot(root, server)) as snapshot:
+        assert (snapshot.vectors @ WordEmbedder().embed_query("shark")).argmax() == 1
+        assert snapshot.lexical.best({"shark": 1.0}, 5).rows.tolist() == [1]
         with pytest.raises(ChromaUnreachable, match=away):
-            snapshot.nearest(WordEmbedder().embed_query("shark"), 1)
+            snapshot.index.nearest(WordEmbedder().embed_query("shark"), 1)
     for films in (FILMS[:2], FILMS):
         with pytest.raises(ChromaUnreachable, match=away):
             run(root, films, server)

@@ -84,11 +84,11 @@ def test_a_damaged_store_names_the_ways_back_and_each_works(store: Path, tmp_pat
 
     def damage() -> None:
         generation = Generations(store).in_force()
-        generation.records.write_bytes(b"noise" * 1000)
+        generation.movies.write_bytes(b"noise" * 1000)
         for arguments in (["--file", films], ["verify", "--repair"]):
             answer = ingest(store, *arguments)
             assert answer.exit_code == 1
-            assert answer.stderr.splitlines()[-1].startswith(f"ingest: {generation.records}: is ")
+            assert answer.stderr.splitlines()[-1].startswith(f"ingest: {generation.movies}: is ")
             assert answer.stderr.endswith(ways)
 
     damage()

@@ -1,12 +1,13 @@
 """Rows that were read before are not mapped again, unless anything that a film depends on has changed."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from catalog.config import Config, load_config
-from catalog.store.catalog import Catalog
+from catalog.store.snapshot import open_snapshot
 from catalog.store.generations import Generations
 from catalog.store.lock import writer_lock
 from catalog.store.verify import verify
@@ -70,8 +71,8 @@ def test_each_kind_of_change_is_seen_beside_familiar_rows(tmp_path: Path) -> Non
     expected = {"read": 3, "added": 1, "text_changed": 1, "metadata_changed": 1, "deleted": 1, "repaired": 1}
     assert told(report) == expected
     assert verify(tmp_path / "store").differences == ()
-    with Catalog.open(tmp_path / "store") as catalog:
-        films = catalog.snapshot().records.get(["1", "2", "4"])
+    with closing(open_snapshot(tmp_path / "store")) as snapshot:
+        films = snapshot.movies.get(["1", "2", "4"])
     assert (films["1"].plot, films["2"].year, films["4"].title) == ("A ship.", 1975, "Dream")
 
 

@@ -23,14 +23,14 @@ ALIEN = {"id": "1", "title": "Alien", "plot": "A ship answers a call from a sile
 JAWS = {"id": "2", "title": "Jaws", "plot": "A shark visits a beach."}
 COUNT = """
 import os, sys
-from pathlib import Path
 from catalog.config import load_config
-from catalog.store.catalog import Catalog
-with Catalog.open(load_config(None, os.environ).store.path) as catalog:
-    films = catalog.snapshot()
-    found = films.index.count(), len(films.matrix), films.info.films
-    print("films:", *found)
-    sys.exit(found != (2, 2, 2))
+from catalog.store.snapshot import open_snapshot
+films = open_snapshot(load_config(None, os.environ).store.path)
+near = films.index.nearest(films.vectors[0], 10)
+found = films.movies.count(), len(films.vectors), films.lexical.movies, len(near), films.info.films
+films.close()
+print("films:", *found)
+sys.exit(found != (2, 2, 2, 2, 2))
 """
 
 
@@ -50,7 +50,7 @@ def test_a_check_sees_the_new_state_and_decides(tmp_path: Path) -> None:
     settings, store = config(tmp_path, sys.executable, "-c", COUNT), tmp_path / "store"
     assert run(settings, Request(write(tmp_path, ALIEN, JAWS))).generation == 1
     assert verify(store).differences == ()
-    with pytest.raises(CheckFailed, match=r"^sync.check refused the new state, nothing was published: films: 1 1 1$"):
+    with pytest.raises(CheckFailed, match=r"^sync.check refused the new state, nothing was published: films: 1 1 1 1 1$"):
         run(settings, Request(write(tmp_path, ALIEN)))
     assert [generation.number for generation in Generations(store).all()] == [1]
     assert Generations(store).in_force().info().films == 2

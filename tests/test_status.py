@@ -50,7 +50,7 @@ def test_one_object(store: Path, seed_file: Path) -> None:
     films = len(SEED["movies"])
     assert found["catalog"]["films"] == films
     assert (found["catalog"]["generation"], found["catalog"]["model"]) == (1, "bundled")
-    assert found["bytes"]["records"] == (generation / "records.sqlite3").stat().st_size
+    assert found["bytes"]["records"] == (generation / "movies.sqlite3").stat().st_size
     assert found["bytes"]["total"] > found["bytes"]["records"] + found["bytes"]["index"] > 0
     assert (found["writer"], found["scheduler"]) == (None, None)
     (run,) = found["runs"]

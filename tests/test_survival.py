@@ -8,14 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from catalog.errors import CatalogLocked, StoreError
 from catalog.store.backup import back_up
-from catalog.store.catalog import Catalog
+from catalog.store.snapshot import open_snapshot
 from catalog.store.generations import Generations
 from catalog.store.verify import verify
 from catalog.store.writer import open_writer
@@ -32,8 +32,8 @@ def assert_whole(root: Path, version: int, count: int = COUNT) -> None:
     """The catalog holds exactly that version, and everything in it agrees."""
     found = verify(root, server=server())
     assert (found.films, found.differences) == (count, ())
-    with Catalog.open(root, server()) as catalog:
-        assert set(catalog.snapshot().records.ids()) == {film.id for film in survivor.films(count, version)}
+    with closing(open_snapshot(root, server())) as snapshot:
+        assert set(snapshot.movies.ids()) == {film.id for film in survivor.films(count, version)}
 
 
 @in_folder
@@ -189,7 +189,7 @@ def test_a_backup_that_finds_no_room_names_its_folder_and_leaves_nothing(tmp_pat
 READ_ONLY = """
 import sys
 from pathlib import Path
-from catalog.store.catalog import Catalog
+from catalog.store.snapshot import open_snapshot
 from catalog.terminal import one_line_errors
 from tests import survivor
 with one_line_errors("query"), Catalog.open(Path(sys.argv[1])) as catalog:
@@ -198,7 +198,7 @@ with one_line_errors("query"), Catalog.open(Path(sys.argv[1])) as catalog:
 
 
 @in_folder
-def test_a_read_only_folder_is_one_line_to_writers_and_readers(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_read_and_one_line_to_writers(tmp_path: Path) -> None:
     root = tmp_path / "store"
     survivor.write(root, 20, 0)
     paths = [root, *root.rglob("*")]
@@ -206,11 +206,7 @@ def test_a_read_only_folder_is_one_line_to_writers_and_readers(tmp_path: Path) -
         path.chmod(path.stat().st_mode & ~0o222)
     try:
         reading = run_unprivileged("-c", READ_ONLY, str(root))
-        assert reading.returncode == 1
-        assert reading.stderr == (
-            f"query: {root}/generations/0001/chroma: is read-only, and Chroma writes even to read;"
-            " let this user write there\n"
-        )
+        assert (reading.returncode, reading.stderr) == (0, "")
         writing = run_unprivileged("-c", FULL, str(root), "1000000000", "20", "1")
         assert writing.returncode == 1
         assert (

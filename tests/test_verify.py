@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ import pytest
 from catalog.errors import CatalogDamaged, StoreError
 from catalog.movie import Movie, text_digest
 from catalog.store.cache import VectorCache
-from catalog.store.generations import Generation, Generations
+from catalog.store.chroma.collection import VectorIndex
+from catalog.store.draft import Draft
+from catalog.store.generations import Generation, Generations, index_digests
 from catalog.store.lock import writer_lock
-from catalog.store.vectors import VectorIndex
 from catalog.store.verify import repair, verify
-from catalog.store.writer import Draft, open_writer
+from catalog.store.writer import open_writer
 from ingest.sync import SyncOptions, embed_missing, sync
 from tests.chroma import server
 from tests.fakes import WordEmbedder
@@ -34,7 +36,13 @@ def generation(root: Path, number: int) -> Path:
 def opened(root: Path, number: int) -> VectorIndex:
     """The index of a generation, to be changed behind its back."""
     found = Generation(generation(root, number))
-    return VectorIndex.open(found.place(server()), found.collection)
+    return VectorIndex.open(found.backend(server()), found.collection)
+
+
+def sign(root: Path, number: int) -> None:
+    """Let the files of a generation count as published as they are now, so that only what is in them can tell."""
+    found = Generation(generation(root, number))
+    found.finish(replace(found.info(), index_files=index_digests(found)))
 
 
 def mend(root: Path) -> tuple[list[str], list[str]]:
@@ -70,7 +78,7 @@ def test_an_empty_catalog_agrees_with_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "wrong"), [("vectors.npy", "is not the file that was published"), ("words.sqlite3", "is missing")]
+    ("name", "wrong"), [("vectors.npy", "is not the file that was published"), ("lexical/meta.json", "is missing")]
 )
 def test_a_file_that_changed_is_named_and_made_again(tmp_path: Path, name: str, wrong: str) -> None:
     run(tmp_path, FILMS)
@@ -84,7 +92,7 @@ def test_a_file_that_changed_is_named_and_made_again(tmp_path: Path, name: str, 
     assert differences(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["vectors.npy", "words.sqlite3", "background.npz", "forward.npz", "map.npz"])
+@pytest.mark.parametrize("name", ["vectors.npy", "lexical/meta.json", "moments.npz", "film_map.npz"])
 @pytest.mark.parametrize("damage", ["noise", "missing"])
 def test_the_next_run_makes_a_damaged_file_again_without_embedding(tmp_path: Path, name: str, damage: str) -> None:
     run(tmp_path, FILMS)
@@ -100,10 +108,10 @@ def test_the_next_run_makes_a_damaged_file_again_without_embedding(tmp_path: Pat
 
 def test_films_that_somebody_changed_are_not_believed(tmp_path: Path) -> None:
     run(tmp_path, FILMS)
-    with closing(sqlite3.connect(generation(tmp_path, 1) / "records.sqlite3")) as connection:
+    with closing(sqlite3.connect(generation(tmp_path, 1) / "movies.sqlite3")) as connection:
         connection.execute("UPDATE movies SET title = 'Another' WHERE id = '1'")
         connection.commit()
-    with pytest.raises(CatalogDamaged, match="records.sqlite3: is not the file that was published; run 'ingest rollb"):
+    with pytest.raises(CatalogDamaged, match="movies.sqlite3: is not the file that was published; run 'ingest rollb"):
         run(tmp_path, FILMS)
     with open_writer(tmp_path, rebuild=True) as writer:
         assert sync(FILMS, writer, WordEmbedder(), SyncOptions(TEMPLATE, rebuild=True)).embedded == 0
@@ -114,9 +122,10 @@ def test_what_chroma_holds_otherwise_is_named_and_mended(tmp_path: Path) -> None
     run(tmp_path, FILMS)
     index = opened(tmp_path, 1)
     other = WordEmbedder().embed_query("war")
-    index.put([FILMS[0]], ["Alien another text"], other[np.newaxis])
+    index.put([FILMS[0]], other[np.newaxis])
     index.remove(["2"])
     index.close()
+    sign(tmp_path, 1)
     (line,) = differences(tmp_path)
     where = "generations/0001/chroma" if server() is None else f"Chroma at {os.environ['PLOTSEEK_STORE_URL']}"
     assert line == f"{where}: 1 ids differ, '2' for one"
@@ -130,6 +139,7 @@ def test_other_metadata_are_named_and_mended(tmp_path: Path) -> None:
     index = opened(tmp_path, 1)
     index.put_metadata([Movie("1", "Aliens", "a ship in space", year=1986)])
     index.close()
+    sign(tmp_path, 1)
     assert differences(tmp_path) == ["the vector index holds other metadata: 1 films, '1' for one"]
     mend(tmp_path)
     assert differences(tmp_path) == []
@@ -171,7 +181,7 @@ def test_only_what_is_nowhere_is_embedded(tmp_path: Path) -> None:
 def test_lost_films_name_every_way_back(tmp_path: Path, damage: str) -> None:
     run(tmp_path, FILMS[:2])
     run(tmp_path, FILMS)
-    path = generation(tmp_path, 2) / "records.sqlite3"
+    path = generation(tmp_path, 2) / "movies.sqlite3"
     content = path.read_bytes()
     path.unlink()
     if damage != "deleted":
@@ -182,7 +192,7 @@ def test_lost_films_name_every_way_back(tmp_path: Path, damage: str) -> None:
     with pytest.raises(CatalogDamaged, match=ways):
         mend(tmp_path)
     (line,) = differences(tmp_path)
-    assert line.startswith("generations/0002/records.sqlite3: is ")
+    assert line.startswith("generations/0002/movies.sqlite3: is ")
     embedder = WordEmbedder()
     with open_writer(tmp_path, server(), rebuild=True) as writer:
         outcome = sync(FILMS, writer, embedder, SyncOptions(TEMPLATE, rebuild=True))

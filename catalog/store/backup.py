@@ -71,7 +71,7 @@ def _copy_vectors(root: Path, folder: Path) -> None:
 def _copy_generation(source: Generation, info: GenerationInfo, folder: Path) -> Generation:
     """The copy, finished; one that is there already is kept if it is of the same publication."""
     copy = Generation(folder / "generations" / source.folder.name)
-    if copy.published and copy.info().published == info.published and not damaged_files(copy):
+    if copy.published and copy.info(older=True).published == info.published and not damaged_files(copy):
         return copy
     # Not among the generations: what a kill leaves of it is never taken for one.
     new = Generation(folder / "unfinished" / source.folder.name)

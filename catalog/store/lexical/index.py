@@ -1,5 +1,6 @@
 """The inverted index of a generation, for reading by any thread: words, titles, filters, counts."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ _MOST_TERMS = 300
 _K1 = 1.2
 """tantivy multiplies BM25 by 1 + k1, which is the same for all."""
 _MOST_BUCKETS = 65_000
+_REMOVALS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,8 @@ class LexicalIndex:
 
         if not (path / "meta.json").exists():
             raise CatalogDamaged(f"{path}: the lexical index is missing; run 'ingest verify --repair'")
-        with damaged(path), tempfile.TemporaryDirectory(prefix="plotseek-") as links:
-            for file in path.iterdir():
-                if not file.name.startswith("."):
-                    Path(links, file.name).symlink_to(file.absolute())
-            index = tantivy.Index(schema(), links, reuse=True)
+        with damaged(path), _links(path) as links:
+            index = tantivy.Index(schema(), str(links), reuse=True)
             index.config_reader("manual")
             return cls(index, path)
 
@@ -321,6 +320,26 @@ def boosted(query: "tantivy.Query", weight: float) -> "tantivy.Query":
     from tantivy import Query
 
     return query if weight == 1.0 else Query.boost_query(query, weight)
+
+
+@contextmanager
+def _links(path: Path) -> Iterator[Path]:
+    """A folder of links to the files of an index, while it is being opened.
+
+    tantivy looks for news in a thread of its own as soon as it has opened, and may put its lock file into the folder
+    just while that is being removed: then it is removed once more.
+    """
+    links = Path(tempfile.mkdtemp(prefix="plotseek-"))
+    try:
+        for file in path.iterdir():
+            if not file.name.startswith("."):
+                (links / file.name).symlink_to(file.absolute())
+        yield links
+    finally:
+        for _ in range(_REMOVALS):
+            shutil.rmtree(links, ignore_errors=True)
+            if not links.exists():
+                break
 
 
 @contextmanager
