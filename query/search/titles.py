@@ -12,6 +12,8 @@ _MOST_ERRORS = 2
 """The index looks no further."""
 _LETTERS = (8, 40)
 """Shorter texts come near a title by chance, longer ones are descriptions."""
+_ARTICLE = 0.02
+"""What a title is less similar by an article more or less."""
 _ARTICLES = ("the", "a", "an", "der", "die", "das", "le", "la")
 
 
@@ -73,7 +75,9 @@ def misspelt_titles(index: LexicalIndex, text: str) -> list[TitleMatch]:
     for entry in entries.values():
         distance = _edit_distance((typed, whole), entry.titles, allowed)
         if distance <= allowed:
-            matches.append(TitleMatch(entry.id, 0.95 - distance / len(typed), distance))
+            with_article = _edit_distance((whole,), entry.whole, allowed) <= distance
+            similarity = 0.95 - distance / len(typed) - (0.0 if with_article else _ARTICLE)
+            matches.append(TitleMatch(entry.id, similarity, distance))
     return sorted(matches, key=lambda match: (-match.similarity, match.id))
 
 

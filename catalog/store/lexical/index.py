@@ -28,6 +28,9 @@ _MOST_TERMS = 300
 _K1 = 1.2
 """tantivy multiplies BM25 by 1 + k1, which is the same for all."""
 _MOST_BUCKETS = 65_000
+_UNKNOWN = -1
+BEST_KNOWN = 1000
+"""Movies that are candidates for being known alone."""
 _REMOVALS = 5
 
 
@@ -70,7 +73,7 @@ class LexicalIndex:
         self._searcher = index.searcher()
         self.path = path
         self.movies = self._searcher.num_docs
-        self._best_known: int | None = None
+        self._least_votes: int | None = _UNKNOWN
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -116,19 +119,27 @@ class LexicalIndex:
         return self._hits(self._search(asked, count), 1.0 / (1.0 + _K1))
 
     def least_votes(self, keep: Filter | None = None) -> int | None:
-        """The votes of the last of the best known movies that pass the filter; None if nobody voted."""
+        """So many votes have at least the best known movies that pass the filter, BEST_KNOWN of them at most.
+
+        None if nobody voted, or for all alike.
+        """
+        if keep or self._least_votes == _UNKNOWN:
+            least = self._count_votes(keep)
+            if keep:
+                return least
+            self._least_votes = least
+        return self._least_votes
+
+    def _count_votes(self, keep: Filter | None) -> int | None:
         from tantivy import Query
 
-        if keep is None and self._best_known is not None:
-            return self._best_known or None
-        asked = Query.all_query() if keep is None else filter_query(self._schema, keep)
+        asked = filter_query(self._schema, keep) if keep else Query.all_query()
         with damaged(self.path):
-            found = self._searcher.search(asked, BEST_KNOWN, count=False, order_by_field="votes").hits
-            votes = self._searcher.fast_field_values("votes", [address for _, address in found])
-        least = min((number for number in votes if isinstance(number, int) and number > 0), default=0)
-        if keep is None:
-            self._best_known = least
-        return least or None
+            found = self._searcher.search(asked, BEST_KNOWN + 1, count=False, order_by_field="votes").hits
+            known = self._searcher.fast_field_values("votes", [address for _, address in found])
+        votes = [int(number) for number in known if number]
+        least = votes[BEST_KNOWN] + 1 if len(votes) > BEST_KNOWN else 1
+        return least if votes and votes[0] >= least else None
 
     def count(self, keep: Filter) -> int:
         """How many movies pass a filter."""
@@ -310,10 +321,6 @@ class LexicalIndex:
                 stored = self._searcher.doc(address)
             entries.append(TitleEntry(str(stored.get_first("id")), tuple(map(str, stored.get_all("titles")))))
         return entries
-
-
-BEST_KNOWN = 1000
-"""Movies that are candidates for being known alone."""
 
 
 def boosted(query: "tantivy.Query", weight: float) -> "tantivy.Query":
