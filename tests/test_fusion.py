@@ -8,7 +8,7 @@ import pytest
 from catalog.store.moments import Moments
 from query.constraints.years import YearRange
 from query.search.calibration import confidences
-from query.search.fusion import WEIGHTS, Weights, fuse, popularity_prior, weights_of, year_penalty
+from query.search.fusion import WEIGHTS, Weights, fewest_votes, fuse, popularity_prior, weights_of, year_penalty
 from query.search.query_analysis import Phrasing, phrasing, without_query_stopwords
 
 
@@ -79,9 +79,13 @@ ONE_HOLDER = float(np.log1p(1000))
 """What a word is worth that one of a thousand movies has."""
 
 
-def sure(similarity: float, held: float = 0.0, prior: float = 4.0) -> float:
+def sure(similarity: float, held: float = 0.0, prior: float = 4.0, *, votes_known: bool = True) -> float:
     """The confidence in one of a thousand movies; `held` in words that only one movie has."""
-    return float(confidences(MOMENTS, 1000, floats(similarity), floats(held * ONE_HOLDER), floats(prior))[0])
+    return float(
+        confidences(
+            MOMENTS, 1000, floats(similarity), floats(held * ONE_HOLDER), floats(prior), votes_known=votes_known
+        )[0]
+    )
 
 
 def wanted(prior: float, held: float = 0.0) -> float:
@@ -101,12 +105,21 @@ def test_words_and_votes_make_surer() -> None:
 
 
 def test_a_movie_that_nobody_knows_is_half_as_sure_where_others_are_known() -> None:
-    found = confidences(MOMENTS, 1000, floats(0.95, 0), floats(0, 0), floats(0, 4))
-    assert found[0] == pytest.approx(wanted(0) / (1 + np.exp(-6)), rel=1e-4)
+    assert sure(0.95, prior=0.0) == pytest.approx(wanted(0) / (1 + np.exp(-6)), rel=1e-4)
     assert wanted(0) == pytest.approx(0.5055, abs=1e-4)
 
 
 def test_without_votes_or_moments_nothing_is_held_against_a_movie() -> None:
-    assert sure(0.95, prior=0.0) == pytest.approx(1 / (1 + np.exp(-6)), rel=1e-4)
+    assert sure(0.95, prior=0.0, votes_known=False) == pytest.approx(1 / (1 + np.exp(-6)), rel=1e-4)
     few = replace(MOMENTS, p99_similarity=-30.0, nearest_similarity=-30.0)
-    assert confidences(few, 3, floats(0.95, 0, 0), floats(0, 0, 0), floats(4, 0, 0)).tolist() == [1, 1, 1]
+    nothing = floats(0, 0, 0)
+    assert confidences(few, 3, floats(0.95, 0, 0), nothing, nothing, votes_known=True).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("phrasing", Phrasing)
+def test_a_movie_gains_from_the_fewest_votes_on(phrasing: Phrasing) -> None:
+    weights = WEIGHTS[phrasing]
+    votes = floats(fewest_votes(weights) - 1, fewest_votes(weights))
+    gains = popularity_prior(np.log10(1 + votes), weights)
+    assert gains[0] == pytest.approx(0, abs=1e-6)
+    assert gains[1] > 1e-4

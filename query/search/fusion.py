@@ -63,6 +63,11 @@ def popularity_prior(log_votes: Floats, weights: Weights) -> Floats:
     return np.asarray(gain * np.float32(weights.popularity), dtype=np.float32)
 
 
+def fewest_votes(weights: Weights) -> int:
+    """From how many votes on a movie gains."""
+    return int(10.0**weights.first)
+
+
 def year_penalty(years: Floats, asked: YearRange, weights: Weights) -> Floats:
     """What movies lose by being older or newer than asked, shape (movies,); unknown years lie between."""
     scale = _YEARS_OF_A_YEAR if asked.first == asked.last else _YEARS

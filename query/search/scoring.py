@@ -1,6 +1,5 @@
 """A request about one generation, and what each candidate is worth to it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,12 +12,12 @@ from catalog.store.snapshot import Snapshot
 from query.filters import parse_filter
 from query.models import SearchRequest
 from query.names import find_movie, movie_vector, native_ids, near_titles
-from query.search.calibration import confidences
-from query.search.fusion import MISSPELT_TITLE, TITLE, fuse, popularity_prior, weights_of, year_penalty
+from query.search.calibration import confidences, has_votes
+from query.search.fusion import fewest_votes, fuse, popularity_prior, weights_of, year_penalty
 from query.search.query_analysis import Analysis, analyze
 from query.search.recommend import NO_TASTE, Example, Taste, alike, query_vectors, score_taste
 from query.search.retrievers import Candidates, Sought, cosines, embed, retrieve, similarities
-from query.search.titles import TitleMatch, match_titles
+from query.search.titles import TitleMatch, add_titles, match_titles
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -128,8 +127,9 @@ def _score_text(question: Question, snapshot: Snapshot, found: Candidates) -> Sc
     if analysis.years is not None:
         prior = prior - year_penalty(found.years, analysis.years, weights)
     relevance = fuse(moments.z_scores(similarity, vector), found.lexical, best, weights, prior)
-    sure = confidences(moments, snapshot.info.films, similarity, found.lexical, gain)
-    _add_titles(question.titles, snapshot, found.rows, relevance, sure)
+    known = has_votes(snapshot.lexical, found.votes, fewest_votes(weights))
+    sure = confidences(moments, snapshot.info.films, similarity, found.lexical, gain, votes_known=known)
+    add_titles(question.titles, snapshot, found.rows, relevance, sure)
     return Scored(found, relevance, cosines(snapshot, found.rows, vector[None])[:, 0], sure, best > 0)
 
 
@@ -138,13 +138,3 @@ def _best_lexical(analysis: Analysis, keep: Filter, snapshot: Snapshot, found: C
     if not keep:
         return float(found.lexical.max(initial=0.0))
     return float(snapshot.lexical.best(analysis.terms, 1).scores.max(initial=0.0))
-
-
-def _add_titles(titles: Sequence[TitleMatch], snapshot: Snapshot, rows: Rows, relevance: Floats, sure: Floats) -> None:
-    """Let movies whose title was typed gain, in place: they are as sure as the titles are similar."""
-    known = snapshot.movies.rows_of([match.id for match in titles])
-    for match in titles:
-        place = int(np.searchsorted(rows, known[match.id]))
-        if place < len(rows) and rows[place] == known[match.id]:
-            relevance[place] += (TITLE if match.is_exact else MISSPELT_TITLE) * match.similarity
-            sure[place] = max(float(sure[place]), match.similarity)

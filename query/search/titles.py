@@ -3,8 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from catalog.language import plain_title, without_article
 from catalog.store.lexical.index import LexicalIndex, TitleEntry
+from catalog.store.snapshot import Snapshot
+from query.search.fusion import MISSPELT_TITLE, TITLE
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
 
 _LONGEST = 80
 _CANDIDATES = 200
@@ -79,6 +87,16 @@ def misspelt_titles(index: LexicalIndex, text: str) -> list[TitleMatch]:
             similarity = 0.95 - distance / len(typed) - (0.0 if with_article else _ARTICLE)
             matches.append(TitleMatch(entry.id, similarity, distance))
     return sorted(matches, key=lambda match: (-match.similarity, match.id))
+
+
+def add_titles(titles: Sequence[TitleMatch], snapshot: Snapshot, rows: Rows, relevance: Floats, sure: Floats) -> None:
+    """Let movies whose title was typed gain, in place: they are as sure as the titles are similar."""
+    known = snapshot.movies.rows_of([match.id for match in titles])
+    for match in titles:
+        place = int(np.searchsorted(rows, known[match.id]))
+        if place < len(rows) and rows[place] == known[match.id]:
+            relevance[place] += (TITLE if match.is_exact else MISSPELT_TITLE) * match.similarity
+            sure[place] = max(float(sure[place]), match.similarity)
 
 
 def _allowed(length: int) -> int:
