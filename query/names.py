@@ -18,6 +18,8 @@ from query.search.titles import misspelt_titles
 _NAME = re.compile(r"[a-z][a-z0-9_]*:[^\s:]+")
 _CANDIDATES = 10
 _SUGGESTIONS = 3
+_SHORTEST = 4
+"""Letters from which on a beginning is worth suggesting what follows."""
 
 
 def movie_named(snapshot: Snapshot, name: str) -> Movie:
@@ -60,7 +62,7 @@ def find_movie(snapshot: Snapshot, wanted: str) -> Movie:
         names = "; ".join(f"{movie.title} ({movie.year or '?'}): id {movie.id}" for movie in found[:_CANDIDATES])
         raise AmbiguousTitle(f"{len(found)} films are called {wanted!r}, choose one by its id: {names}")
     if not found:
-        near = near_titles(snapshot, wanted)
+        near = list(dict.fromkeys([*near_titles(snapshot, wanted), *_titles_from(snapshot, wanted)]))[:_SUGGESTIONS]
         meant = "; did you mean " + " or ".join(map(repr, near)) + "?" if near else ""
         raise MovieNotFound(f"no film has the id or title {wanted!r}{meant}")
     return found[0]
@@ -79,6 +81,14 @@ def near_titles(snapshot: Snapshot, wanted: str) -> list[str]:
     matches = misspelt_titles(snapshot.lexical, wanted)[:_CANDIDATES]
     movies = snapshot.movies.get([match.id for match in matches])
     return list(dict.fromkeys(movies[match.id].title for match in matches))[:_SUGGESTIONS]
+
+
+def _titles_from(snapshot: Snapshot, wanted: str) -> list[str]:
+    """Some titles that begin with what was typed, the best known first."""
+    start = plain_title(wanted)
+    rows = snapshot.lexical.titled_from(start, _SUGGESTIONS) if len(start) >= _SHORTEST else []
+    headings = snapshot.movies.headings_at(rows)
+    return [headings[row].title for row in rows]
 
 
 def native_ids(snapshot: Snapshot, names: Sequence[str]) -> tuple[str, ...]:
