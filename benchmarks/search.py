@@ -30,7 +30,7 @@ from query.evaluate import Ask, Ranker, evaluate
 from query.filters import parse_filter
 from query.judgments import PairSet, QuerySet, read_sets, sampled, within
 from query.metrics import Estimate
-from query.request import SearchRequest
+from query.old_request import SearchRequest
 from query.search import search
 from query.title_sets import title_sets
 

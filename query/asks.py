@@ -13,8 +13,8 @@ from catalog.store.catalog import Snapshot
 from catalog.store.conditions import Filter, WithId
 from query.evaluate import Answer, Ask, Question, Ranker
 from query.lanes import meaning, query_vector, titles, words
+from query.old_request import Example, SearchRequest
 from query.recommend import liked, recommendation
-from query.request import Example, SearchRequest
 from query.search import search
 
 Floats = NDArray[np.float32]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from catalog.errors import MovieNotFound
 from catalog.store.catalog import Snapshot
 from query.find import find_id, near_titles
-from query.request import Example
+from query.old_request import Example
 
 
 def examples(snapshot: Snapshot, wanted: Sequence[str], *, strict: bool) -> tuple[Example, ...]:

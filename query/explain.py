@@ -8,8 +8,8 @@ import numpy as np
 from catalog.embedding.embedder import Embedder
 from catalog.movie import Movie
 from query.lanes import Meaning, Words
+from query.models import Why
 from query.recommend import Liked
-from query.request import Why
 from query.titles import TitleMatch
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^a-z])")

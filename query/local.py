@@ -1,23 +1,21 @@
 """The catalog in this process: for notebooks, for the service, for assistants."""
 
 from pathlib import Path
-from typing import Self
 
 from catalog.config import Config, load_config
 from catalog.embedding.embedder import Embedder
 from catalog.movie import Movie
 from catalog.store.catalog import Snapshot
-from query.client import FilmCatalog
+from query.film_catalog import FilmCatalog
 from query.follow import Follower, Ready
+from query.models import FacetCounts, SearchRequest, SearchResult
 from query.naming import movie_named
-from query.question import Question, to_request
+from query.old_pipeline import count_facets, search
 from query.questions import QuestionEmbedder, Watched
-from query.request import FacetCounts, SearchResult
-from query.search import facets, search
 from query.shared import SharedSnapshot
 from query.work import Ticket
 
-TRIAL = Question("a ship in a storm", limit=1)
+TRIAL = SearchRequest("a ship in a storm", limit=1)
 """Asked of every generation before it answers others."""
 _TRIAL_SECONDS = 60.0
 _PATIENCE = 600.0
@@ -39,14 +37,14 @@ class LocalCatalog(FilmCatalog):
         with self._follower.lease():
             pass
 
-    def ask(self, question: Question) -> SearchResult:
+    def ask(self, request: SearchRequest) -> SearchResult:
         """Answer any question."""
         with self._follower.lease() as ready:
-            return answered(ready, question, self._config, Ticket(_PATIENCE))
+            return answered(ready, request, self._config, Ticket(_PATIENCE))
 
-    def facets(self, question: Question) -> FacetCounts:
+    def facets(self, request: SearchRequest) -> FacetCounts:
         with self._follower.lease() as ready:
-            return counted(ready, question, self._config, Ticket(_PATIENCE))
+            return counted(ready, request, self._config, Ticket(_PATIENCE))
 
     def movie(self, name: str) -> Movie:
         """The film with this id; raises MovieNotFound."""
@@ -55,12 +53,6 @@ class LocalCatalog(FilmCatalog):
 
     def close(self) -> None:
         self._follower.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def prepared(snapshot: SharedSnapshot, before: Ready | None, config: Config, watched: Watched | None = None) -> Ready:
@@ -77,16 +69,14 @@ def prepared(snapshot: SharedSnapshot, before: Ready | None, config: Config, wat
     return ready
 
 
-def answered(ready: Ready, question: Question, config: Config, ticket: Ticket) -> SearchResult:
+def answered(ready: Ready, request: SearchRequest, config: Config, ticket: Ticket) -> SearchResult:
     """The answer of one generation."""
-    request = to_request(question, ready.snapshot, config.search)
-    return search(request, ready.snapshot, ready.model.within(ticket))
+    return search(request, ready.snapshot, ready.model.within(ticket), config.search)
 
 
-def counted(ready: Ready, question: Question, config: Config, ticket: Ticket) -> FacetCounts:
+def counted(ready: Ready, request: SearchRequest, config: Config, ticket: Ticket) -> FacetCounts:
     """The facets of one generation's answer."""
-    request = to_request(question, ready.snapshot, config.search)
-    return facets(request, ready.snapshot, ready.model.within(ticket))
+    return count_facets(request, ready.snapshot, ready.model.within(ticket), config.search)
 
 
 def _opened(snapshot: Snapshot, config: Config) -> Embedder:

@@ -15,8 +15,8 @@ from catalog.errors import PlotseekError
 from query import api
 from query.access import Gate
 from query.asgi import App, Doors
+from query.models import SearchRequest
 from query.problems import problem_of
-from query.question import Question
 from query.service import Answer, Service, our_version
 from query.work import Ticket
 
@@ -64,12 +64,12 @@ def _add_tools(server: MCPServer, service: Service) -> None:
     @server.tool(annotations=_READS)
     async def search(text: Text, filter: Filter = "", limit: Limit = 10, why: bool = False) -> api.Answer:  # noqa: A002
         """Find films by what happens in them."""
-        return await answered(service.ask(Question(text, filter=filter, limit=limit, why=why), ticket()))
+        return await answered(service.ask(SearchRequest(text, filter=filter, limit=limit, why=why), ticket()))
 
     @server.tool(annotations=_READS)
     async def similar(id: FilmId, filter: Filter = "", limit: Limit = 10) -> api.Answer:  # noqa: A002
         """Find films like this one."""
-        return await answered(service.similar(id, Question(filter=filter, limit=limit), ticket()))
+        return await answered(service.similar(id, SearchRequest(filter=filter, limit=limit), ticket()))
 
     @server.tool(annotations=_READS)
     async def recommend(
@@ -81,7 +81,7 @@ def _add_tools(server: MCPServer, service: Service) -> None:
         limit: Limit = 10,
     ) -> api.Answer:
         """Find films for someone who likes and dislikes these; `exclude` holds ids of films already seen."""
-        question = Question(
+        request = SearchRequest(
             text,
             likes=tuple(likes),
             dislikes=tuple(dislikes or ()),
@@ -89,7 +89,7 @@ def _add_tools(server: MCPServer, service: Service) -> None:
             exclude=tuple(exclude or ()),
             limit=limit,
         )
-        return await answered(service.ask(question, ticket()))
+        return await answered(service.ask(request, ticket()))
 
     @server.tool(annotations=_READS)
     async def movie(id: FilmId) -> api.Film:  # noqa: A002

@@ -8,11 +8,11 @@ from catalog.errors import MovieNotFound
 from catalog.store.catalog import Snapshot
 from query.follow import Ready
 from query.lanes import query_texts, vector_of
+from query.models import SearchRequest
 from query.naming import native_names
-from query.question import Question
 
 
-def prefetch(ready: Ready, questions: Sequence[Question]) -> None:
+def prefetch(ready: Ready, questions: Sequence[SearchRequest]) -> None:
     """Let a generation and its model remember what `search` and `facets` will need of them for these questions.
 
     Examples that are titles or words are left out: to look for them takes longer than others should wait. So is a

@@ -10,7 +10,7 @@ from catalog.embedding.embedder import Embedder, Vector
 from catalog.store.catalog import Snapshot
 from catalog.store.words import movie_tags
 from query.lanes import query_vector
-from query.request import Example
+from query.old_request import Example
 
 Floats = NDArray[np.float32]
 

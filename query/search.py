@@ -17,8 +17,9 @@ from query.eras import era
 from query.explain import Evidence, explain
 from query.fusion import fame, fused, out_of_time, weights_of
 from query.lanes import Meaning, Words, meaning, query_vector, titles, words
+from query.models import FacetCounts, Hit, SearchResult
+from query.old_request import SearchRequest
 from query.recommend import Liked, liked, recommendation
-from query.request import FacetCounts, Hit, SearchRequest, SearchResult
 from query.titles import TitleMatch
 
 Floats = NDArray[np.float32]

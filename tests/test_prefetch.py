@@ -11,8 +11,8 @@ from catalog.store.catalog import Snapshot
 from catalog.store.generations import Generations
 from query.follow import Ready
 from query.local import answered, prepared
+from query.models import SearchRequest
 from query.prefetch import prefetch
-from query.question import Question
 from query.questions import QuestionEmbedder
 from query.shared import SharedSnapshot
 from query.work import Ticket
@@ -20,12 +20,12 @@ from tests.fakes import Heard
 
 CONFIG = load_config(None, {"PLOTSEEK_EMBEDDING_MODEL": "bundled"})
 QUESTIONS = [
-    Question("a ship in a storm"),
-    Question("Ein Haifisch im Meer", limit=3),
-    Question(likes=("1",)),
-    Question(likes=("no film",)),
-    Question("tmdb:0", likes=("tmdb:0",)),
-    Question("  "),
+    SearchRequest("a ship in a storm"),
+    SearchRequest("Ein Haifisch im Meer", limit=3),
+    SearchRequest(likes=("1",)),
+    SearchRequest(likes=("no film",)),
+    SearchRequest("tmdb:0", likes=("tmdb:0",)),
+    SearchRequest("  "),
 ]
 
 

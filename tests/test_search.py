@@ -12,7 +12,8 @@ from catalog.store.catalog import Catalog, Snapshot
 from catalog.store.writer import open_writer
 from ingest.sync import SyncOptions, sync
 from query.diversity import series_of
-from query.request import Example, SearchRequest, SearchResult
+from query.models import SearchResult
+from query.old_request import Example, SearchRequest
 from query.search import search, search_vector
 from tests.fakes import WordEmbedder
 

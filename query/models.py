@@ -1,0 +1,137 @@
+"""What can be asked, and what comes back: one shape for the command, HTTP, Python, assistants and evaluation.
+
+Light to import, because a short-lived command builds a request to ask a running server.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Self
+
+from catalog.config import SearchConfig
+from catalog.movie import Movie
+from catalog.store.facet import Facet
+from query.characters import whole_characters
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A question: words, or examples, or both; then what to keep, in which order, how many.
+
+    None stands for the default of the settings.
+    """
+
+    text: str = ""
+    likes: tuple[str, ...] = ()
+    """Ids, titles or words; `tmdb:278` and the like are ids."""
+    dislikes: tuple[str, ...] = ()
+    filter: str = ""
+    """Conditions that must hold: `year>=1980 genre:Horror` (docs/filters.md)."""
+    exclude: tuple[str, ...] = ()
+    """Ids that must not be in the answer: movies that were seen, for one."""
+    sort: str = "relevance"
+    """"relevance", or a field of `SORTS`, "-" before it for descending."""
+    offset: int = 0
+    limit: int | None = None
+    plain: bool = False
+    """Cosine similarity alone, every other retriever and extra off."""
+    all: bool = False
+    """Also movies that do not fit well."""
+    why: bool = False
+    """Say for each movie what brought it."""
+    facets: bool = False
+    """Count genres, decades and the like of the movies that fit."""
+    franchise: int | None = None
+    """At most so many movies of one series."""
+    diversity: float | None = None
+    """0 none, 1 as different as can be (maximal marginal relevance)."""
+    popularity: float | None = None
+    """Weight of the popularity prior: 0 none, negative prefers hidden gems."""
+    least_confidence: float | None = None
+    """Movies that are less sure than this are left out, unless `all`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", whole_characters(self.text).strip())
+        for name in ("likes", "dislikes", "exclude"):
+            object.__setattr__(self, name, tuple(map(whole_characters, getattr(self, name))))
+
+    def with_defaults(self, settings: SearchConfig) -> Self:
+        """With the settings' values for what was left open."""
+        return replace(
+            self,
+            limit=settings.limit if self.limit is None else self.limit,
+            diversity=settings.diversity if self.diversity is None else self.diversity,
+            popularity=settings.popularity if self.popularity is None else self.popularity,
+            least_confidence=settings.least_confidence if self.least_confidence is None else self.least_confidence,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, defaults left out."""
+        values = asdict(self)
+        return {item.name: values[item.name] for item in fields(self) if values[item.name] != item.default}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**given)
+
+    def echo(self) -> str | dict[str, object]:
+        """What was asked, as it stands in an answer: a text, or an object where there are examples."""
+        if not self.likes and not self.dislikes:
+            return self.text
+        examples = {"text": self.text, "like": list(self.likes), "unlike": list(self.dislikes)}
+        return {name: value for name, value in examples.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What brought a movie."""
+
+    lanes: Mapping[str, int]
+    """Rank in the list of each retriever that found it, from 1: "meaning", "words", "title"."""
+    words: tuple[str, ...] = ()
+    """Words of the question that the movie holds."""
+    sentence: str | None = None
+    """The sentence of the plot nearest to the question."""
+    nearest_like: str | None = None
+    """The id of the liked movie nearest to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A movie that was found."""
+
+    movie: Movie
+    score: float
+    """Cosine similarity to the question, -1 to 1."""
+    confidence: float = 1.0
+    """0 to 1: how sure it is that this movie fits."""
+    why: Why | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FacetCounts:
+    """What the movies of an answer have in common; all of one generation."""
+
+    facets: tuple[Facet, ...]
+    total: int
+    """Movies that fit: the `total` of the answer."""
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """An answer; its hits all belong to one generation."""
+
+    hits: tuple[Hit, ...]
+    total: int
+    """Movies that fit, before offset and limit: of the candidates, so that there may be more."""
+    generation: int
+    notes: tuple[str, ...] = ()
+    """Retrievers that dropped out, and the like: one line each, for people."""
+    total_is_exact: bool = True
+    """Whether every movie of the catalog was looked at."""
+    facets: tuple[Facet, ...] | None = None
+    """Where they were asked for."""
