@@ -1,13 +1,23 @@
 """An answer as JSON and back: what the service sends, and what `query` prints. Light to import."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from catalog.movie import FIELDS, Movie
 from catalog.store.facet import Facet, FacetValue
 from query.models import FacetCounts, Hit, SearchResult, Why
 from query.render import hit_to_dict
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer, and the name of the model that read the question."""
+
+    result: SearchResult
+    model: str
+    version: str = ""
+    """`catalog_version` of what a service answered from."""
 
 
 def catalog_version(number: int, published: float) -> str:
@@ -20,25 +30,28 @@ def catalog_version(number: int, published: float) -> str:
 
 def answer_to_dict(query: str | Mapping[str, object], model: str, result: SearchResult) -> dict[str, Any]:
     """The object of `query --json`, and beside it which generation answered, how many fit, and what to know."""
+    facets = {} if result.facets is None else {"facets": list(map(asdict, result.facets))}
     return {
         "query": query,
         "model": model,
         "results": [hit_to_dict(hit) for hit in result.hits],
         "total": result.total,
+        "total_is_exact": result.total_is_exact,
         "generation": result.generation,
         "notes": list(result.notes),
-        "total_is_exact": result.total_is_exact,
+        **facets,
     }
 
 
 def result_from_dict(values: Mapping[str, Any]) -> SearchResult:
-    """The result that `answer_to_dict` was made of; raises KeyError, TypeError for anything else."""
+    """The result that `answer_to_dict` was made of; raises KeyError, TypeError, AttributeError for anything else."""
     return SearchResult(
         hits=tuple(_hit(hit) for hit in values["results"]),
         total=values["total"],
         generation=values["generation"],
         notes=tuple(values["notes"]),
         total_is_exact=values["total_is_exact"],
+        facets=_facets(values["facets"]) if "facets" in values else None,
     )
 
 
@@ -49,18 +62,18 @@ def facets_to_dict(counts: FacetCounts) -> dict[str, Any]:
 
 def facets_from_dict(values: Mapping[str, Any]) -> FacetCounts:
     """The inverse of `facets_to_dict`; raises KeyError, TypeError for anything else."""
-    found = tuple(
+    return FacetCounts(_facets(values["facets"]), values["total"], values["generation"])
+
+
+def _facets(found: Iterable[Mapping[str, Any]]) -> tuple[Facet, ...]:
+    return tuple(
         Facet(facet["field"], tuple(FacetValue(**value) for value in facet["values"]), facet["total"])
-        for facet in values["facets"]
+        for facet in found
     )
-    return FacetCounts(found, values["total"], values["generation"])
 
 
 def _hit(values: Mapping[str, Any]) -> Hit:
     movie = Movie.from_dict({name: values[name] for name in FIELDS if values.get(name) is not None})
     why = values.get("why")
-    return Hit(movie, values["score"], values["confidence"], None if why is None else _why(why))
-
-
-def _why(values: Mapping[str, Any]) -> Why:
-    return Why(values["lanes"], tuple(values["words"]), values["sentence"], values["nearest_like"])
+    reason = None if why is None else Why(**{**why, "words": tuple(why["words"])})
+    return Hit(movie, values["score"], values["confidence"], reason)

@@ -1,62 +1,72 @@
 """The shapes of the service for its OpenAPI document: what may be sent, what comes back, with examples."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
-from query.models import SearchRequest
+from catalog.movie import Movie
+from query.ingest_child import IngestRun
+from query.models import FacetCounts, Hit, SearchRequest, SearchResult
 from query.problems import MEDIA_TYPE
+from query.shapes import Asked, Shape, shaped_like
+from query.suggest import Suggestion
 
 MOST_RESULTS = 100
-MOST_OFFSET = 100_000
 MOST_EXAMPLES = 100
-MOST_EXCLUDED = 10_000
 MOST_TOGETHER = 50
-ON_MAP, MOST_ON_MAP = 20_000, 100_000
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+#: What a request may hold at most, and what it may look like.
+_REQUEST = {
+    "text": Field(description="What happens in the film", examples=["a man relives the same day"]),
+    "likes": Field(max_length=MOST_EXAMPLES),
+    "dislikes": Field(max_length=MOST_EXAMPLES, description="Ids, titles or words"),
+    "filter": Field(examples=["year>=1980 genre:Horror -genre:Comedy"]),
+    "exclude": Field(max_length=10_000),
+    "sort": Field(max_length=40, description='relevance, year, rating, votes, title, runtime; "-year"'),
+    "offset": Field(ge=0, le=100_000),
+    "limit": Field(ge=1, le=MOST_RESULTS, description="Default: search.limit of the service"),
+    "franchise": Field(ge=1, le=MOST_RESULTS),
+    "diversity": Field(ge=0, le=1),
+    "popularity": Field(ge=-2, le=2),
+    "least_confidence": Field(ge=0, le=1),
+}
+_IN_ADDRESSES = {"text": "q", "likes": "like", "dislikes": "dislike"}
 
 
-class Asked(BaseModel):
-    """What every question may say besides what it is about."""
+class Question(Asked):
+    """What becomes a request."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    filter: str = Field("", description='Conditions that must hold: "year>=1980 genre:Horror -genre:Comedy"')
-    exclude: list[Name] = Field(default_factory=list, max_length=MOST_EXCLUDED, description="Ids to leave out")
-    sort: str = Field("relevance", max_length=40, description='relevance, year, rating, votes, title, runtime; "-year"')
-    offset: int = Field(0, ge=0, le=MOST_OFFSET)
-    limit: int | None = Field(None, ge=1, le=MOST_RESULTS, description="Default: search.limit of the service")
-    plain: bool = Field(default=False, description="Cosine similarity alone, every extra off")
-    all: bool = Field(default=False, description="Also films that do not fit well")
-    why: bool = Field(default=False, description="Say for each film what brought it")
-    franchise: int | None = Field(None, ge=1, le=MOST_RESULTS, description="At most so many films of one series")
-    diversity: float | None = Field(None, ge=0, le=1, description="How different the films shall be")
-    popularity: float | None = Field(None, ge=-2, le=2, description="0 none, negative prefers hidden gems")
-    least_confidence: float | None = Field(None, ge=0, le=1)
-
-    def question(self) -> SearchRequest:
-        """As the service understands it."""
+    def request(self) -> SearchRequest:
+        """As the engine understands it."""
         return SearchRequest.from_dict(self.model_dump())
 
 
-class SearchBody(Asked):
+@shaped_like(SearchRequest, more=_REQUEST)
+class SearchAddress(Question):
+    """A question in an address."""
+
+    model_config = ConfigDict(alias_generator=lambda name: _IN_ADDRESSES.get(name, name))
+
+
+@shaped_like(SearchRequest, more=_REQUEST, without=_IN_ADDRESSES)
+class SimilarAddress(Question):
+    """What an address may say besides the film that others shall be like."""
+
+
+@shaped_like(SearchRequest, more=_REQUEST)
+class SearchBody(Question):
     """A question: words, or films and words to be like and unlike, or both."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"text": "a man relives the same day", "limit": 3}]}
+        strict=True, json_schema_extra={"examples": [{"text": "a man relives the same day", "limit": 3}]}
     )
-
-    text: str = ""
-    likes: list[str] = Field(default_factory=list, max_length=MOST_EXAMPLES, description="Ids, titles or words")
-    dislikes: list[str] = Field(default_factory=list, max_length=MOST_EXAMPLES)
 
 
 class RecommendBody(SearchBody):
     """Who likes and dislikes what."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"likes": ["tmdb:348", "Das Boot"], "dislikes": ["gore"], "text": "claustrophobic"}]
         },
@@ -65,88 +75,54 @@ class RecommendBody(SearchBody):
     likes: list[str] = Field(min_length=1, max_length=MOST_EXAMPLES, description="Ids, titles or words")
 
 
-class Film(BaseModel):
+class Nothing(Asked):
+    """An address that says it all."""
+
+
+class Typed(Asked):
+    """The beginning of a title."""
+
+    q: str = Field("", max_length=200, description="What was typed so far", examples=["star w"])
+    limit: int = Field(8, ge=1, le=50)
+
+
+class MapPart(Asked):
+    """How much of the map is wanted."""
+
+    limit: int = Field(20_000, ge=1, le=100_000)
+
+
+@shaped_like(Movie, more={"external_ids": Field(examples=[{"imdb": "tt0111161", "tmdb": "278"}])})
+class Film(Shape):
     """A film of the catalog; what is not known of it is left out."""
 
-    id: str
-    title: str
-    plot: str
-    year: int | None = None
-    original_title: str | None = None
-    plot_de: str | None = None
-    genres: list[str] = []
-    keywords: list[str] = []
-    directors: list[str] = []
-    actors: list[str] = []
-    languages: list[str] = []
-    countries: list[str] = []
-    runtime: int | None = Field(None, description="Minutes")
-    rating: float | None = Field(None, description="0 to 10")
-    votes: int | None = None
-    poster: str | None = None
-    external_ids: dict[str, str] = Field({}, examples=[{"imdb": "tt0111161", "tmdb": "278"}])
-    extra: dict[str, Any] = {}
 
-
-class WhyFound(BaseModel):
-    """What brought a film."""
-
-    lanes: dict[str, int] = Field(description="Rank in each lane that found it, from 1")
-    words: list[str]
-    sentence: str | None = Field(description="The sentence of the plot nearest to the question")
-    nearest_like: str | None = Field(description="The id of the liked film nearest to it")
-
-
+@shaped_like(Hit, without=["movie"])
 class Found(Film):
     """A film that was found."""
 
-    score: float = Field(description="Cosine similarity to the question, -1 to 1")
-    confidence: float = Field(description="0 to 1: how sure it is that this film fits")
-    why: WhyFound | None = None
 
-
-class Answer(BaseModel):
+@shaped_like(SearchResult, without=["hits"])
+class Answer(Shape):
     """An answer; its films all belong to one generation of the catalog."""
 
     query: str | dict[str, Any]
     model: str
     results: list[Found]
-    total: int = Field(description="Films that fit, before offset and limit")
-    generation: int
-    notes: list[str]
-    total_is_exact: bool = Field(description="Whether every film was looked at; else `total` means at least so many")
 
 
-class FacetValue(BaseModel):
-    """A value, and how many of the films that fit have it."""
-
-    value: str = Field(examples=["Horror"])
-    count: int = Field(examples=[23])
-    filter: str = Field(description="The condition that keeps exactly these films", examples=['genre:"Horror"'])
-
-
-class Facet(BaseModel):
-    """A field and its most frequent values; of years and ratings the highest."""
-
-    field: str = Field(examples=["genre"])
-    values: list[FacetValue]
-    total: int = Field(description="How many values there are, shown or not", examples=[18])
+_GENRES: JsonDict = {
+    "field": "genre",
+    "values": [{"value": "Horror", "count": 23, "filter": 'genre:"Horror"'}],
+    "total": 18,
+}
 
 
-class Facets(BaseModel):
+@shaped_like(FacetCounts)
+class Facets(Shape):
     """What the films that fit have in common."""
 
-    facets: list[Facet]
-    total: int = Field(description="Films that fit", examples=[23])
-    generation: int
-
-
-class Suggestion(BaseModel):
-    """A title that begins with what was typed."""
-
-    id: str
-    title: str
-    year: int | None
+    model_config = ConfigDict(json_schema_extra={"examples": [{"facets": [_GENRES], "total": 23, "generation": 7}]})
 
 
 class Suggestions(BaseModel):
@@ -192,15 +168,9 @@ class Status(BaseModel):
     runs: list[dict[str, Any]]
 
 
-class Sync(BaseModel):
+@shaped_like(IngestRun)
+class Sync(Shape):
     """A sync that the service was asked for."""
-
-    state: str = Field(examples=["running", "done", "failed"])
-    started: str
-    ended: str | None
-    exit_code: int | None
-    report: dict[str, Any] | None
-    error: str | None
 
 
 class Problem(BaseModel):

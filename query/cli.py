@@ -4,15 +4,16 @@ import os
 import shutil
 import threading
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from catalog.config import PREFIX, Config
 from catalog.errors import UsageError
 from catalog.terminal import one_line_errors, say, settings
-from query.discovery import Answered, ask_server
+from query.answer import Answered
+from query.discovery import ask_server
 from query.models import SearchRequest
 
 _WIDTH = (100, 24)
@@ -22,8 +23,8 @@ _WIDTH = (100, 24)
 @click.command()
 @click.argument("text", nargs=-1)
 @click.option("--like", "likes", multiple=True, metavar="ID-OR-TITLE", help="Films like this one, or like these words.")
-@click.option("--unlike", "unlikes", multiple=True, metavar="ID-OR-TITLE", help="But not like this.")
-@click.option("--filter", "filter_text", metavar="CONDITIONS", default="", help='For one, "year>=1980 genre:Horror".')
+@click.option("--unlike", "dislikes", multiple=True, metavar="ID-OR-TITLE", help="But not like this.")
+@click.option("--filter", metavar="CONDITIONS", default="", help='For one, "year>=1980 genre:Horror".')
 @click.option("--exclude", multiple=True, metavar="ID", help="Leave this film out: one that was seen, for one.")
 @click.option(
     "--sort", default="relevance", help="relevance, year, rating, votes, title, runtime; - before it: falling."
@@ -33,32 +34,14 @@ _WIDTH = (100, 24)
 @click.option("--franchise", type=click.IntRange(1), help="At most so many films of one series.")
 @click.option("--diversity", type=click.FloatRange(0, 1), help="0 to 1: how different the films shall be.")
 @click.option("--plain", is_flag=True, help="Cosine similarity alone: no words, titles, popularity, cut-off.")
-@click.option("--all", "show_all", is_flag=True, help="Also films that do not fit well.")
+@click.option("--all", is_flag=True, help="Also films that do not fit well.")
 @click.option("--why", is_flag=True, help="Say for each film what brought it.")
 @click.option("--facets", is_flag=True, help="Count genres, decades and the like of all films that fit.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--no-server", is_flag=True, help="Answer in this process, even if query-server runs for this catalog.")
 @click.option("--config", type=click.Path(path_type=Path), help="Another settings file than config.yaml.")
 @click.version_option(package_name="plotseek")
-def main(
-    text: tuple[str, ...],
-    likes: tuple[str, ...],
-    unlikes: tuple[str, ...],
-    filter_text: str,
-    exclude: tuple[str, ...],
-    sort: str,
-    limit: int | None,
-    offset: int,
-    franchise: int | None,
-    diversity: float | None,
-    plain: bool,
-    show_all: bool,
-    why: bool,
-    facets: bool,
-    as_json: bool,
-    no_server: bool,
-    config: Path | None,
-) -> None:
+def main(text: tuple[str, ...], as_json: bool, no_server: bool, config: Path | None, **asked: Any) -> None:
     """Find films by what happens in them.
 
     \b
@@ -68,39 +51,21 @@ def main(
     query "haunted house" --filter "year>=1980 -genre:Comedy"
     """
     with one_line_errors("query"):
-        config_ = settings(config)
-        question = SearchRequest(
-            text=" ".join(text).strip(),
-            likes=likes,
-            dislikes=unlikes,
-            filter=filter_text,
-            exclude=exclude,
-            sort=sort,
-            offset=offset,
-            limit=limit,
-            plain=plain,
-            all=show_all,
-            why=why,
-            franchise=franchise,
-            diversity=diversity,
-        )
-        answered = _answered(config_, question, use_server=not no_server, facets=facets)
-        _show(question, answered, as_json=as_json)
+        request = SearchRequest(" ".join(text), **asked)
+        answered = _answered(settings(config), request, use_server=not no_server)
+        _show(request, answered, as_json=as_json)
 
 
-def _answered(config: Config, question: SearchRequest, *, use_server: bool, facets: bool) -> Answered:
+def _answered(config: Config, request: SearchRequest, *, use_server: bool) -> Answered:
     """The answer of a running service of this catalog, which has the model at hand; our own without one."""
-    if not question.text and not question.likes and not question.filter.strip():
+    if not request.text and not request.likes and not request.filter.strip():
         raise UsageError("say what to look for: either a TEXT or --like ID-OR-TITLE (see query --help)")
-    settled = question.with_defaults(config.search)
-    if use_server:
-        answered = ask_server(config.store.path, settled, os.environ.get(f"{PREFIX}_API_KEY"), facets=facets)
-        if answered is not None:
-            return answered
-    return _answered_here(config, settled, facets=facets)
+    request = request.with_defaults(config.search)
+    answered = ask_server(config.store.path, request, os.environ.get(f"{PREFIX}_API_KEY")) if use_server else None
+    return answered or _answered_here(config, request)
 
 
-def _answered_here(config: Config, question: SearchRequest, *, facets: bool) -> Answered:
+def _answered_here(config: Config, request: SearchRequest) -> Answered:
     from catalog.embedding.choose import open_remembered
     from catalog.store.chroma.server import configured_server
     from catalog.store.known import known_vectors
@@ -108,32 +73,32 @@ def _answered_here(config: Config, question: SearchRequest, *, facets: bool) -> 
     from query.filters import parse_filter
     from query.search.pipeline import search
 
-    parse_filter(question.filter)  # what is wrong with it needs no catalog
+    parse_filter(request.filter)  # what is wrong with it needs no catalog
     with closing(open_snapshot(config.store.path, configured_server(config.store))) as snapshot:
-        # Chroma is read while the model is: both take half a second.
+        # The index is read while the model is: each takes half a second.
         warming = threading.Thread(target=snapshot.warm, daemon=True)
         warming.start()
-        embedder = open_remembered(config.embedding, snapshot.info.model, lambda: known_vectors(snapshot), notify=say)
+        model = snapshot.info.model
+        embedder = open_remembered(config.embedding, model, lambda: known_vectors(snapshot), notify=say)
         warming.join()
-        result = search(replace(question, facets=facets), snapshot, embedder, config.search)
-        return Answered(result, snapshot.info.model.name)
+        return Answered(search(request, snapshot, embedder, config.search), model.name)
 
 
-def _show(question: SearchRequest, answered: Answered, *, as_json: bool) -> None:
+def _show(request: SearchRequest, answered: Answered, *, as_json: bool) -> None:
     from query.render import as_json as json_of
     from query.render import as_table, facet_table, why_nothing
 
-    facets = answered.result.facets if answered.facets is None else answered.facets.facets
+    result = answered.result
     if as_json:
-        click.echo(json_of(question.echo(), answered.model, answered.result, facets))
+        click.echo(json_of(request.echo(), answered.model, result))
         return
-    for note in answered.result.notes:
+    for note in result.notes:
         say(note)
     width = shutil.get_terminal_size(_WIDTH).columns
-    if answered.result.hits:
-        click.echo(as_table(answered.result.hits, width))
+    if result.hits:
+        click.echo(as_table(result.hits, width))
     else:
-        everything = question.all or question.plain or not (question.text or question.likes)
-        say(why_nothing(answered.result.total, filtered=bool(question.filter.strip()), everything=everything))
-    if facets is not None:
-        click.echo(f"\n{facet_table(facets, width)}")
+        everything = request.all or request.plain or not (request.text or request.likes)
+        say(why_nothing(result, filtered=bool(request.filter.strip()), everything=everything))
+    if result.facets is not None:
+        click.echo(f"\n{facet_table(result.facets, width)}")

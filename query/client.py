@@ -1,126 +1,112 @@
-"""One interface to a catalog, here or behind the service: search, similar, recommend, facets, movie."""
+"""The one way to ask a service over HTTP: for notebooks, and for the command that finds one running.
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
+Only the standard library: every import counts for a process that lives for a tenth of a second.
+"""
 
-from catalog.errors import PlotseekError, StoreError
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+from catalog.errors import PlotseekError, StoreError, UsageError
 from catalog.movie import Movie
-from query.answer import facets_from_dict, result_from_dict
+from query.answer import Answered, facets_from_dict, result_from_dict
+from query.film_catalog import FilmCatalog
 from query.models import FacetCounts, SearchRequest, SearchResult
 from query.problems import error_of
 
-if TYPE_CHECKING:
-    import httpx
+T = TypeVar("T")
+
+_MOST_MB = 64
+"""Of an answer: a hundred films with long plots are less than one."""
 
 
-class FilmCatalog(ABC):
-    """What both can do, with the same words, the same values and the same errors."""
-
-    @abstractmethod
-    def ask(self, question: SearchRequest) -> SearchResult:
-        """Answer any question; raises UsageError, MovieNotFound, AmbiguousTitle, StoreError, ModelError."""
-
-    @abstractmethod
-    def facets(self, question: SearchRequest) -> FacetCounts:
-        """How many of all films that fit have which genre, decade, rating ...; of all films for an empty question."""
-
-    @abstractmethod
-    def movie(self, name: str) -> Movie:
-        """The film with this id, or `tmdb:278`, `imdb:tt0111161`; raises MovieNotFound."""
-
-    def search(self, text: str, *, filter: str = "", limit: int | None = None, why: bool = False) -> SearchResult:  # noqa: A002
-        """Films by what happens in them. `filter` is "year>=1980 genre:Horror" and the like."""
-        return self.ask(SearchRequest(text, filter=filter, limit=limit, why=why))
-
-    def similar(self, movie: str, *, filter: str = "", limit: int | None = None, why: bool = False) -> SearchResult:  # noqa: A002
-        """Films like one, named by its id or title."""
-        return self.ask(SearchRequest(likes=(movie,), filter=filter, limit=limit, why=why))
-
-    def recommend(
-        self,
-        likes: Sequence[str],
-        dislikes: Sequence[str] = (),
-        *,
-        text: str = "",
-        filter: str = "",  # noqa: A002
-        exclude: Sequence[str] = (),
-        limit: int | None = None,
-        why: bool = False,
-    ) -> SearchResult:
-        """Films for someone who likes and dislikes these: ids, titles or words."""
-        return self.ask(
-            SearchRequest(
-                text,
-                likes=tuple(likes),
-                dislikes=tuple(dislikes),
-                filter=filter,
-                exclude=tuple(exclude),
-                limit=limit,
-                why=why,
-            )
-        )
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status: int
+    reason: str
+    etag: str
+    body: bytes
 
 
 class PlotseekClient(FilmCatalog):
-    """A running service.
+    """A running service; safe to use from any thread, because each question has a connection of its own.
 
     with PlotseekClient("http://127.0.0.1:8080") as films:
         films.similar("tmdb:348", limit=3)
     """
 
-    def __init__(self, url: str, *, key: str | None = None, timeout: float = 15.0) -> None:
-        """`key` is an API key, where the service wants one; `timeout` is in seconds."""
-        import httpx
+    def __init__(self, url: str, *, key: str | None = None, timeout: float = 15.0, connect: float = 5.0) -> None:
+        """`key` is an API key, where the service wants one; it may take `connect` seconds to be reached, and
+        `timeout` to answer. Raises UsageError for what is no address.
+        """
+        self._url = url.rstrip("/")
+        try:
+            where = urlsplit(self._url)
+            self._host, self._port = where.hostname or "", where.port
+        except ValueError as error:
+            raise UsageError(f"{url}: is no address: {error}") from error
+        if where.scheme not in ("http", "https") or not self._host:
+            raise UsageError(f"{url}: is no address; one begins with http:// or https://")
+        self._kind = HTTPSConnection if where.scheme == "https" else HTTPConnection
+        self._path = where.path
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._timeout, self._connect = timeout, connect
 
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout)
-
-    def ask(self, question: SearchRequest) -> SearchResult:
+    def ask(self, request: SearchRequest) -> SearchResult:
         """Answer any question; besides the usual errors those of the service: AccessDenied, Overloaded ..."""
-        return result_from_dict(self._json("POST", "/search", json=question.to_dict()))
+        return self.answer(request).result
 
-    def facets(self, question: SearchRequest) -> FacetCounts:
-        return facets_from_dict(self._json("POST", "/facets", json=question.to_dict()))
+    def answer(self, request: SearchRequest) -> Answered:
+        """What `ask` returns, and who answered."""
+
+        def read(values: Any, etag: str) -> Answered:
+            version = etag.removeprefix('W/"').rpartition("-")[0]
+            return Answered(result_from_dict(values), str(values["model"]), version)
+
+        return self._read(read, "POST", "/search", request)
+
+    def facets(self, request: SearchRequest) -> FacetCounts:
+        return self._read(lambda values, _: facets_from_dict(values), "POST", "/facets", request)
 
     def movie(self, name: str) -> Movie:
-        return Movie.from_dict(self._json("GET", f"/movies/{quote(name, safe='', errors='replace')}"))
-
-    def _json(self, method: str, path: str, json: object = None) -> dict[str, Any]:
-        import httpx
-
-        try:
-            response = self._http.request(method, path, json=json)
-        except httpx.TransportError as error:
-            raise StoreError(f"{self._http.base_url}: does not answer: {error}; is query-server running?") from error
-        if response.is_success:
-            values: dict[str, Any] = response.json()
-            return values
-        raise _error(response)
+        path = f"/movies/{quote(name, safe='', errors='replace')}"
+        return self._read(lambda values, _: Movie.from_dict(values), "GET", path)
 
     def close(self) -> None:
-        self._http.close()
+        """Nothing is held open between two questions."""
 
-    def __enter__(self) -> Self:
-        return self
+    def _read(self, read: Callable[[Any, str], T], method: str, path: str, request: SearchRequest | None = None) -> T:
+        """What `read` makes of the JSON and the ETag of an answer; raises what the service says is wrong."""
+        reply = self._exchange(method, path, request)
+        try:
+            values = json.loads(reply.body)
+            if reply.status == 200:
+                return read(values, reply.etag)
+            problem = values if isinstance(values, dict) else {}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            if reply.status == 200:
+                raise StoreError(f"{self._url}: its answer is not understood; is it a plotseek as new?") from error
+            problem = {}
+        said = problem.get("detail") or f"answers {reply.status} {reply.reason}"
+        raise error_of(problem) or PlotseekError(f"{self._host}: {said}")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def _error(response: "httpx.Response") -> PlotseekError:
-    """What the service says is wrong, as the error it was there."""
-    try:
-        body = response.json()
-    except ValueError:
-        body = {}
-    if isinstance(body, dict):
-        if error := error_of(body):
-            return error
-        if detail := body.get("detail"):
-            return PlotseekError(f"{response.url.host}: {detail}")
-    return PlotseekError(f"{response.url.host}: answers {response.status_code} {response.reason_phrase}")
+    def _exchange(self, method: str, path: str, request: SearchRequest | None) -> _Reply:
+        body = None if request is None else json.dumps(request.to_dict())
+        headers = self._headers | ({"Content-Type": "application/json"} if body else {})
+        connection = self._kind(self._host, self._port, timeout=self._connect)
+        try:
+            connection.connect()
+            connection.sock.settimeout(self._timeout)
+            connection.request(method, f"{self._path}{path}", body, headers)
+            response = connection.getresponse()
+            content = response.read((_MOST_MB << 20) + 1)
+        except (OSError, HTTPException, ValueError) as error:
+            raise StoreError(f"{self._url}: does not answer: {error}; is query-server running?") from error
+        finally:
+            connection.close()
+        if len(content) > _MOST_MB << 20:
+            raise StoreError(f"{self._url}: its answer is longer than {_MOST_MB} MB")
+        return _Reply(response.status, response.reason, response.getheader("ETag", ""), content)

@@ -1,14 +1,13 @@
 """The catalog in this process: for notebooks, for the service, for assistants."""
 
 from pathlib import Path
-from typing import Self
 
 from catalog.config import Config, load_config
 from catalog.embedding.embedder import Embedder
 from catalog.movie import Movie
 from catalog.store.chroma.server import configured_server
 from catalog.store.snapshot import Snapshot
-from query.client import FilmCatalog
+from query.film_catalog import FilmCatalog
 from query.follow import Follower, Ready
 from query.models import FacetCounts, SearchRequest, SearchResult
 from query.names import movie_named
@@ -39,14 +38,14 @@ class LocalCatalog(FilmCatalog):
         with self._follower.lease():
             pass
 
-    def ask(self, question: SearchRequest) -> SearchResult:
+    def ask(self, request: SearchRequest) -> SearchResult:
         """Answer any question."""
         with self._follower.lease() as ready:
-            return answered(ready, question, self._config, Ticket(_PATIENCE))
+            return answered(ready, request, self._config, Ticket(_PATIENCE))
 
-    def facets(self, question: SearchRequest) -> FacetCounts:
+    def facets(self, request: SearchRequest) -> FacetCounts:
         with self._follower.lease() as ready:
-            return counted(ready, question, self._config, Ticket(_PATIENCE))
+            return counted(ready, request, self._config, Ticket(_PATIENCE))
 
     def movie(self, name: str) -> Movie:
         """The film with this id; raises MovieNotFound."""
@@ -55,12 +54,6 @@ class LocalCatalog(FilmCatalog):
 
     def close(self) -> None:
         self._follower.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def prepared(snapshot: Snapshot, before: Ready | None, config: Config, watched: Watched | None = None) -> Ready:
@@ -78,14 +71,14 @@ def prepared(snapshot: Snapshot, before: Ready | None, config: Config, watched: 
     return ready
 
 
-def answered(ready: Ready, question: SearchRequest, config: Config, ticket: Ticket) -> SearchResult:
+def answered(ready: Ready, request: SearchRequest, config: Config, ticket: Ticket) -> SearchResult:
     """The answer of one generation."""
-    return search(question, ready.snapshot, ready.model.within(ticket), config.search)
+    return search(request, ready.snapshot, ready.model.within(ticket), config.search)
 
 
-def counted(ready: Ready, question: SearchRequest, config: Config, ticket: Ticket) -> FacetCounts:
+def counted(ready: Ready, request: SearchRequest, config: Config, ticket: Ticket) -> FacetCounts:
     """The facets of one generation's answer."""
-    return count_facets(question, ready.snapshot, ready.model.within(ticket), config.search)
+    return count_facets(request, ready.snapshot, ready.model.within(ticket), config.search)
 
 
 def _opened(snapshot: Snapshot, config: Config) -> Embedder:

@@ -81,7 +81,7 @@ def _add_tools(server: MCPServer, service: Service) -> None:
         limit: Limit = 10,
     ) -> api.Answer:
         """Find films for someone who likes and dislikes these; `exclude` holds ids of films already seen."""
-        question = SearchRequest(
+        request = SearchRequest(
             text,
             likes=tuple(likes),
             dislikes=tuple(dislikes or ()),
@@ -89,7 +89,7 @@ def _add_tools(server: MCPServer, service: Service) -> None:
             exclude=tuple(exclude or ()),
             limit=limit,
         )
-        return await answered(service.ask(question, ticket()))
+        return await answered(service.ask(request, ticket()))
 
     @server.tool(annotations=_READS)
     async def movie(id: FilmId) -> api.Film:  # noqa: A002

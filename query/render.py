@@ -13,12 +13,10 @@ _TITLE_SHARE = 0.35
 _FIXED = len(" 1  -0.123    1999  ")
 
 
-def as_json(
-    query: str | Mapping[str, object], model: str, result: SearchResult, facets: Sequence[Facet] | None = None
-) -> str:
+def as_json(query: str | Mapping[str, object], model: str, result: SearchResult) -> str:
     """One object: the question, the model's name, the results with their cosine similarity, facets if there are."""
     results = [hit_to_dict(hit) for hit in result.hits]
-    counted = {} if facets is None else {"facets": [asdict(facet) for facet in facets]}
+    counted = {} if result.facets is None else {"facets": list(map(asdict, result.facets))}
     return json.dumps({"query": query, "model": model, "results": results, **counted}, ensure_ascii=False)
 
 
@@ -26,17 +24,8 @@ def hit_to_dict(hit: Hit) -> dict[str, Any]:
     """A result as plain JSON values; `why` only where it was asked for."""
     movie = hit.movie
     head = {"id": movie.id, "title": movie.title, "year": movie.year, "score": hit.score, "confidence": hit.confidence}
-    why = {} if hit.why is None else {"why": _why_to_dict(hit.why)}
+    why = {} if hit.why is None else {"why": asdict(hit.why)}
     return head | {"plot": movie.plot} | movie.to_dict() | why
-
-
-def _why_to_dict(why: Why) -> dict[str, Any]:
-    return {
-        "lanes": dict(why.lanes),
-        "words": list(why.words),
-        "sentence": why.sentence,
-        "nearest_like": why.nearest_like,
-    }
 
 
 def as_table(hits: Sequence[Hit], width: int) -> str:
@@ -54,10 +43,12 @@ def as_table(hits: Sequence[Hit], width: int) -> str:
     return "\n".join(lines)
 
 
-def why_nothing(total: int, *, filtered: bool, everything: bool) -> str:
-    """What to say where a page has no films: `total` fit, `everything` that passes the filter was wanted."""
-    if total:
-        return f"only {total} films fit; ask for an earlier page" if total > 1 else "only one film fits"
+def why_nothing(result: SearchResult, *, filtered: bool, everything: bool) -> str:
+    """What to say where a page has no films; `everything` that passes the filter was wanted."""
+    if result.total and not result.total_is_exact:
+        return f"only the best {result.total} films are ranked; ask for an earlier page, or more narrowly"
+    if result.total:
+        return f"only {result.total} films fit; ask for an earlier page" if result.total > 1 else "only one film fits"
     if everything:
         return "no film passes the filter"
     return f"nothing {'that passes the filter ' if filtered else ''}fits well; --all shows what is nearest"

@@ -81,43 +81,40 @@ class Service:
         self._health.close()
         self._follower.close()
 
-    async def ask(self, question: SearchRequest, ticket: Ticket, known: str = "") -> Answer:
+    async def ask(self, request: SearchRequest, ticket: Ticket, known: str = "") -> Answer:
         """The answer; `known` is the If-None-Match of a client: what it has already comes without a body."""
-        self._check(question)
-        settled = question.with_defaults(self.config.search)
+        asked = self._taken(request)
 
         def work(ready: Ready) -> dict[str, Any]:
-            return self._answered(ready, settled, ticket)
+            return self._answered(ready, asked, ticket)
 
-        return await self.answer("ask", settled.to_dict(), work, ticket, known, *_ahead(settled))
+        return await self.answer("ask", asked.to_dict(), work, ticket, known, *_ahead(asked))
 
-    async def ask_many(self, questions: Sequence[SearchRequest], ticket: Ticket) -> Answer:
+    async def ask_many(self, requests: Sequence[SearchRequest], ticket: Ticket) -> Answer:
         """All answers, of one generation."""
-        for question in questions:
-            self._check(question)
-
-        settled = [question.with_defaults(self.config.search) for question in questions]
+        asked = list(map(self._taken, requests))
 
         def work(ready: Ready) -> list[dict[str, Any]]:
             answers = []
-            for start in range(0, len(settled), MOST_TOGETHER):
-                part = settled[start : start + MOST_TOGETHER]
+            for start in range(0, len(asked), MOST_TOGETHER):
+                part = asked[start : start + MOST_TOGETHER]
                 ticket.check()
                 prefetch(ready, part)
-                answers += [self._answered(ready, question, ticket) for question in part]
+                answers += [self._answered(ready, request, ticket) for request in part]
             return answers
 
         return await self._computed("many", work, ticket)
 
-    async def facets(self, question: SearchRequest, ticket: Ticket, known: str = "") -> Answer:
+    async def facets(self, request: SearchRequest, ticket: Ticket, known: str = "") -> Answer:
         """How many of the films that fit have which value."""
-        self._check(question)
-        settled = question.with_defaults(self.config.search)
+        # What changes the page alone makes no other counts.
+        asked = replace(self._taken(request), sort="relevance", offset=0, limit=1, why=False, facets=False)
+        asked = replace(asked, franchise=None, diversity=0.0)
 
         def work(ready: Ready) -> dict[str, Any]:
-            return facets_to_dict(counted(ready, settled, self.config, ticket))
+            return facets_to_dict(counted(ready, asked, self.config, ticket))
 
-        return await self.answer("facets", settled.to_dict(), work, ticket, known, *_ahead(settled))
+        return await self.answer("facets", asked.to_dict(), work, ticket, known, *_ahead(asked))
 
     async def movie(self, name: str, ticket: Ticket, known: str = "") -> Answer:
         """One film by its id."""
@@ -125,15 +122,16 @@ class Service:
             "movie", name, lambda ready: movie_named(ready.snapshot, name).to_dict(), ticket, known
         )
 
-    async def similar(self, name: str, question: SearchRequest, ticket: Ticket, known: str = "") -> Answer:
+    async def similar(self, name: str, request: SearchRequest, ticket: Ticket, known: str = "") -> Answer:
         """Films like one that is named by its id."""
-        settled = replace(question.with_defaults(self.config.search), likes=(name,))
+        asked = replace(self._taken(request), likes=(name,))
 
         def work(ready: Ready) -> dict[str, Any]:
             identity = movie_named(ready.snapshot, name).id
-            return self._answered(ready, replace(settled, likes=(identity,)), ticket)
+            return self._answered(ready, replace(asked, likes=(identity,)), ticket)
 
-        return await self.answer("similar", settled.to_dict(), work, ticket, known)
+        ahead = [] if asked.why else [asked]
+        return await self.answer("similar", asked.to_dict(), work, ticket, known, *ahead)
 
     async def map(self, limit: int, ticket: Ticket, known: str = "") -> Answer:
         """The best known films and where they lie; packed in a thread, because the event loop has not 30 ms.
@@ -202,21 +200,23 @@ class Service:
 
         return await self._pool.run(call, ticket, ahead)
 
-    def _prefetch(self, questions: Sequence[SearchRequest]) -> None:
+    def _prefetch(self, requests: Sequence[SearchRequest]) -> None:
         with self._follower.lease() as ready:
-            prefetch(ready, questions)
+            prefetch(ready, requests)
 
-    def _answered(self, ready: Ready, question: SearchRequest, ticket: Ticket) -> dict[str, Any]:
-        result = answered(ready, question, self.config, ticket)
-        return answer_to_dict(question.echo(), ready.snapshot.info.model.name, result)
+    def _answered(self, ready: Ready, request: SearchRequest, ticket: Ticket) -> dict[str, Any]:
+        result = answered(ready, request, self.config, ticket)
+        return answer_to_dict(request.echo(), ready.snapshot.info.model.name, result)
 
-    def _check(self, question: SearchRequest) -> None:
+    def _taken(self, request: SearchRequest) -> SearchRequest:
+        """With our defaults; raises UsageError for texts that are too long."""
         most = self.config.server.max_query_length
-        for text in (question.text, question.filter, *question.likes, *question.dislikes):
+        for text in (request.text, request.filter, *request.likes, *request.dislikes):
             if len(text) > most:
                 raise UsageError(f"a text of the question has {len(text)} characters; allowed are {most}")
         if self.config.server.log_queries:
-            log.info("asked %s", json.dumps(question.to_dict()))
+            log.info("asked %s", json.dumps(request.to_dict()))
+        return request.with_defaults(self.config.search)
 
     async def ready(self) -> int:
         """The number of the generation that has just answered a real question; raises what is wrong."""
@@ -277,9 +277,9 @@ def our_version() -> str:
         return "unknown"
 
 
-def _ahead(question: SearchRequest) -> list[SearchRequest]:
+def _ahead(request: SearchRequest) -> list[SearchRequest]:
     """What to prepare together with others: not what takes longer than they should wait for it, as titles do."""
-    return [] if question.why or question.likes or question.dislikes else [question]
+    return [] if request.why or request.likes or request.dislikes else [request]
 
 
 def _at_hand(ready: Ready) -> Ready:

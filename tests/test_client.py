@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import CatalogMissing, MovieNotFound, StoreError, UsageError
-from query.client import FilmCatalog, PlotseekClient
+from query.client import PlotseekClient
+from query.film_catalog import FilmCatalog
 from query.local import LocalCatalog
 from tests.service import service, settings
 

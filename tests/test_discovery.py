@@ -21,12 +21,12 @@ from query.access import Role, make_key
 from query.cli import main
 from query.discovery import announced, ask_server
 from query.local import LocalCatalog
-from query.question import Question
+from query.models import SearchRequest
 from tests.service import service, settings
 
 pytestmark = pytest.mark.slow
 
-SETTLED = Question("space ships", limit=3, diversity=0.0, popularity=1.0, least_confidence=0.05)
+REQUEST = SearchRequest("space ships", limit=3, diversity=0.0, popularity=1.0, least_confidence=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -37,37 +37,37 @@ def address(seed_store: Path) -> Iterator[tuple[str, int]]:
 
 
 def test_the_service_answers_what_would_be_answered_here(seed_store: Path, address: tuple[str, int]) -> None:
-    question = Question("space ships", likes=("5",), why=True, limit=4).settled(settings(seed_store).search)
+    request = SearchRequest("space ships", likes=("5",), why=True, limit=4).with_defaults(settings(seed_store).search)
     with announced(seed_store, *address), LocalCatalog(seed_store, settings(seed_store)) as films:
-        answer = ask_server(seed_store, question)
+        answer = ask_server(seed_store, request)
         assert answer is not None
-        assert answer.result == films.ask(question)
+        assert answer.result == films.ask(request)
     assert answer.model == "bundled"
 
 
 @pytest.mark.parametrize(
     "refused",
     [
-        Question(likes=("Ghostbuster",)),
-        Question("ship", sort="size"),
-        Question("x" * 1001),
-        Question("ship", limit=1000),
-        Question("ship", filter="gnre:Horror"),
+        SearchRequest(likes=("Ghostbuster",)),
+        SearchRequest("ship", sort="size"),
+        SearchRequest("x" * 1001),
+        SearchRequest("ship", limit=1000),
+        SearchRequest("ship", filter="gnre:Horror"),
     ],
 )
 def test_what_it_refuses_is_answered_or_refused_here(
-    seed_store: Path, address: tuple[str, int], refused: Question
+    seed_store: Path, address: tuple[str, int], refused: SearchRequest
 ) -> None:
     with announced(seed_store, *address):
-        assert ask_server(seed_store, SETTLED) is not None
-        assert ask_server(seed_store, refused.settled(SearchConfig())) is None
+        assert ask_server(seed_store, REQUEST) is not None
+        assert ask_server(seed_store, refused.with_defaults(SearchConfig())) is None
 
 
 def test_without_a_service_there_is_no_answer(seed_store: Path, address: tuple[str, int]) -> None:
     with announced(seed_store, *address):
         assert (seed_store / "server.json").exists()
     assert not (seed_store / "server.json").exists()
-    assert ask_server(seed_store, SETTLED) is None
+    assert ask_server(seed_store, REQUEST) is None
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_stale_or_strange_file_harms_nobody(
     path = seed_store / "server.json"
     with announced(seed_store, *address):
         path.write_text(json.dumps(json.loads(path.read_text()) | changed), encoding="utf-8")
-        assert ask_server(seed_store, SETTLED) is None
+        assert ask_server(seed_store, REQUEST) is None
     path.unlink(missing_ok=True)
 
 
@@ -95,16 +95,16 @@ def test_a_stale_or_strange_file_harms_nobody(
 def test_neither_does_a_broken_one(seed_store: Path, text: str) -> None:
     path = seed_store / "server.json"
     path.write_text(text, encoding="utf-8")
-    assert ask_server(seed_store, SETTLED) is None
+    assert ask_server(seed_store, REQUEST) is None
     path.unlink()
 
 
 def test_an_older_generation_is_not_taken(seed_store: Path, address: tuple[str, int]) -> None:
     current = (seed_store / "CURRENT").read_text(encoding="ascii")
     with announced(seed_store, *address):
-        assert ask_server(seed_store, SETTLED) is not None
+        assert ask_server(seed_store, REQUEST) is not None
         (seed_store / "CURRENT").write_text("0099\n", encoding="ascii")
-        assert ask_server(seed_store, SETTLED) is None
+        assert ask_server(seed_store, REQUEST) is None
         (seed_store / "CURRENT").write_text(current, encoding="ascii")
 
 
@@ -114,7 +114,7 @@ def test_another_catalog_at_the_same_address_is_not_asked(address: tuple[str, in
     config = settings(other)
     run(config, Request(str(_one_film(tmp_path))))
     with announced(other, *address):
-        assert ask_server(other, SETTLED) is None
+        assert ask_server(other, REQUEST) is None
 
 
 def _one_film(folder: Path) -> Path:
@@ -126,7 +126,7 @@ def _one_film(folder: Path) -> Path:
 def test_a_server_that_is_no_service_harms_nobody(seed_store: Path) -> None:
     for reply in (b"", b"\xff\x00\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull"):
         with saying(reply) as port, announced(seed_store, "127.0.0.1", port):
-            assert ask_server(seed_store, SETTLED) is None
+            assert ask_server(seed_store, REQUEST) is None
 
 
 @contextmanager
@@ -185,9 +185,9 @@ def test_the_command_presents_the_key_of_its_environment(seed_store: Path, tmp_p
     with service(seed_store, keys_file=tmp_path / "keys", require_key="always") as url:
         where = urlsplit(url)
         with announced(seed_store, where.hostname or "", where.port or 0):
-            assert ask_server(seed_store, SETTLED) is None
-            assert ask_server(seed_store, SETTLED, "wrong") is None
-            assert ask_server(seed_store, SETTLED, key) is not None
+            assert ask_server(seed_store, REQUEST) is None
+            assert ask_server(seed_store, REQUEST, "wrong") is None
+            assert ask_server(seed_store, REQUEST, key) is not None
             for shown in (key, "wrong", ""):
                 command = CliRunner(env={"PLOTSEEK_STORE_PATH": str(seed_store), "PLOTSEEK_API_KEY": shown})
                 assert command.invoke(main, ["soap", "--limit", "1"]).stdout.splitlines()[1].split()[2] == "Fight"

@@ -1,0 +1,80 @@
+"""Models at the edge of the service, made of the dataclasses inside: each field is spelled once."""
+
+import ast
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, fields
+from difflib import get_close_matches
+from itertools import pairwise
+from textwrap import dedent
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+
+from catalog.errors import UsageError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Shape(BaseModel):
+    """A model whose fields are described by the lines below them."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Asked(Shape):
+    """What a client may say, and nothing else: a slip in a name would otherwise ask something else."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known(cls, values: Any) -> Any:
+        known = [item.alias or name for name, item in cls.model_fields.items()]
+        for name in values if isinstance(values, Mapping) else ():
+            if name not in known:
+                near = get_close_matches(name, known, 1)
+                meant = f"did you mean {near[0]!r}?" if near else f"allowed are {', '.join(known) or 'none'}"
+                raise UsageError(f"unknown parameter {name[:40]!r}; {meant}")
+        return values
+
+
+def shaped_like(
+    kind: type[Any], *, without: Collection[str] = (), more: Mapping[str, Any] | None = None
+) -> Callable[[type[M]], type[M]]:
+    """Give a model the fields of a dataclass, with their types, defaults and descriptions.
+
+    `more` holds a pydantic `Field` with limits, examples or another description for some of them.
+    """
+    lines = _lines_below(kind)
+
+    def shaped(model: type[M]) -> type[M]:
+        parts: dict[str, Any] = {}
+        for item in fields(kind):
+            if item.name not in without:
+                described = (Field(description=lines.get(item.name)), (more or {}).get(item.name, Field()))
+                # JSON knows lists and objects alone.
+                default = {} if item.default_factory is not MISSING else item.default
+                default = ... if default is MISSING else [] if default == () else default
+                parts[item.name] = (Annotated[_of_json(item.type), *described], default)
+        return create_model(model.__name__, __base__=model, __doc__=model.__doc__, __module__=model.__module__, **parts)
+
+    return shaped
+
+
+def _of_json(kind: Any) -> Any:
+    """tuple[str, ...] -> list[str], Mapping[str, int] -> dict[str, int]"""
+    if get_origin(kind) is tuple:
+        return list[get_args(kind)[0]]  # type: ignore[misc]
+    return dict[get_args(kind)] if get_origin(kind) is Mapping else kind  # type: ignore[misc]
+
+
+def _lines_below(kind: type[Any]) -> dict[str, str]:
+    """The line of text below each field of a dataclass: Python itself keeps those of classes and functions alone."""
+    (definition,) = ast.parse(dedent(inspect.getsource(kind))).body
+    return {
+        field.target.id: inspect.cleandoc(line.value.value)
+        for field, line in pairwise(definition.body)  # type: ignore[attr-defined]
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
+    }
