@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
+from query.question import Question
 
 from catalog.config import SearchConfig
 from ingest.run import Request, run
@@ -21,7 +22,6 @@ from query.access import Role, make_key
 from query.cli import main
 from query.discovery import announced, ask_server
 from query.local import LocalCatalog
-from query.question import Question
 from tests.service import service, settings
 
 pytestmark = pytest.mark.slow

@@ -1,7 +1,6 @@
 """What a question says of a film's years."""
 
 import pytest
-
 from query.eras import Era, era, without_decades
 
 

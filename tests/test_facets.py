@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from click.testing import CliRunner
+from query.question import Question
 
 from catalog.config import load_config
 from catalog.store.facet import FacetValue
@@ -18,7 +19,6 @@ from query.cli import main
 from query.client import PlotseekClient
 from query.discovery import announced, ask_server
 from query.local import LocalCatalog
-from query.question import Question
 from query.render import facet_table
 from tests.service import service, settings
 

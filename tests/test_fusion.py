@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from catalog.store.background import Background
 from query.confidence import confidences
 from query.eras import Era

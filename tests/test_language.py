@@ -1,9 +1,9 @@
 """Words as they are compared, in English and German."""
 
 import pytest
+from query.german import gloss, is_german, knows, translated_terms
 
 from catalog.language import english_terms, fold, german_terms, grams, plain_title, tokens, without_article
-from query.german import gloss, is_german, knows, translated_terms
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from query.request import Hit, SearchResult
 
 from catalog.movie import Movie
 from query.render import as_json, as_table, columns, fitted, why_nothing
-from query.request import Hit, SearchResult
 
 HITS = [
     Hit(Movie("1", "Alien", "A crew meets a deadly creature.", year=1979), 0.75),

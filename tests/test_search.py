@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from catalog.store.catalog import Catalog, Snapshot
 from numpy.typing import NDArray
+from query.diversity import series_of
+from query.request import Example, SearchRequest, SearchResult
 
 from catalog.errors import ModelMismatch, UsageError
 from catalog.movie import Movie
-from catalog.store.catalog import Catalog, Snapshot
 from catalog.store.writer import open_writer
 from ingest.sync import SyncOptions, sync
-from query.diversity import series_of
-from query.request import Example, SearchRequest, SearchResult
 from query.search import search, search_vector
 from tests.fakes import WordEmbedder
 
