@@ -150,6 +150,18 @@ def test_restore_publishes_a_new_generation(tmp_path: Path) -> None:
     assert verify(store, server=server()).differences == ()
 
 
+def test_restore_keeps_rows_though_some_are_free(tmp_path: Path) -> None:
+    store, folder = tmp_path / "store", tmp_path / "backup"
+    run(store, FILMS)
+    run(store, FILMS[1:], rebuild_after=10.0)
+    back_up(store, folder)
+    assert restore(folder, tmp_path / "new", server()).films == 2
+    assert verify(tmp_path / "new", server=server()).differences == ()
+    with closing(open_snapshot(tmp_path / "new", server())) as snapshot:
+        assert snapshot.movies.rows_of(["2", "3"]) == {"2": 1, "3": 2}
+        assert (first(snapshot, "shark"), first(snapshot, "ghost love")) == ("2", "3")
+
+
 def test_restore_into_nothing(tmp_path: Path) -> None:
     run(tmp_path / "store", FILMS)
     back_up(tmp_path / "store", tmp_path / "backup")

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from catalog.errors import CatalogDamaged
-from catalog.store.places import Places
+from catalog.store.film_map import FilmMap
 from catalog.store.projection import beside, drawn
 
 Floats = NDArray[np.float32]
@@ -21,13 +21,17 @@ def groups(films: int, seed: int = 0, dimensions: int = 16) -> tuple[Floats, NDA
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), kinds
 
 
-def digests(*numbers: int) -> list[bytes]:
-    return [number.to_bytes(16, "big") for number in numbers]
+def rows(*numbers: int) -> NDArray[np.int64]:
+    return np.array(numbers, dtype=np.int64)
 
 
-def alike(places: Places, kinds: NDArray[np.int64]) -> float:
+def drawn_of(vectors: Floats) -> FilmMap:
+    return FilmMap.draw(vectors, np.arange(len(vectors)))
+
+
+def alike(drawn_map: FilmMap, kinds: NDArray[np.int64]) -> float:
     """The share of films whose nearest film on the map is of their kind."""
-    points = places.places.astype(np.float64)
+    points = drawn_map.coordinates.astype(np.float64)
     far = np.linalg.norm(points[:, None] - points[None], axis=2)
     np.fill_diagonal(far, np.inf)
     return float((kinds[far.argmin(axis=1)] == kinds).mean())
@@ -35,27 +39,27 @@ def alike(places: Places, kinds: NDArray[np.int64]) -> float:
 
 @pytest.mark.parametrize("films", [0, 1, 2, 3, 5, 9, 10, 11, 30])
 def test_any_number_of_films_has_a_map(films: int) -> None:
-    places = Places.of(groups(films)[0])
-    assert places.places.shape == (films, 2)
-    assert places.places.dtype == np.uint16
+    found = drawn_of(groups(films)[0])
+    assert found.coordinates.shape == (films, 2)
+    assert found.coordinates.dtype == np.uint16
     if films > 1:
-        assert (places.places.min(), places.places.max()) == (0, 65_535)
+        assert (found.coordinates.min(), found.coordinates.max()) == (0, 65_535)
 
 
 @pytest.mark.parametrize("films", [2, 5, 40])
 def test_films_with_one_and_the_same_text_have_a_map(films: int) -> None:
     same = np.tile(groups(1)[0], (films, 1))
-    assert Places.of(same).places.shape == (films, 2)
+    assert drawn_of(same).coordinates.shape == (films, 2)
 
 
 def test_films_of_one_kind_lie_together() -> None:
     vectors, kinds = groups(200)
-    assert alike(Places.of(vectors), kinds) > 0.98
+    assert alike(drawn_of(vectors), kinds) > 0.98
 
 
 def test_the_same_vectors_give_the_same_map() -> None:
     vectors, _ = groups(120)
-    assert np.array_equal(Places.of(vectors).places, Places.of(vectors).places)
+    assert np.array_equal(drawn_of(vectors).coordinates, drawn_of(vectors).coordinates)
 
 
 def test_what_is_no_landmark_lies_beside_its_like() -> None:
@@ -77,46 +81,66 @@ def test_a_film_like_two_groups_joins_one_of_them() -> None:
 
 def test_films_keep_their_places_and_new_ones_lie_among_their_like() -> None:
     vectors, kinds = groups(100)
-    before = Places.of(vectors[:95])
-    after = before.followed(digests(*range(95)), digests(*range(3, 100)), vectors[3:])
+    before = drawn_of(vectors[:95])
+    kept, fresh = np.arange(3, 95), np.arange(95, 100)  # rows 0 to 2 are free
+    after = before.follow(vectors, np.arange(3, 100), fresh)
     assert after is not None
-    assert np.array_equal(after.places[:92], before.places[3:])
+    assert np.array_equal(after.coordinates[kept], before.coordinates[kept])
     assert after.added == 5
-    assert alike(after, kinds[3:]) > 0.98
+    assert alike(FilmMap(after.coordinates[3:], 5), kinds[3:]) > 0.98
+
+
+def test_a_film_in_the_row_of_one_that_went_lies_among_its_like() -> None:
+    vectors, kinds = groups(100)
+    before = drawn_of(vectors)
+    vectors[4], kinds[4] = vectors[7], kinds[7]
+    after = before.follow(vectors, np.arange(100), rows(4))
+    assert after is not None
+    assert np.array_equal(np.delete(after.coordinates, 4, axis=0), np.delete(before.coordinates, 4, axis=0))
+    assert alike(after, kinds) > 0.97
 
 
 def test_nothing_new_changes_nothing() -> None:
     vectors, _ = groups(50)
-    before = Places.of(vectors)
-    after = before.followed(digests(*range(50)), digests(*range(50)), vectors)
+    before = drawn_of(vectors)
+    after = before.follow(vectors, np.arange(50), rows())
     assert after is not None
-    assert np.array_equal(after.places, before.places)
+    assert np.array_equal(after.coordinates, before.coordinates)
     assert after.added == 0
 
 
 def test_much_that_is_new_wants_a_new_map() -> None:
     vectors, _ = groups(100)
-    before = Places.of(vectors[:60])
-    assert before.followed(digests(*range(60)), digests(*range(100)), vectors) is None
-    assert before.followed(digests(*range(60)), digests(*range(100, 140)), vectors[:40]) is None
+    before = drawn_of(vectors[:60])
+    assert before.follow(vectors, np.arange(100), np.arange(60, 100)) is None
+    assert before.follow(vectors[:40], np.arange(40), np.arange(40)) is None
 
 
 def test_small_additions_add_up_to_a_new_map() -> None:
     vectors, _ = groups(100)
-    places: Places | None = Places.of(vectors[:60])
+    following: FilmMap | None = drawn_of(vectors[:60])
     films = 60
-    while places is not None and films < 100:
-        following = places.followed(digests(*range(films)), digests(*range(films + 5)), vectors[: films + 5])
-        places, films = following, films + 5
+    while following is not None and films < 100:
+        following = following.follow(vectors[: films + 5], np.arange(films + 5), np.arange(films, films + 5))
+        films += 5
     assert films == 90  # 30 of 90 is more than three in ten, 25 of 85 is not
 
 
+def test_free_rows_draw_no_map_of_their_own() -> None:
+    vectors, kinds = groups(120)
+    taken = np.arange(0, 120, 2)
+    vectors[1::2] = 0.0
+    found = FilmMap.draw(vectors, taken)
+    assert found.coordinates.shape == (120, 2)
+    assert alike(FilmMap(found.coordinates[taken], 0), kinds[taken]) > 0.98
+
+
 def test_a_map_comes_back_from_disk(tmp_path: Path) -> None:
-    places = Places.of(groups(20)[0])
-    places.save(tmp_path / "map.npz")
-    stored = Places.load(tmp_path / "map.npz")
-    assert np.array_equal(stored.places, places.places)
+    found = drawn_of(groups(20)[0])
+    found.save(tmp_path / "film_map.npz")
+    stored = FilmMap.load(tmp_path / "film_map.npz")
+    assert np.array_equal(stored.coordinates, found.coordinates)
     assert stored.added == 0
-    (tmp_path / "map.npz").write_bytes(b"PK\x03\x04 broken")
+    (tmp_path / "film_map.npz").write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(CatalogDamaged, match="run 'ingest verify --repair'"):
-        Places.load(tmp_path / "map.npz")
+        FilmMap.load(tmp_path / "film_map.npz")

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from query.request import Hit, SearchResult
 
 from catalog.movie import Movie
 from query.models import Hit, SearchResult

@@ -15,8 +15,8 @@ import pytest
 
 from catalog.errors import CatalogLocked, StoreError
 from catalog.store.backup import back_up
-from catalog.store.snapshot import open_snapshot
 from catalog.store.generations import Generations
+from catalog.store.snapshot import open_snapshot
 from catalog.store.verify import verify
 from catalog.store.writer import open_writer
 from tests import survivor
@@ -117,7 +117,7 @@ with one_line_errors("ingest"):
 def run_full(root: Path, limit: int, version: int) -> "subprocess.CompletedProcess[str]":
     """A run under a size limit for files, which fails like a full disk."""
     command = [sys.executable, "-c", FULL, str(root), str(limit), str(COUNT), str(version)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 
 
 @in_folder
@@ -192,8 +192,8 @@ from pathlib import Path
 from catalog.store.snapshot import open_snapshot
 from catalog.terminal import one_line_errors
 from tests import survivor
-with one_line_errors("query"), Catalog.open(Path(sys.argv[1])) as catalog:
-    survivor.ask(catalog.snapshot(), 20)
+with one_line_errors("query"):
+    survivor.ask(open_snapshot(Path(sys.argv[1])), 20)
 """
 
 

@@ -124,16 +124,30 @@ def restore(folder: Path, root: Path, server: ChromaServer | None = None) -> Gen
         generations.drop_unfinished()
         generation = generations.begin()
         with closing(VectorCache(root / _VECTORS)) as cache:
-            movies = Movies.create(generation.movies)
+            movies = _copy_movies(source, info, generation)
             plan = Plan(info.model, info.template, info.fallback_for, (source, info) if info.layout == LAYOUT else None)
             draft = Draft(generations, generation, movies, cache, plan)
             try:
-                for part in read_entries(source, info):
-                    movies.put(part)
                 return draft.publish(Difference())
             except BaseException:
                 draft.discard()
                 raise
+
+
+def _copy_movies(source: Generation, info: GenerationInfo, generation: Generation) -> Movies:
+    """The movies of a backup; those of this layout keep their rows, which its vectors and indexes go by."""
+    try:
+        if info.layout == LAYOUT:
+            with disk_errors(generation.movies):
+                shutil.copyfile(source.movies, generation.movies)
+            return Movies.create(generation.movies)
+        movies = Movies.create(generation.movies)
+        for part in read_entries(source, info):
+            movies.put(part)
+    except BaseException:
+        shutil.rmtree(generation.folder, ignore_errors=True)
+        raise
+    return movies
 
 
 def _checked(folder: Path) -> tuple[Generation, GenerationInfo]:
