@@ -77,12 +77,6 @@ class ChromaUnreachable(StoreError):
     """The Chroma server that holds the vector index does not answer, or is no such server."""
 
 
-class MapMissing(StoreError):
-    """The catalog has no map yet."""
-
-    http_status = 404
-
-
 class ModelError(PlotseekError):
     """The embedding model cannot be used."""
 

@@ -47,7 +47,7 @@ class DrawnMap:
 
 
 def draw_map(snapshot: Snapshot, limit: int) -> DrawnMap:
-    """The best known movies of a generation, `limit` at most. Raises MapMissing, CatalogDamaged."""
+    """The best known movies of a generation, `limit` at most. Raises CatalogDamaged."""
     coordinates = snapshot.film_map.coordinates
     rows = list_rows(snapshot, EVERYTHING, "relevance", limit)
     headings = snapshot.movies.headings_at(rows)

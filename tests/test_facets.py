@@ -3,22 +3,22 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from click.testing import CliRunner
-from query.question import Question
 
 from catalog.config import load_config
 from catalog.store.facet import FacetValue
-from catalog.store.generations import Generations
 from ingest.run import Request, run
 from query.cli import main
 from query.client import PlotseekClient
 from query.discovery import announced, ask_server
 from query.local import LocalCatalog
+from query.models import SearchRequest
 from query.render import facet_table
 from tests.service import service, settings
 
@@ -79,6 +79,16 @@ def test_facets_count_what_fits(http: httpx.Client) -> None:
         assert kept["total"] == value["count"]
 
 
+def test_a_search_brings_its_facets_where_they_are_asked_for(http: httpx.Client) -> None:
+    asked = {"text": "a ship", "all": True, "filter": "year>=1980", "limit": 1}
+    plain = http.post("/search", json=asked).json()
+    both = http.post("/search", json={**asked, "facets": True}).json()
+    got = http.get("/search", params={"q": "a ship", "all": True, "filter": "year>=1980", "limit": 1, "facets": True})
+    counted = http.post("/facets", json=asked).json()["facets"]
+    assert both == got.json() == {**plain, "facets": counted}
+    assert "facets" not in plain
+
+
 def test_facets_of_everything_of_a_long_question_and_of_examples(http: httpx.Client) -> None:
     assert http.get("/facets").json()["total"] == len(FILMS)
     asked = {"text": "a ship", "likes": ["5"], "dislikes": ["soap"], "all": True}
@@ -126,10 +136,14 @@ def test_the_map_has_a_place_for_every_film(http: httpx.Client) -> None:
 
 
 def test_both_ways_to_a_catalog_count_the_same(store: Path, url: str) -> None:
-    question = Question("ship", filter="year>=1980", all=True)
+    request = SearchRequest("ship", filter="year>=1980", all=True)
     with LocalCatalog(store, settings(store)) as here, PlotseekClient(url) as there:
-        counts = here.facets(question)
-        assert counts == there.facets(question)
+        counts = here.facets(request)
+        assert counts == there.facets(request)
+        both = replace(request, facets=True)
+        assert here.ask(both) == there.ask(both)
+        assert here.ask(both).facets == counts.facets
+        assert here.ask(request).facets is None
     genres = next(facet for facet in counts.facets if facet.field == "genre")
     assert genres.values[0] == FacetValue("Comedy", 1, 'genre:"Comedy"')
 
@@ -159,29 +173,17 @@ def test_the_command_gets_the_same_facets_from_a_service(store: Path, url: str) 
     }
     where = urlsplit(url)
     with announced(store, where.hostname or "", where.port or 0):
-        question = Question("hunts").settled(settings(store).search)
-        answered = ask_server(store, question, facets=True)
+        request = SearchRequest("hunts", facets=True).with_defaults(settings(store).search)
+        answered = ask_server(store, request)
         assert answered is not None
-        assert answered.facets is not None
+        assert answered.result.facets is not None
         assert json.loads(command(store, "hunts", "--facets", "--json")) == alone
 
 
 def test_a_facet_table_fits_its_width(store: Path) -> None:
     with LocalCatalog(store, settings(store)) as films:
-        lines = facet_table(films.facets(Question()).facets, 40).splitlines()
+        lines = facet_table(films.facets(SearchRequest()).facets, 40).splitlines()
     assert lines == ["year   2010s 1 · 1980s 3 · 1970s 2", "genre  Horror 2 · Thriller 2 · Comedy 1…"]
-
-
-def test_a_catalog_of_an_older_version_has_no_map_yet(tmp_path: Path, store: Path) -> None:
-    old = tmp_path / "store"
-    shutil.copytree(store, old)
-    (Generations(old).in_force()).map.unlink()
-    with service(old) as address:
-        problem = httpx.get(f"{address}/map")
-        assert problem.status_code == 404
-        assert problem.json()["type"] == "urn:plotseek:map-missing"
-        assert problem.json()["detail"].startswith("this catalog has no map yet; ")
-        assert httpx.get(f"{address}/search?q=ship").status_code == 200
 
 
 def test_a_sync_keeps_every_film_in_its_place(tmp_path: Path, store: Path) -> None:

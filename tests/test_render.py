@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from query.request import Hit, SearchResult
 
 from catalog.movie import Movie
 from query.models import Hit, SearchResult

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import MapMissing, StoreError
+from catalog.errors import StoreError
 from catalog.store.chroma.reader import IndexReader
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.film_map import FilmMap
@@ -54,9 +54,7 @@ class Snapshot:
 
     @cached_property
     def film_map(self) -> FilmMap:
-        """Where each movie lies on the map; raises MapMissing."""
-        if not self._generation.film_map.exists():
-            raise MapMissing("this catalog has no map yet; the next ingest that changes something draws it")
+        """Where each movie lies on the map; raises CatalogDamaged."""
         return FilmMap.load(self._generation.film_map)
 
     def warm(self) -> None:
