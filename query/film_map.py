@@ -1,6 +1,6 @@
 """The map as it is sent: a column for each thing that is drawn, the best known films first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -18,33 +18,24 @@ Ints = NDArray[np.int32]
 class FilmMap:
     """Films by how well known they are; every column has one value a film."""
 
-    ids: list[str]
-    titles: list[str]
-    years: list[int | None]
+    generation: int
+    total: int
+    """Films of the catalog, drawn or not."""
     genres: tuple[str, ...]
     """The most frequent ones."""
+    id: list[str]
+    title: list[str]
+    year: list[int | None]
     genre: list[int]
     """A place among `genres`, -1 for a film of none of them."""
     x: list[int]
-    """0 to 65535, as y is: the same unit."""
+    """0 to 65535."""
     y: list[int]
-    total: int
-    """Films of the catalog, drawn or not."""
-    generation: int
+    """0 to 65535, of one unit with x."""
 
     def to_dict(self) -> dict[str, Any]:
         """What `GET /map` answers."""
-        return {
-            "generation": self.generation,
-            "total": self.total,
-            "genres": list(self.genres),
-            "id": self.ids,
-            "title": self.titles,
-            "year": self.years,
-            "genre": self.genre,
-            "x": self.x,
-            "y": self.y,
-        }
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 def film_map(snapshot: Snapshot, limit: int) -> FilmMap:
@@ -55,9 +46,9 @@ def film_map(snapshot: Snapshot, limit: int) -> FilmMap:
     titles = snapshot.records.titles()
     places = snapshot.places.places[rows]
     return FilmMap(
-        ids=[columns.ids[row] for row in rows],
-        titles=[titles[row] for row in rows],
-        years=[None if np.isnan(year) else int(year) for year in columns.numbers["year"][rows]],
+        id=[columns.ids[row] for row in rows],
+        title=[titles[row] for row in rows],
+        year=[None if np.isnan(year) else int(year) for year in columns.numbers["year"][rows]],
         genres=names,
         genre=genre[rows].tolist(),
         x=places[:, 0].tolist(),
