@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from catalog.movie import Movie
+from query.film_map import DrawnMap
 from query.ingest_child import IngestRun
 from query.models import FacetCounts, Hit, SearchRequest, SearchResult
 from query.problems import MEDIA_TYPE
@@ -133,18 +134,9 @@ class Suggestions(BaseModel):
     suggestions: list[Suggestion]
 
 
-class FilmMap(BaseModel):
+@shaped_like(DrawnMap, more={"genre": Field(examples=[[0, -1]])})
+class FilmMap(Shape):
     """Films of like plots lie beside each other; every list has one value a film, the best known first."""
-
-    generation: int
-    total: int = Field(description="Films of the catalog, drawn or not", examples=[200])
-    genres: list[str] = Field(description="The most frequent ones", examples=[["Drama", "Comedy"]])
-    id: list[str]
-    title: list[str]
-    year: list[int | None]
-    genre: list[int] = Field(description="A place in `genres`, -1 for none of them", examples=[[0, -1]])
-    x: list[int] = Field(description="0 to 65535", examples=[[0, 40_000]])
-    y: list[int] = Field(description="0 to 65535, the same unit", examples=[[65_535, 12]])
 
 
 class State(BaseModel):

@@ -1,7 +1,7 @@
 """The map as it is sent: a column for each thing that is drawn, the best known movies first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from catalog.store.conditions import EVERYTHING
@@ -17,33 +17,24 @@ _GENRES = 11
 class DrawnMap:
     """Movies by how well known they are; every column has one value a movie."""
 
-    ids: list[str]
-    titles: list[str]
-    years: list[int | None]
+    generation: int
+    total: int
+    """Films of the catalog, drawn or not."""
     genres: tuple[str, ...]
     """The most frequent ones."""
+    id: list[str]
+    title: list[str]
+    year: list[int | None]
     genre: list[int]
-    """A place among `genres`, -1 for a movie of none of them."""
+    """A place among `genres`, -1 for a film of none of them."""
     x: list[int]
-    """0 to 65535, as y is: the same unit."""
+    """0 to 65535."""
     y: list[int]
-    total: int
-    """Movies of the catalog, drawn or not."""
-    generation: int
+    """0 to 65535, of one unit with x."""
 
     def to_dict(self) -> dict[str, Any]:
         """What `GET /map` answers."""
-        return {
-            "generation": self.generation,
-            "total": self.total,
-            "genres": list(self.genres),
-            "id": self.ids,
-            "title": self.titles,
-            "year": self.years,
-            "genre": self.genre,
-            "x": self.x,
-            "y": self.y,
-        }
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 def draw_map(snapshot: Snapshot, limit: int) -> DrawnMap:
@@ -57,15 +48,15 @@ def draw_map(snapshot: Snapshot, limit: int) -> DrawnMap:
     spelt = snapshot.movies.spellings("genre", frequent)
     drawn = coordinates[rows]
     return DrawnMap(
-        ids=[heading.id for heading in shown],
-        titles=[heading.title for heading in shown],
-        years=[heading.year for heading in shown],
+        generation=snapshot.number,
+        total=snapshot.info.films,
         genres=tuple(spelt[value] for value in frequent),
+        id=[heading.id for heading in shown],
+        title=[heading.title for heading in shown],
+        year=[heading.year for heading in shown],
         genre=[_rarest(heading.genres, frequent) for heading in shown],
         x=drawn[:, 0].tolist(),
         y=drawn[:, 1].tolist(),
-        total=snapshot.info.films,
-        generation=snapshot.number,
     )
 
 

@@ -81,14 +81,8 @@ def _add_tools(server: MCPServer, service: Service) -> None:
         limit: Limit = 10,
     ) -> api.Answer:
         """Find films for someone who likes and dislikes these; `exclude` holds ids of films already seen."""
-        request = SearchRequest(
-            text,
-            likes=tuple(likes),
-            dislikes=tuple(dislikes or ()),
-            filter=filter,
-            exclude=tuple(exclude or ()),
-            limit=limit,
-        )
+        examples = tuple(likes), tuple(dislikes or ())
+        request = SearchRequest(text, *examples, filter, tuple(exclude or ()), limit=limit)
         return await answered(service.ask(request, ticket()))
 
     @server.tool(annotations=_READS)

@@ -46,7 +46,7 @@ def as_table(hits: Sequence[Hit], width: int) -> str:
 def why_nothing(result: SearchResult, *, filtered: bool, everything: bool) -> str:
     """What to say where a page has no films; `everything` that passes the filter was wanted."""
     if result.total and not result.total_is_exact:
-        return f"only the best {result.total} films are ranked; ask for an earlier page, or more narrowly"
+        return f"only {result.total} films were found to fit; ask for an earlier page, or more narrowly"
     if result.total:
         return f"only {result.total} films fit; ask for an earlier page" if result.total > 1 else "only one film fits"
     if everything:

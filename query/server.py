@@ -100,42 +100,34 @@ def _pages(app: FastAPI) -> None:
     """The page for people."""
     app.mount("/static", _Fresh(directory=WEB), name="static")
 
+    @app.get("/", include_in_schema=False)
     async def page() -> Response:
         return FileResponse(WEB / "index.html", headers={"Cache-Control": "no-cache"})
-
-    app.add_api_route("/", page, methods=["GET"], include_in_schema=False)
 
 
 def _errors(app: FastAPI, root: str, routes: Sequence[BaseRoute]) -> None:
     """Every error as a problem: ours by their own words, the framework's by ours."""
 
-    async def ours(_: Request, error: Exception) -> Response:
-        if not isinstance(error, PlotseekError):
-            raise error
+    @app.exception_handler(PlotseekError)
+    async def ours(_: Request, error: PlotseekError) -> Response:
         return _problem(problem_of(error, root))
 
-    async def wrong(_: Request, error: Exception) -> Response:
-        if not isinstance(error, RequestValidationError):
-            raise error
+    @app.exception_handler(RequestValidationError)
+    async def wrong(_: Request, error: RequestValidationError) -> Response:
         lines = [f"{'.'.join(map(str, each['loc']))[:100]}: {each['msg']}" for each in error.errors()[:_MOST_ERRORS]]
         return _problem(plain_problem(422, "invalid-request", "; ".join(lines[:3]), lines))
 
-    async def other(request: Request, error: Exception) -> Response:
-        if not isinstance(error, HTTPException):
-            raise error
+    @app.exception_handler(HTTPException)
+    async def other(request: Request, error: HTTPException) -> Response:
         problem = plain_problem(error.status_code, status_name(error.status_code), str(error.detail))
         headers = dict(error.headers or {})
         if error.status_code == 405 and (methods := _methods(routes, request)):
             headers["Allow"] = ", ".join(methods)
         return _problem(replace(problem, headers=headers))
 
+    @app.exception_handler(Exception)
     async def fault(_: Request, __: Exception) -> Response:
         return _problem(plain_problem(500, "fault", "a fault of the service; its log says more"))
-
-    app.add_exception_handler(PlotseekError, ours)
-    app.add_exception_handler(RequestValidationError, wrong)
-    app.add_exception_handler(HTTPException, other)
-    app.add_exception_handler(Exception, fault)
 
 
 def _methods(routes: Sequence[BaseRoute], request: Request) -> list[str]:

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
@@ -84,10 +85,7 @@ class Service:
     async def ask(self, request: SearchRequest, ticket: Ticket, known: str = "") -> Answer:
         """The answer; `known` is the If-None-Match of a client: what it has already comes without a body."""
         asked = self._taken(request)
-
-        def work(ready: Ready) -> dict[str, Any]:
-            return self._answered(ready, asked, ticket)
-
+        work = partial(self._answered, request=asked, ticket=ticket)
         return await self.answer("ask", asked.to_dict(), work, ticket, known, *_ahead(asked))
 
     async def ask_many(self, requests: Sequence[SearchRequest], ticket: Ticket) -> Answer:

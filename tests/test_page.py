@@ -194,6 +194,34 @@ def test_sorting_and_more_pages(visitor: Visitor) -> None:
     assert len(set(titles(page))) >= 39  # two films are called Suspiria, for one
 
 
+def ranked(best: int, total: int) -> Callable[[Route], None]:
+    """Answers as of a catalog of which only the `best` films are ranked."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        offset = json.loads(route.request.post_data or "{}")["offset"]
+        found = response.json()
+        found |= {"results": found["results"][: max(best - offset, 0)], "total": total, "total_is_exact": False}
+        route.fulfill(response=response, json=found)
+
+    return answer
+
+
+@pytest.mark.parametrize(("best", "total"), [(25, 25), (20, 600)])
+def test_where_not_every_film_is_ranked_there_may_be_more(visitor: Visitor, best: int, total: int) -> None:
+    page = visitor.open()
+    page.route("**/search", ranked(best, total))
+    page.goto(f"{visitor.url}/?q=war&all=1")
+    expect(page.locator("#heading")).to_have_text(f"{total}+ films for “war”")
+    expect(page.locator("#rest")).to_be_hidden()
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator("#rest")).to_contain_text("there may be more")
+    expect(page.locator("#films .film")).to_have_count(best)
+    expect(page.get_by_role("button", name="Show more")).to_be_hidden()
+    page.get_by_role("button", name="Seite auf Deutsch").click()
+    expect(page.locator("#heading")).to_have_text(f"{total}+ Filme zu „war“")
+
+
 def test_likes_and_dislikes_become_a_recommendation(visitor: Visitor) -> None:
     page = visitor.open("/?q=space&all=1")
     page.get_by_role("button", name="Like Alien", exact=True).click()

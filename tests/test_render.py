@@ -36,7 +36,7 @@ def test_a_narrow_terminal_still_shows_something() -> None:
         (0, False, True, True, "no film passes the filter"),
         (7, True, False, False, "only 7 films fit; ask for an earlier page"),
         (1, True, True, True, "only one film fits"),
-        (600, False, False, False, "only the best 600 films are ranked; ask for an earlier page, or more narrowly"),
+        (600, False, False, False, "only 600 films were found to fit; ask for an earlier page, or more narrowly"),
     ],
 )
 def test_why_a_page_is_empty(total: int, exact: bool, filtered: bool, everything: bool, said: str) -> None:

@@ -11,7 +11,10 @@ const MOST = 100;
 /** As many films as the service gives at once. */
 
 let running = new AbortController();
-let answer = { films: [], total: 0 };
+const NOTHING = Object.freeze({ films: [], total: 0, more: false, ended: true });
+
+/** `more` films may fit than `total`: not every one was ranked; `ended` where no page follows. */
+let answer = NOTHING;
 
 /** The films that are shown now. */
 export const shownFilms = () => answer.films;
@@ -39,38 +42,41 @@ export async function showMore() {
   const first = answer.films.length;
   const next = await search(state, { offset: first, limit: PAGE });
   remember(next.results);
-  answer = { films: [...answer.films, ...next.results], total: next.total };
+  answer = grown(answer, next);
   go({ shown: answer.films.length }, { replace: true });
   byId("films").append(...cards(next.results, state));
-  byId("films").children[first]?.querySelector("a").focus();
   showRest();
+  (byId("films").children[first]?.querySelector("a") ?? byId("rest")).focus();
 }
 
 /** Forget the answer: nothing is asked. */
 export function showNothing() {
   running.abort();
-  answer = { films: [], total: 0 };
+  answer = NOTHING;
+  byId("rest").hidden = true;
   fill(byId("films"));
   fill(byId("notice"));
   byId("more").hidden = true;
 }
 
 async function upTo(state, count, signal) {
-  const found = { films: [], total: Infinity };
-  while (found.films.length < Math.min(count, found.total)) {
+  let found = { ...NOTHING, ended: false };
+  while (found.films.length < count && !found.ended) {
     const limit = Math.min(count - found.films.length, MOST);
-    const part = await search(state, { offset: found.films.length, limit, signal });
-    found.films.push(...part.results);
-    found.total = part.total;
-    if (part.results.length === 0) break;
+    found = grown(found, await search(state, { offset: found.films.length, limit, signal }));
   }
   return found;
+}
+
+function grown(found, { results, total, total_is_exact: exact }) {
+  const films = [...found.films, ...results];
+  return { films, total, more: !exact, ended: results.length === 0 || films.length >= total };
 }
 
 async function show(found, state) {
   answer = found;
   remember(found.films);
-  const heading = await headingOf(state, found.total);
+  const heading = await headingOf(state, found);
   byId("heading").textContent = heading;
   announce(found.total ? heading : t("nothing"));
   fill(byId("films"), cards(found.films, state));
@@ -85,16 +91,18 @@ const cards = (films, state) => {
 };
 
 function showRest() {
-  byId("more").hidden = answer.films.length >= answer.total || answer.films.length === 0;
+  byId("more").hidden = answer.ended;
+  byId("rest").hidden = !(answer.ended && answer.more && answer.films.length);
+  byId("rest").textContent = t("may-be-more");
 }
 
-async function headingOf(state, n) {
+async function headingOf(state, { total: n, more }) {
   if (state.similar) {
     const film = await movie(state.similar).catch(() => ({ title: state.similar }));
-    return t("films-like", { n, title: film.title });
+    return t("films-like", { n, more, title: film.title });
   }
-  if (state.recommend) return t("films-chosen", { n });
-  return state.q.trim() ? t("films-for", { n, q: state.q.trim() }) : t("films", { n });
+  if (state.recommend) return t("films-chosen", { n, more });
+  return state.q.trim() ? t("films-for", { n, more, q: state.q.trim() }) : t("films", { n, more });
 }
 
 function notice(state, total) {

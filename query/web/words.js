@@ -35,6 +35,7 @@ const ENGLISH = {
   "films-for": { one: "{n} film for “{q}”", other: "{n} films for “{q}”" },
   "films-like": { one: "{n} film like {title}", other: "{n} films like {title}" },
   "films-chosen": { one: "{n} film for you", other: "{n} films for you" },
+  "may-be-more": "Only the films nearest to this were looked at; there may be more. Ask more narrowly to find others.",
   loading: "Searching …",
   nothing: "Nothing fits well",
   "nothing-lead": "No film comes close to this question. What is nearest may still help.",
@@ -159,6 +160,8 @@ const GERMAN = {
   "films-for": { one: "{n} Film zu „{q}“", other: "{n} Filme zu „{q}“" },
   "films-like": { one: "{n} Film wie {title}", other: "{n} Filme wie {title}" },
   "films-chosen": { one: "{n} Film nach deinem Geschmack", other: "{n} Filme nach deinem Geschmack" },
+  "may-be-more":
+    "Nur die nächstliegenden Filme wurden angesehen; es kann weitere geben. Wer enger fragt, findet andere.",
   loading: "Sucht …",
   nothing: "Nichts passt gut",
   "nothing-lead": "Kein Film kommt dieser Frage nahe. Vielleicht hilft trotzdem, was ihr am nächsten liegt.",
@@ -295,13 +298,14 @@ export function switchLanguage() {
   numbers = new Intl.NumberFormat(language);
 }
 
-/** The words of this name, {placeholders} filled in; a number `n` chooses between one and several. */
+/** The words of this name, {placeholders} filled in; a number `n`, or `more` than it, chooses between one and several. */
 export function t(name, values = {}) {
   const words = LANGUAGES[language][name] ?? name;
-  const text = typeof words === "object" && !Array.isArray(words) ? words[plurals.select(values.n)] : words;
+  const form = values.more ? "other" : plurals.select(values.n);
+  const text = typeof words === "object" && !Array.isArray(words) ? words[form] : words;
   if (Array.isArray(text)) return text;
   return text.replace(/\{(\w+)\}/g, (_, key) =>
-    typeof values[key] === "number" ? numbers.format(values[key]) : values[key],
+    typeof values[key] === "number" ? numbers.format(values[key]) + (key === "n" && values.more ? "+" : "") : values[key],
   );
 }
 
