@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,10 +20,10 @@ from catalog.embedding.embedder import Vector
 from catalog.errors import CatalogDamaged, ChromaUnreachable, ConfigError, StoreError
 from catalog.movie import Movie
 from catalog.store.backup import back_up, restore
-from catalog.store.snapshot import open_snapshot
+from catalog.store.chroma.collection import VectorIndex
 from catalog.store.chroma.server import CLOUD, ChromaServer, configured_server
 from catalog.store.generations import Generation, Generations
-from catalog.store.chroma.collection import VectorIndex
+from catalog.store.snapshot import open_snapshot
 from catalog.store.verify import verify
 from catalog.store.writer import open_writer
 from ingest.sync import Outcome, Progress, SyncOptions, sync
@@ -266,6 +267,7 @@ def test_a_backup_is_restored_wherever_the_index_shall_be(
     run(store, FILMS, server if first else None)
     back_up(store, tmp_path / "backup")
     assert verify(tmp_path / "backup").differences == ()
+    assert nearest(tmp_path / "backup", "shark", None) == "2"
     target = server if then else None
     assert restore(tmp_path / "backup", tmp_path / "new", target).films == 3
     assert nearest(tmp_path / "new", "shark", target) == "2"
@@ -357,6 +359,58 @@ def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
         server = ChromaServer(f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=0.2)
         with pytest.raises(ChromaUnreachable, match="did not answer in time; look whether it is busy, or raise store"):
             run(tmp_path, FILMS, server)
+
+
+def test_a_server_that_is_away_is_asked_again_once_it_is_back(tmp_path: Path, own: ChromaProcess) -> None:
+    root, server = tmp_path / "store", ChromaServer(own.url)
+    run(root, FILMS, server)
+    vector = WordEmbedder().embed_query("shark")
+    with closing(open_snapshot(root, server)) as snapshot:
+        assert snapshot.index.nearest(vector, 1)[0].id == "2"
+        own.end(signal.SIGKILL)
+        with pytest.raises(ChromaUnreachable, match="cannot be reached") as first:
+            snapshot.index.nearest(vector, 1)
+        with pytest.raises(ChromaUnreachable) as second:
+            snapshot.index.nearest(vector, 1)
+        assert second.value is first.value is snapshot.index.problem
+        own.start()
+        deadline = time.monotonic() + 30
+        while snapshot.index.problem is not None:
+            assert time.monotonic() < deadline, "the probe does not notice that it is back"
+            time.sleep(0.05)
+        assert snapshot.index.nearest(vector, 1)[0].id == "2"
+
+
+def test_a_server_that_accepts_and_never_answers_keeps_one_question_waiting(
+    tmp_path: Path, chroma: ChromaProcess
+) -> None:
+    run(tmp_path, FILMS, ChromaServer(chroma.url))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        silent = ChromaServer(f"http://127.0.0.1:{listening.getsockname()[1]}", query_timeout=0.3)
+        with closing(open_snapshot(tmp_path, silent)) as snapshot:
+            with pytest.raises(ChromaUnreachable, match="did not answer in time"):
+                snapshot.index.nearest(WordEmbedder().embed_query("shark"), 1)
+            snapshot.index.close()  # no probe any more
+            assert accepted(listening) >= 1
+            for _ in range(3):
+                with pytest.raises(ChromaUnreachable, match="did not answer in time"):
+                    snapshot.index.nearest(WordEmbedder().embed_query("shark"), 1)
+            assert accepted(listening) == 0
+            assert snapshot.lexical.best({"shark": 1.0}, 5).rows.tolist() == [1]
+
+
+def accepted(listening: socket.socket) -> int:
+    """How many connections wait to be taken."""
+    listening.setblocking(False)
+    count = 0
+    while True:
+        try:
+            listening.accept()[0].close()
+        except BlockingIOError:
+            return count
+        count += 1
 
 
 @pytest.mark.parametrize(

@@ -1,31 +1,26 @@
-"""Conditions held against films in a real SQLite file, and against the films themselves: the same answer."""
+"""Conditions held against films in a real index, and against the films themselves: the same answer."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged, UsageError
+from catalog.errors import UsageError
 from catalog.movie import Fingerprints, Movie
-from catalog.store.columns import SORTS, FilmColumns, check_sort
 from catalog.store.conditions import Filter, Numbers, Range, Tagged, WithId
 from catalog.store.facet import Facet, FacetValue
 from catalog.store.facets import FACETS, count_facets
-from catalog.store.forward import TAGS, read_films
-from catalog.store.records import Entry, Records
-from catalog.store.sqlite import connect
-from catalog.store.tags import tag_rows
+from catalog.store.lexical.index import LexicalIndex
+from catalog.store.lexical.writer import build_lexical
+from catalog.store.movies import Entry, Movies
 from query.filters import parse_filter
 
-SAME = Fingerprints(b"text", b"metadata")
 FILMS = [
     Movie("b", "Öde", "p", year=1979, genres=("Horror", "Sci-Fi"), directors=("Ridley Scott",), rating=8.5, votes=900),
     Movie("a", "Alien", "p", year=1980, genres=("horror",), languages=("English", "German"), rating=7.1, votes=0),
@@ -35,48 +30,44 @@ FILMS = [
 ]
 
 
-def entries(movies: Sequence[Movie]) -> list[Entry]:
-    return [Entry(movie, SAME) for movie in movies]
+@dataclass(frozen=True)
+class Stored:
+    """Films, with their rows, as a published generation has them."""
 
+    movies: Movies
+    lexical: LexicalIndex
 
-def settle(draft: Records) -> None:
-    """What publishing does to the records."""
-    draft.close_gaps()
-    forward = read_films(draft)
-    draft.put_index(FilmColumns.of(draft.ids(), draft.titles(), forward.numbers), tag_rows(forward.lists[TAGS]))
+    def found(self, text: str) -> str:
+        """The ids of the films a filter keeps, in the order of their rows."""
+        keep = parse_filter(text)
+        rows = sorted(self.lexical.rows(keep, 1000).tolist())
+        assert self.lexical.count(keep) == len(rows)
+        ids = self.movies.ids_at(rows)
+        return "".join(ids[row] for row in rows)
+
+    def facets(self, text: str, *fields: str, limit: int = 20) -> tuple[Facet, ...]:
+        return count_facets(self.lexical, self.movies, parse_filter(text), fields or FACETS, limit)
 
 
 @contextmanager
-def stored(movies: Sequence[Movie]) -> Iterator[Records]:
-    """The films as a published generation has them."""
+def stored(films: Sequence[Movie]) -> Iterator[Stored]:
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "records.sqlite3"
-        draft = Records.create(path)
-        draft.put(entries(movies))
-        settle(draft)
-        draft.close()
-        records = Records.open(path)
-        try:
-            yield records
-        finally:
-            records.close()
-
-
-def found(records: Records, text: str) -> str:
-    """The ids of the films a filter keeps, in order of arrival."""
-    numbers = records.matching(parse_filter(text))
-    ids = records.ids()
-    return "".join(ids if numbers is None else [ids[number] for number in numbers])
+        with closing(Movies.create(Path(folder) / "movies.sqlite3")) as movies:
+            movies.put(Entry(film, Fingerprints(b"text", b"metadata")) for film in films)
+            pairs = [(entry.row, entry.movie) for part in movies.entries() for entry in part]
+            build_lexical(Path(folder) / "lexical", pairs, movies.rarity())
+        with closing(Movies.open(Path(folder) / "movies.sqlite3")) as movies:
+            yield Stored(movies, LexicalIndex.open(Path(folder) / "lexical"))
 
 
 @pytest.fixture(scope="module")
-def records() -> Iterator[Records]:
+def films() -> Iterator[Stored]:
     with stored(FILMS) as opened:
         yield opened
 
 
-def test_the_empty_filter_keeps_all(records: Records) -> None:
-    assert records.matching(Filter()) is None
+def test_the_empty_filter_keeps_all(films: Stored) -> None:
+    assert (films.found(""), films.lexical.count(Filter())) == ("badce", 5)
 
 
 @pytest.mark.parametrize(
@@ -118,93 +109,54 @@ def test_the_empty_filter_keeps_all(records: Records) -> None:
         ("has:genre -genre:Sci-Fi rating<9", "a"),
     ],
 )
-def test_what_a_filter_keeps(records: Records, text: str, ids: str) -> None:
-    assert found(records, text) == ids
+def test_what_a_filter_keeps(films: Stored, text: str, ids: str) -> None:
+    assert films.found(text) == ids
 
 
-def test_numbers_are_32_bit_and_in_order(records: Records) -> None:
-    numbers = records.matching(parse_filter("genre:Horror,Sci-Fi"))
-    assert numbers is not None
-    assert (numbers.dtype.name, numbers.tolist()) == ("int32", [0, 1, 2])
-
-
-def test_a_filter_holds_text_that_sql_would_read_as_its_own(records: Records) -> None:
-    assert found(records, 'genre:"x\' OR 1=1 --"') == ""
-    assert found(records, 'id:"x\') OR 1=1 --"') == ""
-
-
-def test_what_was_changed_and_removed_is_found_as_it_is_now(tmp_path: Path) -> None:
-    draft = Records.create(tmp_path / "records.sqlite3")
-    draft.put(entries(FILMS))
-    settle(draft)
-    draft.remove(["b", "x"])
-    draft.put(
-        entries([Movie("d", "zebra", "p", year=1990, genres=("War",)), Movie("f", "New", "p", genres=("Horror",))])
-    )
-    settle(draft)
-    assert draft.columns().ids == ["a", "d", "c", "e", "f"]
-    assert found(draft, "genre:Horror") == "af"
-    assert found(draft, "genre:War") == "d"
-    assert found(draft, "year:1989,1990") == "d"
-    assert found(draft, 'director:"Ridley Scott"') == ""
-    draft.close()
+def test_a_filter_holds_text_that_a_query_language_would_read_as_its_own(films: Stored) -> None:
+    for text in ("x' OR 1=1 --", "x) OR *:*", "hor*", "horror~2", "[a TO z]"):
+        assert films.found(f'genre:"{text}"') == ""
+        assert films.found(f'id:"{text}"') == ""
 
 
 def test_a_catalog_without_films_answers_nothing() -> None:
     with stored([]) as empty:
-        assert found(empty, "genre:War -year>1980") == ""
-        assert empty.columns().ids == []
-        assert [facet.values for facet in count_facets(empty, empty.columns(), None)] == [()] * len(FACETS)
-
-
-def test_columns_hold_what_is_known(records: Records) -> None:
-    columns = records.columns()
-    assert columns.ids == ["b", "a", "d", "c", "e"]
-    assert columns.id_order.tolist() == [1, 0, 3, 2, 4]
-    assert np.array_equal(columns.year, np.array([1979, 1980, 1989, np.nan, 1931], np.float32), equal_nan=True)
-    assert np.array_equal(columns.rating, np.array([8.5, 7.1, np.nan, 10, np.nan], np.float32), equal_nan=True)
-    assert columns.votes.tolist() == [900, 0, 0, 0, 0]
-    assert (columns.row("c"), columns.rows.get("x")) == (3, None)
-
-
-def test_an_id_elsewhere_names_a_film(records: Records) -> None:
-    assert (records.id_elsewhere("imdb", "tt1"), records.id_elsewhere("imdb", "tt2")) == ("c", None)
+        assert empty.found("genre:War -year>1980") == ""
+        assert [facet.values for facet in empty.facets("")] == [()] * len(FACETS)
 
 
 @pytest.mark.parametrize(
     ("sort", "ids"),
     [
-        ("year", "ebadc"),
-        ("-year", "dabec"),
-        ("rating", "abcde"),
-        ("-rating", "cbade"),
-        ("votes", "abcde"),
-        ("-votes", "bacde"),
-        ("runtime", "dabce"),
-        ("title", "acebd"),
-        ("-title", "dbeac"),
+        ("year", "ebad"),
+        ("-year", "dabe"),
+        ("rating", "abc"),
+        ("-rating", "cba"),
+        ("votes", "ab"),
+        ("-votes", "ba"),
+        ("runtime", "d"),
     ],
 )
-def test_sorting_puts_unknown_values_last_and_equal_ones_by_id(records: Records, sort: str, ids: str) -> None:
-    columns = records.columns()
-    rows = np.arange(len(columns.ids))
-    keys: list[NDArray[Any]] = [columns.id_order[rows], *columns.sort_keys(sort, rows)]
-    order = rows[np.lexsort(keys)]
-    assert "".join(columns.ids[row] for row in order) == ids
+def test_films_that_have_a_number_in_its_order(films: Stored, sort: str, ids: str) -> None:
+    name = sort.removeprefix("-")
+    known = Filter((Numbers(name, (Range(-inf, inf),)),))
+    rows = films.lexical.ordered(known, name, 10, descending=sort.startswith("-"))
+    found = films.movies.ids_at(rows)
+    assert "".join(found[row] for row in rows) == ids
 
 
-def test_an_unknown_sort_is_refused() -> None:
-    assert [check_sort(f"-{name}") for name in SORTS] == [f"-{name}" for name in SORTS]
-    with pytest.raises(UsageError, match=r"sort: unknown field 'size'; allowed are relevance, year, rating, "):
-        check_sort("size")
-    with pytest.raises(UsageError, match="sort: unknown field '--year'"):
-        check_sort("--year")
+@pytest.mark.parametrize(("descending", "ids"), [(False, "acebd"), (True, "dbeca")])
+def test_films_in_the_order_of_their_titles(films: Stored, *, descending: bool, ids: str) -> None:
+    seen, after = [], None
+    while part := films.movies.by_title(after, 2, descending=descending):
+        seen += [row for _, row in part]
+        after = part[-1]
+    found = films.movies.ids_at(seen)
+    assert "".join(found[row] for row in seen) == ids
 
 
-def test_facets_count_the_films_of_an_answer(records: Records) -> None:
-    columns = records.columns()
-    numbers = records.matching(parse_filter("rating>7"))
-    assert count_facets(records, columns, numbers, ["genre", "year", "rating", "keyword"]) == (
+def test_facets_count_the_films_of_an_answer(films: Stored) -> None:
+    assert films.facets("rating>7", "genre", "year", "rating", "keyword") == (
         Facet("genre", (FacetValue("Horror", 2, 'genre:"Horror"'), FacetValue("Sci-Fi", 1, 'genre:"Sci-Fi"')), 2),
         Facet("year", (FacetValue("1980s", 1, "year:1980..1989"), FacetValue("1970s", 1, "year:1970..1979")), 2),
         Facet(
@@ -218,40 +170,21 @@ def test_facets_count_the_films_of_an_answer(records: Records) -> None:
         ),
         Facet("keyword", (FacetValue('a "b"', 1, 'keyword:"a ""b"""'),), 1),
     )
-    assert count_facets(records, columns, None, ["genre"], limit=1) == (
-        Facet("genre", (FacetValue("Horror", 3, 'genre:"Horror"'),), 2),
-    )
+    assert films.facets("", "genre", limit=1) == (Facet("genre", (FacetValue("Horror", 3, 'genre:"Horror"'),), 2),)
 
 
-def test_an_unknown_facet_is_refused(records: Records) -> None:
+def test_an_unknown_facet_is_refused(films: Stored) -> None:
     with pytest.raises(UsageError, match="facets: unknown field 'title'; allowed are year, rating, genre"):
-        count_facets(records, records.columns(), None, ["title"])
+        films.facets("", "title")
 
 
-def test_lost_columns_are_a_damaged_catalog(tmp_path: Path) -> None:
-    draft = Records.create(tmp_path / "records.sqlite3")
-    draft.put(entries(FILMS))
-    settle(draft)
-    draft.close()
-    connection = connect(draft.path)
-    connection.execute("DELETE FROM columns WHERE name = 'year'")
-    connection.commit()
-    connection.close()
-    records = Records.open(draft.path)
-    with pytest.raises(CatalogDamaged, match="is damaged"):
-        records.columns()
-    with pytest.raises(CatalogDamaged, match="is damaged"):
-        records.matching(parse_filter("year>1980"))
-    records.close()
-
-
-def kept(records: Records, text: str) -> list[int]:
-    """The numbers of the films a filter keeps: none if it contradicts itself."""
+def kept(films: Stored, text: str) -> set[str]:
+    """The ids of the films a filter keeps: none if it contradicts itself."""
     try:
-        numbers = records.matching(parse_filter(text))
+        rows = films.lexical.rows(parse_filter(text), 1000)
     except UsageError:
-        return []
-    return [] if numbers is None else numbers.tolist()
+        return set()
+    return set(films.movies.ids_at(rows.tolist()).values())
 
 
 GENRES = st.lists(st.sampled_from(["War", "war", "Film Noir", "Krimi", "Kríe"]), max_size=3).map(tuple)
@@ -302,44 +235,33 @@ ASKED: st.SearchStrategy[Asked] = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(MOVIES, st.lists(st.lists(st.tuples(ASKED, st.booleans()), min_size=1, max_size=4), max_size=12))
 def test_filters_keep_exactly_the_films_for_which_all_conditions_hold(
     movies: list[Movie], filters: list[list[tuple[Asked, bool]]]
 ) -> None:
-    with stored(movies) as records:
+    with stored(movies) as films:
         for asked in filters:
             text = " ".join("-" * negated + condition for (condition, _), negated in asked)
-            expected = [
-                number
-                for number, movie in enumerate(movies)
-                if all(holds(movie) != negated for (_, holds), negated in asked)
-            ]
-            assert kept(records, text) == expected
+            expected = {movie.id for movie in movies if all(holds(movie) != negated for (_, holds), negated in asked)}
+            assert kept(films, text) == expected
 
 
-@settings(max_examples=40, deadline=None)
-@given(MOVIES, st.data())
-def test_facets_count_what_their_filters_keep(movies: list[Movie], data: st.DataObject) -> None:
-    with stored(movies) as records:
-        chosen = data.draw(st.lists(st.sampled_from(range(len(movies))), unique=True)) if movies else []
-        numbers = np.array(sorted(chosen), dtype=np.int32)
-        for facet in count_facets(records, records.columns(), numbers):
-            counts = Counter[str]()
+@settings(max_examples=25, deadline=None)
+@given(MOVIES, ASKED)
+def test_facets_count_what_their_filters_keep(movies: list[Movie], asked: Asked) -> None:
+    with stored(movies) as films:
+        among = kept(films, asked[0])
+        for facet in films.facets(asked[0]):
             for value in facet.values:
-                kept = records.matching(parse_filter(value.filter))
-                counts[value.value] = len(set(chosen) & set(kept.tolist() if kept is not None else []))
-            assert {value.value: value.count for value in facet.values} == dict(counts)
+                assert value.count == len(among & kept(films, value.filter)) > 0
             assert facet.total == len(facet.values)
             if facet.field in ("year", "rating"):
-                assert counts.total() == sum(getattr(movies[number], facet.field) is not None for number in chosen)
+                having = sum(getattr(movie, facet.field) is not None for movie in movies if movie.id in among)
+                assert sum(value.count for value in facet.values) == having
 
 
-def test_conditions_without_a_parser(records: Records) -> None:
+def test_conditions_without_a_parser(films: Stored) -> None:
     wanted = Filter((Numbers("year", (Range(1931, 1931), Range(1989, 1989))), Tagged("has", ("poster",), negated=True)))
-    numbers = records.matching(wanted)
-    assert numbers is not None
-    assert numbers.tolist() == [4]
-    none = records.matching(Filter((WithId(()),)))
-    assert none is not None
-    assert none.tolist() == []
+    assert films.lexical.rows(wanted, 10).tolist() == [4]
+    assert films.lexical.rows(Filter((WithId(()),)), 10).tolist() == []

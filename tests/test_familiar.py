@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from catalog.config import Config, load_config
-from catalog.store.snapshot import open_snapshot
 from catalog.store.generations import Generations
 from catalog.store.lock import writer_lock
+from catalog.store.snapshot import open_snapshot
 from catalog.store.verify import verify
 from ingest.dry_run import dry_run
 from ingest.familiar import FILE, Familiar, recall_rows, remember_rows, row_digest

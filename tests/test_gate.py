@@ -50,7 +50,9 @@ def test_a_check_sees_the_new_state_and_decides(tmp_path: Path) -> None:
     settings, store = config(tmp_path, sys.executable, "-c", COUNT), tmp_path / "store"
     assert run(settings, Request(write(tmp_path, ALIEN, JAWS))).generation == 1
     assert verify(store).differences == ()
-    with pytest.raises(CheckFailed, match=r"^sync.check refused the new state, nothing was published: films: 1 1 1 1 1$"):
+    with pytest.raises(
+        CheckFailed, match=r"^sync.check refused the new state, nothing was published: films: 1 1 1 1 1$"
+    ):
         run(settings, Request(write(tmp_path, ALIEN)))
     assert [generation.number for generation in Generations(store).all()] == [1]
     assert Generations(store).in_force().info().films == 2

@@ -63,7 +63,11 @@ def test_what_changed_meanwhile_alone_is_embedded(earlier: Path) -> None:
     embedder = WordEmbedder()
     changed = [*films(earlier)[1:], Movie("13", "Quay", "A robot ship waits.")]
     outcome = run(earlier / "store", changed, embedder)
-    assert (outcome.counts[Kind.ADDED], outcome.counts[Kind.DELETED], embedder.texts) == (1, 1, ["Quay A robot ship waits."])
+    assert (outcome.counts[Kind.ADDED], outcome.counts[Kind.DELETED], embedder.texts) == (
+        1,
+        1,
+        ["Quay A robot ship waits."],
+    )
     assert_holds(earlier / "store", changed)
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from catalog.errors import CatalogLocked, StoreError
 from catalog.store.backup import back_up
-from catalog.store.snapshot import open_snapshot
 from catalog.store.generations import Generations
+from catalog.store.snapshot import open_snapshot
 from catalog.store.verify import verify
 from catalog.store.writer import open_writer
 from tests import survivor
