@@ -103,7 +103,7 @@ def test_the_index_says_what_changed_to_any_chroma_user(tmp_path: Path) -> None:
     stored = collection.get(ids=["1", "2"])
     assert collection.metadata["model"] == "words"
     assert collection.metadata["template"] == TEMPLATE
-    assert not any(stored["documents"] or ())
+    assert not any(stored["documents"] or [])  # plots are in the catalog alone
     assert stored["metadatas"] == [{"title": "Alien", "year": 1979}, {"title": "Jaws", "year": 1976}]
 
 

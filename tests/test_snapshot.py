@@ -29,7 +29,7 @@ QUESTIONS = ("space ship", "ghost", "shark love", "war dream robot")
 
 def film(number: int, plot: str | None = None, **values: Any) -> Movie:
     words = f"{WORDS[number % 8]} {WORDS[number // 8 % 8]} seen by {number} people"
-    given: dict[str, Any] = {"year": 1950 + number, "genres": (GENRES[number % 4],), "votes": number or None} | values
+    given: dict[str, Any] = {"year": 1950 + number, "genres": (GENRES[number % 4],), "votes": number or None, **values}
     return Movie(f"m{number}", f"The Film {number}", words if plot is None else plot, **given)
 
 
