@@ -103,9 +103,3 @@ def plain_title(title: str) -> str:
 def without_article(title: str) -> str:
     """A plain title without its leading article."""
     return _ARTICLE.sub("", title)
-
-
-def grams(text: str) -> set[str]:
-    """The letter trigrams of a plain title, its two ends marked with spaces."""
-    padded = f"  {text} "
-    return {padded[start : start + 3] for start in range(len(padded) - 2)}

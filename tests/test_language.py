@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.language import english_terms, fold, german_terms, grams, plain_title, tokens, without_article
+from catalog.language import english_terms, fold, german_terms, plain_title, tokens, without_article
 from query.search.translation import gloss, is_german, knows, translated_terms
 
 
@@ -46,10 +46,9 @@ def test_titles_as_people_type_them(title: str, plain: str) -> None:
     assert plain_title(title) == plain
 
 
-def test_articles_and_trigrams() -> None:
+def test_articles() -> None:
     assert without_article("the godfather") == "godfather"
     assert without_article("the") == "the"
-    assert grams("up") == {"  u", " up", "up "}
 
 
 @pytest.mark.parametrize(
