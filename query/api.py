@@ -32,6 +32,8 @@ _REQUEST = {
     "popularity": Field(ge=-2, le=2),
     "least_confidence": Field(ge=0, le=1),
 }
+#: An address has no room for ten thousand ids.
+_ADDRESS = _REQUEST | {"exclude": Field(max_length=MOST_EXAMPLES)}
 _IN_ADDRESSES = {"text": "q", "likes": "like", "dislikes": "dislike"}
 
 
@@ -43,14 +45,14 @@ class Question(Asked):
         return SearchRequest.from_dict(self.model_dump())
 
 
-@shaped_like(SearchRequest, more=_REQUEST)
+@shaped_like(SearchRequest, more=_ADDRESS)
 class SearchAddress(Question):
     """A question in an address."""
 
     model_config = ConfigDict(alias_generator=lambda name: _IN_ADDRESSES.get(name, name))
 
 
-@shaped_like(SearchRequest, more=_REQUEST, without=_IN_ADDRESSES)
+@shaped_like(SearchRequest, more=_ADDRESS, without=_IN_ADDRESSES)
 class SimilarAddress(Question):
     """What an address may say besides the film that others shall be like."""
 
