@@ -32,7 +32,7 @@ _REQUEST = {
     "popularity": Field(ge=-2, le=2),
     "least_confidence": Field(ge=0, le=1),
 }
-#: A line of a request is bounded.
+#: An address has no room for ten thousand ids.
 _ADDRESS = _REQUEST | {"exclude": Field(max_length=MOST_EXAMPLES)}
 _IN_ADDRESSES = {"text": "q", "likes": "like", "dislikes": "dislike"}
 

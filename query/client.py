@@ -88,7 +88,9 @@ class PlotseekClient(FilmCatalog):
             problem = values if isinstance(values, dict) else {}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             if reply.status == 200:
-                raise StoreError(f"{self._url}: its answer is not understood; is it a plotseek as new?") from error
+                raise StoreError(
+                    f"{self._url}: its answer is not understood; is it query-server, and of this version?"
+                ) from error
             problem = {}
         said = problem.get("detail") or f"answers {reply.status} {reply.reason}"
         raise error_of(problem) or PlotseekError(f"{self._host}: {said}")
@@ -104,7 +106,8 @@ class PlotseekClient(FilmCatalog):
             response = connection.getresponse()
             content = response.read((_MOST_MB << 20) + 1)
         except (OSError, HTTPException, ValueError) as error:
-            raise StoreError(f"{self._url}: does not answer: {error}; is query-server running?") from error
+            reason = " ".join(str(error).split())
+            raise StoreError(f"{self._url}: does not answer: {reason}; is query-server running?") from error
         finally:
             connection.close()
         if len(content) > _MOST_MB << 20:

@@ -1,5 +1,6 @@
 """The real service on a real socket, for tests."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -45,3 +46,20 @@ def service(store: Path, **server: Any) -> Iterator[str]:
     config = settings(store, **server)
     with serving(create_app(config), config) as url:
         yield url
+
+
+@contextmanager
+def saying(reply: bytes) -> Iterator[int]:
+    """A port that answers one connection with these bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(reply)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join()

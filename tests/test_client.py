@@ -1,15 +1,17 @@
 """One interface, here and over HTTP: the same results, the same errors."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from catalog.errors import CatalogMissing, MovieNotFound, StoreError, UsageError
+from catalog.errors import CatalogMissing, MovieNotFound, PlotseekError, StoreError, TooManyRequests, UsageError
+from catalog.movie import Movie
 from query.client import PlotseekClient
 from query.film_catalog import FilmCatalog
 from query.local import LocalCatalog
-from tests.service import service, settings
+from tests.service import saying, service, settings
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,54 @@ def test_both_refuse_the_same_questions(here: FilmCatalog, there: FilmCatalog) -
 def test_nobody_there_is_an_error_with_the_way_out() -> None:
     with PlotseekClient("http://127.0.0.1:9") as films, pytest.raises(StoreError, match="is query-server running"):
         films.movie("1")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "films.example", "ftp://films.example", "http://", "http://[::1", "http://a:99999"]
+)
+def test_what_is_no_address_is_refused_at_once(url: str) -> None:
+    with pytest.raises(UsageError, match="is no address"):
+        PlotseekClient(url)
+
+
+def answered(status: str, body: bytes, *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "said"),
+    [
+        (b"", StoreError, "does not answer: .*; is query-server running"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", StoreError, "does not answer: .*; is query-server running"),
+        (answered("200 OK", b"<html>"), StoreError, "its answer is not understood"),
+        (answered("200 OK", b"null"), StoreError, "its answer is not understood"),
+        (answered("200 OK", b'{"name": "a film of something else"}'), StoreError, "its answer is not understood"),
+        (answered("200 OK", b"[" * 100_000), StoreError, "its answer is not understood"),
+        (answered("200 OK", b" " * ((64 << 20) + 1)), StoreError, "its answer is longer than 64 MB"),
+        (answered("302 Found", b"", "Location: /elsewhere"), PlotseekError, "127.0.0.1: answers 302 Found"),
+        (answered("502 Bad Gateway", b"<html>"), PlotseekError, "127.0.0.1: answers 502 Bad Gateway"),
+        (answered("500 Oops", b'{"detail": "broken"}'), PlotseekError, "127.0.0.1: broken"),
+        (
+            answered("429 Too Many", b'{"type": "urn:plotseek:too-many-requests", "detail": "slowly"}'),
+            TooManyRequests,
+            "slowly",
+        ),
+    ],
+)
+def test_whatever_answers_there_is_one_of_our_errors(reply: bytes, error: type[PlotseekError], said: str) -> None:
+    with saying(reply) as port, pytest.raises(error, match=said):
+        PlotseekClient(f"http://127.0.0.1:{port}").movie("1")
+
+
+def test_no_answer_is_waited_for_longer_than_was_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(StoreError, match="timed out"):
+        PlotseekClient(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.05).movie("1")
+
+
+def test_a_service_may_lie_below_an_address() -> None:
+    with saying(answered("200 OK", b'{"id": "1", "title": "Alien", "plot": "A ship."}')) as port:
+        assert PlotseekClient(f"http://127.0.0.1:{port}/films/").movie("1") == Movie("1", "Alien", "A ship.")
 
 
 def test_no_catalog_is_said_at_once(tmp_path: Path) -> None:

@@ -2,12 +2,9 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +19,7 @@ from query.cli import main
 from query.discovery import announced, ask_server
 from query.local import LocalCatalog
 from query.models import SearchRequest
-from tests.service import service, settings
+from tests.service import saying, service, settings
 
 pytestmark = pytest.mark.slow
 
@@ -127,23 +124,6 @@ def test_a_server_that_is_no_service_harms_nobody(seed_store: Path) -> None:
     for reply in (b"", b"\xff\x00\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull"):
         with saying(reply) as port, announced(seed_store, "127.0.0.1", port):
             assert ask_server(seed_store, REQUEST) is None
-
-
-@contextmanager
-def saying(reply: bytes) -> Iterator[int]:
-    """A port that answers one connection with these bytes."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def answer() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(reply)
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        yield listening.getsockname()[1]
-        thread.join()
 
 
 @pytest.mark.parametrize(

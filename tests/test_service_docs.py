@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalog.config import ServerConfig
+from query.models import SearchRequest
 from query.server import create_app
 from tests.service import service, settings
 
@@ -18,6 +19,10 @@ def test_every_address_is_described(seed_store: Path) -> None:
     document = create_app(settings(seed_store)).openapi()
     addresses = {f"`{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
     assert {address for address in addresses if address not in SERVICE} == set()
+
+
+def test_everything_that_can_be_asked_is_described() -> None:
+    assert [item.name for item in fields(SearchRequest) if f"`{item.name}`" not in SERVICE] == []
 
 
 def test_every_setting_of_the_service_is_described() -> None:
