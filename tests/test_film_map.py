@@ -64,7 +64,7 @@ def test_the_same_vectors_give_the_same_map() -> None:
 
 def test_what_is_no_landmark_lies_beside_its_like() -> None:
     vectors, kinds = groups(300)
-    points = drawn(vectors, landmarks=100)
+    points = drawn(vectors, np.arange(300), landmarks=100)
     landmarks = np.linspace(0, 299, 100).astype(np.int64)
     others = np.setdiff1d(np.arange(300), landmarks)
     far = np.linalg.norm(points[others][:, None] - points[landmarks][None], axis=2)
@@ -75,7 +75,7 @@ def test_a_film_like_two_groups_joins_one_of_them() -> None:
     anchors = np.eye(2, dtype=np.float32)[[0, 0, 0, 1, 1]]
     places = np.array([[0, 0], [0, 1], [1, 0], [100, 100], [100, 101]], dtype=np.float32)
     between = np.array([[0.9, 0.44]], dtype=np.float32)
-    x, y = beside(between, anchors, places)[0]
+    x, y = beside(between, np.arange(1), anchors, places)[0]
     assert max(x, y) < 2  # their mean lies beyond 10
 
 

@@ -36,7 +36,7 @@ class FilmMap:
         """Of the vectors, shape (height, d), in some rows: 13 s of one core for 65,451 movies."""
         coordinates = np.zeros((len(vectors), 2), dtype=np.uint16)
         if len(rows):
-            coordinates[rows] = _fitted(drawn(vectors[rows]))
+            coordinates[rows] = _fitted(drawn(vectors, rows))
         return cls(coordinates, 0)
 
     def follow(self, vectors: Floats, rows: Rows, fresh: Rows) -> Self | None:
@@ -52,7 +52,7 @@ class FilmMap:
         coordinates[kept] = self.coordinates[kept]
         if len(fresh):
             anchors = kept[:: -(-len(kept) // _ANCHORS)]
-            put = beside(vectors[fresh], vectors[anchors], coordinates[anchors].astype(np.float32))
+            put = beside(vectors, fresh, vectors[anchors], coordinates[anchors].astype(np.float32))
             coordinates[fresh] = put.astype(np.uint16)
         return type(self)(coordinates, added)
 

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
 
 _LANDMARKS = 3000
 """Films that t-SNE arranges; its cost grows faster than their number."""
@@ -16,35 +17,37 @@ _AT_ONCE = 1 << 23
 """Similarities in memory: 32 MB."""
 
 
-def drawn(vectors: Floats, landmarks: int = _LANDMARKS) -> Floats:
-    """Places of all films, shape (films, 2), in any unit, from unit vectors, shape (films, d).
+def drawn(vectors: Floats, rows: Rows, landmarks: int = _LANDMARKS) -> Floats:
+    """Places of some films, shape (n, 2), in any unit, from their rows, shape (n,), of unit vectors, shape (height, d).
 
     The same vectors give the same places on one machine; another BLAS may round otherwise.
     """
-    films = len(vectors)
+    films = len(rows)
     chosen = np.linspace(0, films - 1, min(films, landmarks)).astype(np.int64)
-    anchors = np.asarray(vectors[chosen], dtype=np.float32)
+    anchors = np.asarray(vectors[rows[chosen]], dtype=np.float32)
     arranged = _arranged(anchors)
     if len(chosen) == films:
         return arranged
     places = np.empty((films, 2), dtype=np.float32)
     others = np.setdiff1d(np.arange(films), chosen)
     places[chosen] = arranged
-    places[others] = beside(np.asarray(vectors[others]), anchors, arranged)
+    places[others] = beside(vectors, rows[others], anchors, arranged)
     return places
 
 
-def beside(vectors: Floats, anchors: Floats, places: Floats) -> Floats:
-    """Places for vectors, shape (n, d), among those, shape (m, 2), of the anchors nearest to them, shape (m, d).
+def beside(vectors: Floats, rows: Rows, anchors: Floats, places: Floats) -> Floats:
+    """Places, shape (n, 2), of some rows of vectors, shape (height, d), among those of the anchors nearest to them.
 
+    The anchors' vectors have the shape (m, d), their places (m, 2).
     The geometric median of the nearest, not their mean: a film like some of two groups joins one of them instead
     of lying alone in between.
     """
     mean = anchors.mean(axis=0)
     anchors = _seen_from(mean, anchors)
     block = max(1, _AT_ONCE // len(anchors))
-    parts = [vectors[start : start + block] for start in range(0, len(vectors), block)]
-    return np.concatenate([_beside(_seen_from(mean, part), anchors, places) for part in parts])
+    # Taken block by block: all vectors at once would be a copy of the whole catalog.
+    parts = [rows[start : start + block] for start in range(0, len(rows), block)]
+    return np.concatenate([_beside(_seen_from(mean, vectors[part]), anchors, places) for part in parts])
 
 
 def _beside(vectors: Floats, anchors: Floats, places: Floats) -> Floats:
