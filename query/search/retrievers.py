@@ -66,17 +66,13 @@ def retrieve(snapshot: Snapshot, sought: Sought, depth: int) -> Candidates:
         return _united([lexical.passing(sought.terms, sought.keep, passing)], passing)
     share = passing / max(lexical.movies, 1)
     near, notes = _nearest(snapshot, sought.vectors, _deep(depth / max(share, 1e-6)))
-    parts = [lexical.score(sought.terms, near, keep=sought.keep)]
-    if sought.keep and not notes and len(parts[0].rows) < _ENOUGH:
+    if sought.keep and not notes and len(lexical.score({}, near, keep=sought.keep).rows) < _ENOUGH:
         near, notes = _nearest(snapshot, sought.vectors, _DEEPEST)
-        parts = [lexical.score(sought.terms, near, keep=sought.keep)]
-        if len(parts[0].rows) < _ENOUGH:
+        if len(lexical.score({}, near, keep=sought.keep).rows) < _ENOUGH:
             return _united([lexical.passing(sought.terms, sought.keep, passing)], passing)
     least = lexical.least_votes(sought.keep) if sought.best_known or notes else None
-    if sought.ids or least is not None:
-        parts.append(lexical.score(sought.terms, sought.ids, votes=least, keep=sought.keep))
-    parts.append(lexical.best(sought.terms, depth, sought.keep))
-    return _united(parts, passing, notes)
+    given = lexical.score(sought.terms, [*near, *sought.ids], votes=least, keep=sought.keep)
+    return _united([given, lexical.best(sought.terms, depth, sought.keep)], passing, notes)
 
 
 def _deep(depth: float) -> int:
