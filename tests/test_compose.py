@@ -91,7 +91,9 @@ def test_the_chroma_image_is_the_tested_version_and_nobody_else_reaches_it() -> 
     assert "ports" not in services["chroma"]
     assert services["chroma"]["networks"] == ["index"]
     assert networks["index"] == {"internal": True}
-    assert "index" not in services["query-server"]["networks"]
+    asking = [name for name, service in services.items() if "index" in service["networks"] and name != "chroma"]
+    assert asking == ["ingest", "query-server"]
+    assert all(services[name]["environment"]["PLOTSEEK_STORE_URL"] == "http://chroma:8000" for name in asking)
 
 
 def test_only_this_machine_reaches_the_page_unless_it_is_said_otherwise() -> None:
