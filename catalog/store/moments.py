@@ -68,10 +68,11 @@ class Moments:
     def similarity(self, vectors: Floats, asked: Floats) -> Floats:
         """Cosines of movies, shape (n, d), and questions, shape (k, d), all seen from the mean movie; shape (n, k)."""
         questions = _directions(asked, self.mean)
-        products = vectors @ np.concatenate([questions, self.mean[None]]).T
-        squares = 1.0 - 2.0 * products[:, -1:] + float(self.mean @ self.mean)
+        squares = 1.0 - 2.0 * (vectors @ self.mean) + float(self.mean @ self.mean)
         lengths = np.sqrt(np.maximum(squares, 1e-6))
-        return np.asarray((products[:, :-1] - questions @ self.mean) / lengths, dtype=np.float32)
+        # By vector: a product with a matrix of few columns first copies all vectors into an order of its own.
+        products = [vectors @ question - float(question @ self.mean) for question in questions]
+        return np.asarray(np.stack(products, axis=1) / lengths[:, None], dtype=np.float32)
 
     def z_scores(self, similarity: Floats, vector: Floats) -> Floats:
         """How far movies, shape (n,), stand out for a question, shape (d,), in standard deviations over all movies."""

@@ -21,7 +21,8 @@ def open_vectors(path: Path, height: int, dimension: int) -> Floats:
         raise CatalogDamaged(f"{path}: is damaged; run 'ingest verify --repair'") from error
     if vectors.shape != (height, dimension) or vectors.dtype != np.float32:
         raise CatalogDamaged(f"{path}: holds {vectors.shape} instead of the catalog's vectors")
-    return vectors
+    # As a plain array: each row taken of a memmap is wrapped anew.
+    return vectors.view(np.ndarray)
 
 
 def write_vectors(

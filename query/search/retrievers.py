@@ -112,6 +112,15 @@ def cosines(snapshot: Snapshot, rows: Rows, vectors: Floats) -> Floats:
     return np.concatenate(parts) if parts else np.zeros((0, len(vectors)), dtype=np.float32)
 
 
+def compare(snapshot: Snapshot, rows: Rows, vector: Vector) -> tuple[Floats, Floats]:
+    """Exact cosine similarity of some movies to a unit vector, and as seen from the mean movie; both (movies,)."""
+    parts = [snapshot.vectors[part] for part in _parts(rows)]
+    if not parts:
+        return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
+    seen = [snapshot.moments.similarity(part, vector[None])[:, 0] for part in parts]
+    return np.concatenate([part @ vector for part in parts]), np.concatenate(seen)
+
+
 def similarities(snapshot: Snapshot, rows: Rows, vectors: Floats) -> Floats:
     """Exact cosine similarity of some movies to vectors, shape (k, d), as seen from the mean movie; (movies, k)."""
     parts = [snapshot.moments.similarity(snapshot.vectors[part], vectors) for part in _parts(rows)]

@@ -16,7 +16,7 @@ from query.search.calibration import confidences, has_votes
 from query.search.fusion import fewest_votes, fuse, popularity_prior, weights_of, year_penalty
 from query.search.query_analysis import Analysis, analyze
 from query.search.recommend import NO_TASTE, Example, Taste, alike, query_vectors, score_taste
-from query.search.retrievers import Candidates, Sought, cosines, embed, retrieve, similarities
+from query.search.retrievers import Candidates, Sought, compare, cosines, embed, retrieve
 from query.search.titles import TitleMatch, add_titles, match_titles
 
 Floats = NDArray[np.float32]
@@ -119,7 +119,7 @@ def _score_text(question: Question, snapshot: Snapshot, found: Candidates) -> Sc
     analysis, vector, moments = question.analysis, question.vector, snapshot.moments
     assert analysis is not None  # noqa: S101 - the caller looked
     assert vector is not None  # noqa: S101
-    similarity = similarities(snapshot, found.rows, vector[None])[:, 0]
+    near, similarity = compare(snapshot, found.rows, vector)
     best = _best_lexical(analysis, question.keep, snapshot, found)
     weights = weights_of(analysis.phrasing, rare_words=not moments.is_empty)
     gain = popularity_prior(np.log10(1.0 + found.votes), weights)
@@ -130,7 +130,7 @@ def _score_text(question: Question, snapshot: Snapshot, found: Candidates) -> Sc
     known = has_votes(snapshot.lexical, found.votes, fewest_votes(weights))
     sure = confidences(moments, snapshot.info.films, similarity, found.lexical, gain, votes_known=known)
     add_titles(question.titles, snapshot, found.rows, relevance, sure)
-    return Scored(found, relevance, cosines(snapshot, found.rows, vector[None])[:, 0], sure, best > 0)
+    return Scored(found, relevance, near, sure, best > 0)
 
 
 def _best_lexical(analysis: Analysis, keep: Filter, snapshot: Snapshot, found: Candidates) -> float:
