@@ -5,14 +5,15 @@ Each retriever has its own list; their union is then scored exactly. Nothing her
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.embedding.embedder import Embedder, Vector
 from catalog.errors import StoreError
-from catalog.store.conditions import EVERYTHING, Filter
-from catalog.store.lexical.index import LexicalHits
+from catalog.store.conditions import EVERYTHING, Filter, Numbers, Range
+from catalog.store.lexical.index import LexicalHits, LexicalIndex
 from catalog.store.snapshot import Snapshot
 
 Floats = NDArray[np.float32]
@@ -70,9 +71,20 @@ def retrieve(snapshot: Snapshot, sought: Sought, depth: int) -> Candidates:
         near, notes = _nearest(snapshot, sought.vectors, _DEEPEST)
         if len(lexical.score({}, near, keep=sought.keep).rows) < _ENOUGH:
             return _united([lexical.passing(sought.terms, sought.keep, passing)], passing)
-    least = lexical.least_votes(sought.keep) if sought.best_known or notes else None
-    given = lexical.score(sought.terms, [*near, *sought.ids], votes=least, keep=sought.keep)
-    return _united([given, lexical.best(sought.terms, depth, sought.keep)], passing, notes)
+    parts = [lexical.score(sought.terms, [*near, *sought.ids], keep=sought.keep)]
+    parts.append(lexical.best(sought.terms, depth, sought.keep))
+    if sought.best_known or notes:
+        parts += _best_known(lexical, sought)
+    return _united(parts, passing, notes)
+
+
+def _best_known(lexical: LexicalIndex, sought: Sought) -> list[LexicalHits]:
+    """Those of the best known movies that hold a term, then all of them without a score."""
+    known = lexical.best_known(sought.keep)
+    if not len(known.rows):
+        return []
+    as_known = Numbers("votes", (Range(float(known.votes.min()), inf),))
+    return [lexical.best(sought.terms, len(known.rows), Filter((*sought.keep.conditions, as_known))), known]
 
 
 def _deep(depth: float) -> int:
@@ -91,6 +103,10 @@ def _nearest(snapshot: Snapshot, vectors: Iterable[Vector], count: int) -> tuple
 
 
 def _united(parts: Sequence[LexicalHits], passing: int, notes: tuple[str, ...] = ()) -> Candidates:
+    """Each movie once, with the score that the first part has for it.
+
+    numpy's `unique` tells the first place of each value.
+    """
     rows, first = np.unique(np.concatenate([part.rows for part in parts]), return_index=True)
     scores, years, votes = (
         np.concatenate([getattr(part, name) for part in parts])[first] for name in ("scores", "years", "votes")

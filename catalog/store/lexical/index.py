@@ -28,7 +28,6 @@ _MOST_TERMS = 300
 _K1 = 1.2
 """tantivy multiplies BM25 by 1 + k1, which is the same for all."""
 _MOST_BUCKETS = 65_000
-_UNKNOWN = -1
 BEST_KNOWN = 1000
 """Movies that are candidates for being known alone."""
 _REMOVALS = 5
@@ -73,7 +72,7 @@ class LexicalIndex:
         self._searcher = index.searcher()
         self.path = path
         self.movies = self._searcher.num_docs
-        self._least_votes: int | None = _UNKNOWN
+        self._best_known: LexicalHits | None = None
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -96,50 +95,34 @@ class LexicalIndex:
             return self._hits([])
         return self._hits(self._search(self._kept(self._question(terms), keep), count), 1.0 / (1.0 + _K1))
 
-    def score(
-        self, terms: Mapping[str, float], ids: Sequence[str], *, votes: int | None = None, keep: Filter | None = None
-    ) -> LexicalHits:
-        """These movies, and those with so many votes at least, by their BM25, which is 0 without a term.
+    def score(self, terms: Mapping[str, float], ids: Sequence[str], *, keep: Filter | None = None) -> LexicalHits:
+        """These movies by their BM25, which is 0 without a term; unknown ids and what does not pass are left out."""
+        from tantivy import Query
 
-        Ids that are unknown are left out, as is what does not pass the filter.
-        """
-        from tantivy import FieldType, Occur, Query
-
-        given = [(Occur.Should, Query.term_set_query(self._schema, "id", list(ids)))]
-        if votes is not None:
-            given.append((Occur.Should, Query.range_query(self._schema, "votes", FieldType.Integer, votes, None)))
-        among = Query.const_score_query(Query.boolean_query(given), 0.0)
+        among = Query.const_score_query(Query.term_set_query(self._schema, "id", list(ids)), 0.0)
         asked = self._kept_with(among, self._question(terms) if terms else None, keep)
-        count = len(ids) + (0 if votes is None else BEST_KNOWN)
-        return self._hits(self._search(asked, count), 1.0 / (1.0 + _K1))
+        return self._hits(self._search(asked, len(ids)), 1.0 / (1.0 + _K1))
 
     def passing(self, terms: Mapping[str, float], keep: Filter, count: int) -> LexicalHits:
         """The movies that pass a filter, `count` at most, by BM25."""
         asked = self._kept_with(filter_query(self._schema, keep), self._question(terms) if terms else None, None)
         return self._hits(self._search(asked, count), 1.0 / (1.0 + _K1))
 
-    def least_votes(self, keep: Filter | None = None) -> int | None:
-        """So many votes have at least the best known movies that pass the filter, BEST_KNOWN of them at most.
-
-        None if nobody voted, or for all alike.
-        """
-        if keep or self._least_votes == _UNKNOWN:
-            least = self._count_votes(keep)
-            if keep:
-                return least
-            self._least_votes = least
-        return self._least_votes
-
-    def _count_votes(self, keep: Filter | None) -> int | None:
+    def best_known(self, keep: Filter | None = None) -> LexicalHits:
+        """The movies that pass the filter with the most votes, BEST_KNOWN at most, with a score of 0."""
         from tantivy import Query
 
+        if not keep and self._best_known is not None:
+            return self._best_known
         asked = filter_query(self._schema, keep) if keep else Query.all_query()
         with damaged(self.path):
-            found = self._searcher.search(asked, BEST_KNOWN + 1, count=False, order_by_field="votes").hits
-            known = self._searcher.fast_field_values("votes", [address for _, address in found])
-        votes = [int(number) for number in known if number]
-        least = votes[BEST_KNOWN] + 1 if len(votes) > BEST_KNOWN else 1
-        return least if votes and votes[0] >= least else None
+            found = self._searcher.search(asked, BEST_KNOWN, count=False, order_by_field="votes").hits
+        hits = self._hits([(0.0, address) for _, address in found])
+        known = hits.votes > 0
+        hits = LexicalHits(hits.rows[known], hits.scores[known], hits.years[known], hits.votes[known])
+        if not keep:
+            self._best_known = hits
+        return hits
 
     def count(self, keep: Filter) -> int:
         """How many movies pass a filter."""
