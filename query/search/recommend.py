@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from catalog.embedding.embedder import Vector
 from catalog.movie import Movie
 from catalog.store.conditions import Filter
 from catalog.store.lexical.fields import folded, kinds_of
-from catalog.store.lexical.index import LexicalIndex
+from catalog.store.lexical.index import LexicalHits, LexicalIndex
 from catalog.store.snapshot import Snapshot
 from query.search.retrievers import Candidates, similarities
 
@@ -23,6 +23,7 @@ _SIMILARITY, _KINDS, _DIRECTOR, _DECADE, _VOTES = 4.5, 4.5, 2.5, -0.8, 0.14
 _MOST_DECADES = 4.0
 _DISLIKE = 0.5
 """What a dislike takes away of what the same like would give: people are surer of what they like."""
+_MOST_OF_DIRECTORS = 10_000
 _MOST_QUERIES = 5
 """Vectors for which the index is asked; more likes are asked by the means of so many groups."""
 
@@ -92,11 +93,10 @@ def shared_values(
     return kinds, directors
 
 
-def alike(lexical: LexicalIndex, taste: Taste, depth: int, keep: Filter) -> list[int]:
-    """Rows of the movies that share most with the likes: kinds, and directors."""
-    kinds, directors = shared_values(lexical, Taste(taste.likes))
-    rows = [lexical.weigh(values, depth, keep=keep).rows for values in (kinds, directors) if values]
-    return np.concatenate(rows).tolist() if rows else []
+def alike(lexical: LexicalIndex, taste: Taste, depth: int, keep: Filter) -> list[LexicalHits]:
+    """The movies that share most with the likes, kinds and directors; they have no score."""
+    found = [lexical.weigh(values, depth, keep=keep) for values in shared_values(lexical, Taste(taste.likes)) if values]
+    return [replace(hits, scores=np.zeros_like(hits.scores)) for hits in found]
 
 
 def score_taste(snapshot: Snapshot, taste: Taste, found: Candidates, ids: Sequence[str], popularity: float) -> Floats:
@@ -120,8 +120,12 @@ def _decades_apart(years: Floats, year: int | None) -> Floats:
 def _shared(lexical: LexicalIndex, taste: Taste, found: Candidates, ids: Sequence[str]) -> Floats:
     kinds, directors = shared_values(lexical, taste)
     scores = np.zeros(len(found.rows), dtype=np.float32)
-    for values, per_length in ((kinds, True), (directors, False)):
-        if values:
-            hits = lexical.weigh(values, len(ids), ids=ids, per_length=per_length)
-            scores[np.searchsorted(found.rows, hits.rows)] += hits.scores
+    if kinds:
+        hits = lexical.weigh(kinds, len(ids), ids=ids, per_length=True)
+        scores[np.searchsorted(found.rows, hits.rows)] += hits.scores
+    if directors:
+        # Few movies have them: all are asked for, not each candidate.
+        hits = lexical.weigh(directors, _MOST_OF_DIRECTORS)
+        known = np.isin(hits.rows, found.rows)
+        scores[np.searchsorted(found.rows, hits.rows[known])] += hits.scores[known]
     return scores

@@ -39,6 +39,8 @@ class Sought:
     vectors: Sequence[Vector]
     ids: Sequence[str] = ()
     """Movies that are candidates whatever else is said."""
+    more: Sequence[LexicalHits] = ()
+    """Candidates that were found already."""
     keep: Filter = EVERYTHING
     best_known: bool = False
     """Whether movies may be candidates for being known alone."""
@@ -75,7 +77,7 @@ def retrieve(snapshot: Snapshot, sought: Sought, depth: int) -> Candidates:
     parts.append(lexical.best(sought.terms, depth, sought.keep))
     if sought.best_known or notes:
         parts += _best_known(lexical, sought)
-    return _united(parts, passing, notes)
+    return _united([*parts, *sought.more], passing, notes)
 
 
 def _best_known(lexical: LexicalIndex, sought: Sought) -> list[LexicalHits]:

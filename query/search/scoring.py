@@ -89,13 +89,16 @@ def _example(snapshot: Snapshot, name: str, embedder: Embedder, *, strict: bool)
 def find_candidates(question: Question, snapshot: Snapshot, depth: int) -> Candidates:
     """The movies to score, `depth` from each retriever and for each like."""
     depth += len(question.excluded)
-    rows = alike(snapshot.lexical, question.taste, depth, question.keep) if question.taste.likes else []
-    ids = [match.id for match in question.titles] + list(snapshot.movies.ids_at(rows).values())
+    ids = [match.id for match in question.titles]
+    more = alike(snapshot.lexical, question.taste, depth, question.keep) if question.taste.likes else []
+    if question.analysis is not None:  # then their words count, too
+        rows = np.concatenate([hits.rows for hits in more]).tolist() if more else []
+        ids, more = [*ids, *snapshot.movies.ids_at(rows).values()], []
     vectors = query_vectors(question.taste.likes)
     terms = question.analysis.terms if question.analysis else {}
     known = question.analysis is not None and (question.request.popularity or 0.0) > 0
     own = [] if question.vector is None else [question.vector]
-    return retrieve(snapshot, Sought(terms, [*own, *vectors], ids, question.keep, best_known=known), depth)
+    return retrieve(snapshot, Sought(terms, [*own, *vectors], ids, more, question.keep, best_known=known), depth)
 
 
 def score(question: Question, snapshot: Snapshot, found: Candidates) -> Scored:

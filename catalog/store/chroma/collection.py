@@ -8,8 +8,7 @@ SQLite.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +34,7 @@ BATCH = 5000
 MOST_NEAREST = 5000
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbour(NamedTuple):
     """A film near a vector."""
 
     id: str
@@ -198,8 +196,7 @@ class VectorIndex:
                 query_embeddings=np.atleast_2d(vector), n_results=min(count, MOST_NEAREST), include=["distances"]
             )
         ids, distances = answer["ids"][0], (answer["distances"] or [[]])[0]
-        found = [Neighbour(identity, 1.0 - float(distance)) for identity, distance in zip(ids, distances, strict=True)]
-        return sorted(found, key=lambda neighbour: (-neighbour.similarity, neighbour.id))
+        return [Neighbour(identity, 1.0 - distance) for distance, identity in sorted(zip(distances, ids, strict=True))]
 
 
 def metadata(movie: Movie) -> dict[str, str | int | None]:
