@@ -148,7 +148,7 @@ class Draft:
         self._write_vectors(info, changed)
         vectors = open_vectors(self._generation.vectors, info.height, info.model.dimension)
         rows = np.array(sorted(row for part in self.movies.digests() for row, _ in part), dtype=np.int64)
-        Moments.of(vectors, rows).save(self._generation.moments)
+        self._write_moments(vectors, rows, difference)
         self._write_map(vectors, rows, np.array(sorted(changed.values()), dtype=np.int64))
         info = self._write_lexical(info, difference)
         self.movies.check()
@@ -173,6 +173,13 @@ class Draft:
             if missing:
                 raise CatalogDamaged(f"{self._cache.path}: {missing} vectors are missing; run ingest again")
             yield {row: vectors[digest] for row, digest in chosen}
+
+    def _write_moments(self, vectors: Floats, rows: Rows, difference: Difference) -> None:
+        """Those of before, where no vector came or went: learning them takes a second of 65,451 movies."""
+        if self._plan.before is not None and not difference.embed and not difference.gone:
+            shutil.copyfile(self._plan.before[0].moments, self._generation.moments)
+        else:
+            Moments.of(vectors, rows).save(self._generation.moments)
 
     def _write_map(self, vectors: Floats, rows: Rows, fresh: Rows) -> None:
         drawn = None
