@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -189,3 +190,29 @@ def test_moments_stand_for_a_scan_of_all_movies() -> None:
         found = moments.similarity(vectors[rows], question[None].astype(np.float32))[:, 0]
         assert np.allclose(found, similarity, atol=1e-4)
         assert np.allclose(moments.z_scores(found, question.astype(np.float32)), expected, atol=1e-4)
+
+
+def test_what_a_killed_reader_left_is_thrown_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path / "store", FILMS)
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    reading = f"""
+import os
+from pathlib import Path
+from catalog.store.snapshot import open_snapshot
+open_snapshot(Path({str(tmp_path / "store")!r})).warm()
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", reading], env={**os.environ, "TMPDIR": str(folder)}, check=False)
+    (left,) = folder.iterdir()
+    with closing(open_snapshot(tmp_path / "store")) as snapshot:
+        snapshot.warm()
+        assert left.exists()  # it is young: its reader may be about to hold it
+        os.utime(left, (0, 0))
+        mine = next(path for path in folder.iterdir() if path != left)
+        os.utime(mine, (0, 0))
+        with closing(open_snapshot(tmp_path / "store")) as other:
+            other.warm()
+            assert not left.exists()
+            assert mine.exists()

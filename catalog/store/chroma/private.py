@@ -5,19 +5,25 @@ is given a folder of our own: links to the index files, which never change, and 
 """
 
 import shutil
-from contextlib import AbstractContextManager, nullcontext
+import time
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
 from catalog.errors import CatalogDamaged
 from catalog.store.chroma.folder import ChromaFolder
 from catalog.store.disk import disk_errors
+from catalog.store.lock import is_held
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
+    from filelock import BaseFileLock
 
 _SQLITE = "chroma.sqlite3"
+_PREFIX, _LOCK = "plotseek-index-", "LOCK"
+_YOUNG = 60.0
+"""Seconds for which a copy is left alone that nobody holds yet."""
 
 
 class PrivateFolder:
@@ -26,6 +32,7 @@ class PrivateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._copy: TemporaryDirectory[str] | None = None
+        self._lock: BaseFileLock | None = None
 
     @property
     def where(self) -> str:
@@ -47,14 +54,21 @@ class PrivateFolder:
         assert not new  # noqa: S101
         if not (self.path / _SQLITE).exists():
             raise CatalogDamaged(f"{self.path}: the vector index is missing; run 'ingest verify --repair'")
+        from filelock import FileLock
+
         with disk_errors(self.path):
-            self._copy = TemporaryDirectory(prefix="plotseek-index-", ignore_cleanup_errors=True)
+            _remove_abandoned()
+            self._copy = TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
+            self._lock = FileLock(Path(self._copy.name) / _LOCK)
+            self._lock.acquire()
             _link_tree(self.path.absolute(), Path(self._copy.name))
         return ChromaFolder(Path(self._copy.name)).connect(new=False)
 
     def close(self, client: "Client") -> None:
         """Release the files, and remove the copy."""
         client.close()
+        if self._lock is not None:
+            self._lock.release()
         if self._copy is not None:
             self._copy.cleanup()
 
@@ -65,6 +79,14 @@ class PrivateFolder:
     def reached(self) -> AbstractContextManager[None]:
         """No network that could fail."""
         return nullcontext()
+
+
+def _remove_abandoned() -> None:
+    """Throw away what killed readers left behind: a lock goes with its process."""
+    for copy in Path(gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # somebody else's, or just gone
+            if time.time() - copy.stat().st_mtime > _YOUNG and not is_held(copy / _LOCK):
+                shutil.rmtree(copy, ignore_errors=True)
 
 
 def _link_tree(source: Path, target: Path) -> None:
