@@ -31,8 +31,9 @@ def administered(folder: Path, source: str = "films.json") -> Iterator[httpx.Cli
     path.write_text("\n".join([*lines, *([f"  source: {source}"] if source else [])]), encoding="utf-8")
     key = make_key(folder / "keys", f"boss{time.monotonic_ns()}", Role.ADMIN)
     config = load_config(path, {})
-    headers = {"Authorization": f"Bearer {key}"}
-    with serving(create_app(config, path), config) as url, httpx.Client(base_url=url, headers=headers) as http:
+    client = httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=30)  # longer than server.deadline
+    with serving(create_app(config, path), config) as url, client as http:
+        http.base_url = httpx.URL(url)
         yield http
 
 
