@@ -299,6 +299,7 @@ def test_a_film_opens_and_closes_and_focus_returns(visitor: Visitor) -> None:
     page.keyboard.press("Escape")
     expect(sheet).to_be_hidden()
     expect(link).to_be_focused()
+    page.wait_for_function("() => !location.search.includes('film=')")  # going back in the history takes a moment
     assert said(page) == {"q": SAME_DAY}
 
 
