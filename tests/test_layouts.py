@@ -21,6 +21,8 @@ from ingest.sync import Kind
 from tests.fakes import WordEmbedder
 from tests.test_catalog import nearest, opened, run
 
+pytestmark = pytest.mark.slow
+
 ARCHIVE = Path(__file__).parent / "fixtures" / "layout3.tar.gz"
 SAYS = r"0001/generation.json: was written by another version of plotseek \(layout 3, this one reads 4\); "
 

@@ -24,6 +24,8 @@ from query.filters import parse_filter
 from tests.fakes import WORDS, WordEmbedder
 from tests.test_catalog import FILMS, run
 
+pytestmark = pytest.mark.slow
+
 GENRES = ("Horror", "War", "Sci-Fi", "Drama")
 QUESTIONS = ("space ship", "ghost", "shark love", "war dream robot")
 
