@@ -128,8 +128,7 @@ class Service:
             identity = movie_named(ready.snapshot, name).id
             return self._answered(ready, replace(asked, likes=(identity,)), ticket)
 
-        ahead = [] if asked.why else [asked]
-        return await self.answer("similar", asked.to_dict(), work, ticket, known, *ahead)
+        return await self.answer("similar", asked.to_dict(), work, ticket, known)
 
     async def map(self, limit: int, ticket: Ticket, known: str = "") -> Answer:
         """The best known films and where they lie; packed in a thread, because the event loop has not 30 ms.
