@@ -77,10 +77,12 @@ def _answered_here(config: Config, request: SearchRequest) -> Answered:
     with closing(open_snapshot(config.store.path, configured_server(config.store))) as snapshot:
         # The index is read while the model is: each takes half a second.
         warming = threading.Thread(target=snapshot.warm, daemon=True)
-        warming.start()
+        if asks_index := bool(request.text or request.likes):
+            warming.start()
         model = snapshot.info.model
         embedder = open_remembered(config.embedding, model, lambda: known_vectors(snapshot), notify=say)
-        warming.join()
+        if asks_index:
+            warming.join()
         return Answered(search(request, snapshot, embedder, config.search), model.name)
 
 

@@ -18,6 +18,8 @@ from query.work import Ticket
 TRIAL = SearchRequest("a ship in a storm", limit=1)
 """Asked of every generation before it answers others."""
 _TRIAL_SECONDS = 60.0
+_WARM_SECONDS = 10.0
+"""For one answer of a Chroma server to a new generation: of a million films the first one takes 3 s."""
 _PATIENCE = 600.0
 """Seconds: in a notebook nobody else waits."""
 
@@ -65,7 +67,7 @@ def prepared(snapshot: Snapshot, before: Ready | None, config: Config, watched: 
         model = before.model
     else:
         model = QuestionEmbedder(_opened(snapshot, config), watched=watched)
-    snapshot.warm()
+    snapshot.warm(_WARM_SECONDS)
     ready = Ready(snapshot, model)
     answered(ready, TRIAL, config, Ticket(_TRIAL_SECONDS))
     return ready

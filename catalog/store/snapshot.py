@@ -1,6 +1,7 @@
 """One published generation as readers have it: everything in it belongs together and never changes."""
 
 from contextlib import closing, suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -57,15 +58,18 @@ class Snapshot:
         """Where each movie lies on the map; raises CatalogDamaged."""
         return FilmMap.load(self._generation.film_map)
 
-    def warm(self) -> None:
-        """Let the vector index read what it reads on first use; what is wrong with it shows in `index.problem`."""
+    def warm(self, seconds: float | None = None) -> None:
+        """Let the vector index read what it reads on first use; what is wrong with it shows in `index.problem`.
+
+        A server may read a large index for longer than a search can wait: it is given so many `seconds` for an answer.
+        """
         if not self.info.films:
             return
         vector = np.eye(1, self.info.model.dimension, dtype=np.float32)[0]
         with suppress(StoreError):
-            if self._server is not None:
-                # A server may read a large index for longer than a search can wait.
-                with closing(open_checked(self._generation, self.info, self._server)) as index:
+            if self._server is not None and seconds is not None:
+                patient = replace(self._server, timeout=min(seconds, self._server.timeout))
+                with closing(open_checked(self._generation, self.info, patient)) as index:
                     index.nearest(vector, 1)
             self.index.nearest(vector, 1)
 
