@@ -12,7 +12,7 @@ from catalog.movie import Fingerprints, model_text
 from catalog.store.cache import VectorCache
 from catalog.store.generations import GenerationInfo, Generations
 from catalog.store.movies import Entry
-from catalog.store.writer import read_entries
+from catalog.store.writer import read_entries, read_fingerprints
 from ingest.familiar import reading_state, recall_rows
 from ingest.mapping import describe, detect
 from ingest.preview import Preview
@@ -72,11 +72,7 @@ class _Stored:
         self.info: GenerationInfo | None = None
         if self._generation is not None:
             self.info = self._generation.info(older=True)
-            self.fingerprints = {
-                entry.movie.id: entry.fingerprints
-                for part in read_entries(self._generation, self.info)
-                for entry in part
-            }
+            self.fingerprints = read_fingerprints(self._generation, self.info)
 
     @property
     def model(self) -> ModelIdentity | None:

@@ -12,6 +12,7 @@ from catalog.store.conditions import EVERYTHING, Filter, WithId
 from catalog.store.snapshot import Snapshot
 from query.evaluate import Answer, Question, Ranker
 from query.models import SearchRequest
+from query.names import movie_vector
 from query.search.pipeline import rank
 from query.search.query_analysis import analyze
 from query.search.retrievers import embed
@@ -54,8 +55,7 @@ def single_retrievers(snapshot: Snapshot, embedder: Embedder) -> dict[str, Ranke
 
     def dense(question: Question) -> Answer:
         if question.movie_id is not None:
-            row = snapshot.movies.rows_of([question.movie_id])[question.movie_id]
-            vector = np.asarray(snapshot.vectors[row])
+            vector = movie_vector(snapshot, question.movie_id)
         else:
             vector = embed(analyze(question.text, embedder.identity, snapshot.lexical.held).model_texts, embedder)
         rows = _rows(snapshot, question)

@@ -64,6 +64,11 @@ class SearchRequest:
             least_confidence=settings.least_confidence if self.least_confidence is None else self.least_confidence,
         )
 
+    def for_facets(self) -> Self:
+        """Without what changes the page alone, and not which movies fit."""
+        fits_alike = replace(self, sort="relevance", offset=0, limit=1, why=False, facets=False)
+        return replace(fits_alike, franchise=None, diversity=0.0)
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, defaults left out."""
         values = asdict(self)

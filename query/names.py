@@ -96,7 +96,7 @@ def native_ids(snapshot: Snapshot, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(native_id(snapshot, name) for name in names)
 
 
-def movie_vector(snapshot: Snapshot, movie: Movie) -> Vector:
+def movie_vector(snapshot: Snapshot, identity: str) -> Vector:
     """The vector of a movie of the catalog, shape (d,)."""
-    row = snapshot.movies.rows_of([movie.id])[movie.id]
+    row = snapshot.movies.rows_of([identity])[identity]
     return np.array(snapshot.vectors[row])

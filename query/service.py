@@ -105,9 +105,7 @@ class Service:
 
     async def facets(self, request: SearchRequest, ticket: Ticket, known: str = "") -> Answer:
         """How many of the films that fit have which value."""
-        # What changes the page alone makes no other counts.
-        asked = replace(self._taken(request), sort="relevance", offset=0, limit=1, why=False, facets=False)
-        asked = replace(asked, franchise=None, diversity=0.0)
+        asked = self._taken(request).for_facets()
 
         def work(ready: Ready) -> dict[str, Any]:
             return facets_to_dict(counted(ready, asked, self.config, ticket))

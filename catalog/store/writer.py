@@ -41,10 +41,7 @@ class CatalogWriter:
         """What the last run saw, by id; empty before the first."""
         if self.info is None or self.current is None:
             return {}
-        if self.info.layout == LAYOUT:
-            with closing(Movies.open(self.current.movies)) as movies:
-                return movies.fingerprints()
-        return {entry.movie.id: entry.fingerprints for part in self.entries() for entry in part}
+        return read_fingerprints(self.current, self.info)
 
     def entries(self, batch: int = BATCH) -> Iterator[list[Entry]]:
         """The movies of the generation in force, whatever its layout, in batches."""
@@ -144,6 +141,14 @@ def read_entries(generation: Generation, info: GenerationInfo, batch: int = BATC
             yield from movies.entries(batch)
     else:
         yield from earlier_entries(generation.earlier_movies, batch)
+
+
+def read_fingerprints(generation: Generation, info: GenerationInfo) -> dict[str, Fingerprints]:
+    """What the movies of a generation looked like, whatever its layout, by id."""
+    if info.layout == LAYOUT:
+        with closing(Movies.open(generation.movies)) as movies:
+            return movies.fingerprints()
+    return {entry.movie.id: entry.fingerprints for part in read_entries(generation, info) for entry in part}
 
 
 def check_movies(generation: Generation, info: GenerationInfo) -> None:

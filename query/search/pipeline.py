@@ -47,8 +47,7 @@ def count_facets(request: SearchRequest, snapshot: Snapshot, embedder: Embedder,
 
     Raises UsageError, ModelMismatch as `search` does.
     """
-    request = replace(request, sort="relevance", offset=0, limit=1, why=False, franchise=None, diversity=0.0)
-    question = _look_up(request, snapshot, embedder, settings)
+    question = _look_up(request.for_facets(), snapshot, embedder, settings)
     ranking = rank(question, snapshot, embedder)
     found = count(snapshot.lexical, snapshot.movies, _fitting(question, snapshot, ranking))
     return FacetCounts(found, ranking.total, snapshot.number)

@@ -83,7 +83,7 @@ def _example(snapshot: Snapshot, name: str, embedder: Embedder, *, strict: bool)
             raise
         analysis = analyze(name, embedder.identity, snapshot.lexical.held)
         return Example(embed(analysis.model_texts, embedder))
-    return Example(movie_vector(snapshot, movie), movie)
+    return Example(movie_vector(snapshot, movie.id), movie)
 
 
 def find_candidates(question: Question, snapshot: Snapshot, depth: int) -> Candidates:
