@@ -229,14 +229,18 @@ def test_negative_popularity_finds_what_nobody_knows(films: Snapshot) -> None:
 def test_why_says_ranks_over_all_films(films: Snapshot) -> None:
     vector = WordEmbedder().embed_query(QUESTION)
     cosines = {film.id: float(WordEmbedder().embed_query(f"{film.title} {film.plot}") @ vector) for film in FILMS}
-    hits = ask(films, QUESTION, why=True, limit=10).hits
+    listed = [cosines[neighbour.id] for neighbour in films.index.nearest(vector, 300)]
+    hits = ask(films, QUESTION, why=True, limit=50).hits
     for hit in hits:
         assert hit.why is not None
-        nearer = sum(cosine > cosines[hit.movie.id] + 1e-6 for cosine in cosines.values())
-        assert hit.why.lanes.get("meaning", nearer + 1) == nearer + 1
+        # Films that the graph misses are among the candidates at times, for their words.
+        among_listed, among_all = (
+            sum(cosine > cosines[hit.movie.id] + 1e-6 for cosine in some) + 1 for some in (listed, cosines.values())
+        )
+        assert among_listed <= hit.why.lanes.get("meaning", among_all) <= among_all
         assert set(hit.why.words) <= {"ghost", "love", "kirn", "sktt"}
         assert (hit.why.sentence, hit.why.nearest_like) == (hit.movie.plot, None)
-    assert min(hit.why.lanes.get("words", 99) for hit in hits if hit.why) >= 1
+    assert min(hit.why.lanes.get("words", 99) for hit in hits if hit.why) == 1
 
 
 def test_why_names_the_nearest_like(films: Snapshot) -> None:
