@@ -86,9 +86,6 @@ class LexicalIndex:
             index.config_reader("manual")
             return cls(index, path)
 
-    def close(self) -> None:
-        """Nothing is held but mapped files, which go with the object."""
-
     def best(self, terms: Mapping[str, float], count: int, keep: Filter | None = None) -> LexicalHits:
         """The movies, `count` at most, that hold the terms best by BM25 (Robertson, Zaragoza 2009), the best first."""
         if not terms:
@@ -146,10 +143,6 @@ class LexicalIndex:
     def rows(self, keep: Filter, count: int) -> Rows:
         """Rows of the movies that pass a filter, `count` at most."""
         return self.passing({}, keep, count).rows
-
-    def rows_of(self, ids: Sequence[str]) -> Rows:
-        """Rows of the movies with these ids, in no order; unknown ones are left out."""
-        return self.score({}, ids).rows
 
     def holders(self, field: str, value: str) -> int:
         """How many movies have a value."""
