@@ -22,10 +22,10 @@ from time import perf_counter
 from typing import Any
 
 from catalog.config import EmbeddingConfig
-from catalog.embedding.choose import open_configured
+from catalog.embedding.factory import open_configured
 from catalog.movie import model_text
-from ingest.mapping import detect, to_movie
-from ingest.row import Row
+from ingest.mapping.mapper import detect, to_movie
+from ingest.readers.row import Row
 
 Films = list[dict[str, Any]]
 _COUNTS = ("unchanged", "text_changed", "metadata_changed", "deleted", "added", "refused", "embedded")

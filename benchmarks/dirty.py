@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import SourceError
-from ingest.mapping import detect
-from ingest.refused import Reading, Refusals
-from ingest.source import open_rows
+from ingest.mapping.mapper import detect
+from ingest.readers.source import open_rows
+from ingest.sync.rejects import Reading, Refusals
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -23,10 +23,10 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.fastembed_peer import peak_kib
+from catalog.embedding.bert.device import has_bfloat16
+from catalog.embedding.bert.local import open_local
 from catalog.embedding.bundled import bundled_folder
-from catalog.embedding.folder import native_model
-from catalog.embedding.local import open_local
-from catalog.embedding.precision import has_bfloat16
+from catalog.embedding.model_folder import native_model
 
 _WARM_UP = "A shark terrifies a seaside town."
 _BATCH = 32
@@ -121,7 +121,7 @@ def _read(path: Path) -> list[list[str]]:
 
 
 def _tokens(folder: Path, max_tokens: int, texts: Sequence[str]) -> list[int]:
-    from catalog.embedding.tokens import open_tokenizer
+    from catalog.embedding.bert.tokenizer import open_tokenizer
 
     model = native_model(folder)
     assert model is not None

@@ -17,9 +17,9 @@ from catalog.embedding.embedder import Embedded, Vector, Vectors
 from catalog.identity import ModelIdentity
 from catalog.movie import Movie, text_digest
 from catalog.store.snapshot import Snapshot
-from ingest.mapping import detect
-from ingest.refused import Reading, Refusals
-from ingest.source import open_rows
+from ingest.mapping.mapper import detect
+from ingest.readers.source import open_rows
+from ingest.sync.rejects import Reading, Refusals
 
 _BLOCK = 1000
 _NEAREST, _FARTHEST = 0.8, 0.6

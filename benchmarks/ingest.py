@@ -17,9 +17,9 @@ from time import perf_counter
 
 from catalog.config import load_config
 from catalog.embedding.bundled import bundled_folder
-from ingest.mapping import detect, to_movie
+from ingest.mapping.mapper import detect, to_movie
+from ingest.readers.source import open_rows
 from ingest.run import Request, run
-from ingest.source import open_rows
 
 
 def plain_loop(path: str, sample: int, step: int = 1) -> float:

@@ -15,8 +15,8 @@ from time import process_time
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.store.film_map import FilmMap
-from catalog.store.projection import principal
+from catalog.store.maintenance.film_map import FilmMap
+from catalog.store.maintenance.projection import principal
 from catalog.store.snapshot import open_snapshot
 
 Floats = NDArray[np.float32]

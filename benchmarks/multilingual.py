@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from catalog.config import EmbeddingConfig, SearchConfig
-from catalog.embedding.choose import open_remembered
 from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
+from catalog.embedding.factory import open_remembered
 from catalog.identity import ModelIdentity
-from catalog.store.known import known_vectors
 from catalog.store.snapshot import open_snapshot
-from query.asks import single_retrievers, whole_search
-from query.evaluate import Ranker, evaluate
-from query.judgments import QuerySet, read_sets, within
+from catalog.store.vectors.sample import known_vectors
+from query.evaluation.datasets import QuerySet, read_sets, within
+from query.evaluation.rankers import single_retrievers, whole_search
+from query.evaluation.runner import Ranker, evaluate
 
 _TWINS = {"handmade-de": "handmade-en", "blurb-de": "paraphrase-en"}
 

@@ -15,10 +15,10 @@ from sentence_transformers.base.modules import InputModule
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from catalog.embedding.architecture import read_json
-from catalog.embedding.checkpoint import open_checkpoint
-from catalog.embedding.encoder import Layer, load_encoder
-from catalog.embedding.jina import jina_architecture
+from catalog.embedding.bert.checkpoint import open_checkpoint
+from catalog.embedding.bert.config import read_json
+from catalog.embedding.bert.jina import jina_architecture
+from catalog.embedding.bert.torch_encoder import Layer, load_encoder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

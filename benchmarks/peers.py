@@ -35,16 +35,16 @@ from typing import Any
 import numpy as np
 
 from catalog.config import EmbeddingConfig
+from catalog.embedding.bert.local import LocalEmbedder
 from catalog.embedding.bundled import bundled_folder
-from catalog.embedding.choose import open_remembered
 from catalog.embedding.embedder import Embedder, Vector, Vectors
-from catalog.embedding.local import LocalEmbedder
+from catalog.embedding.factory import open_remembered
 from catalog.movie import model_text
-from catalog.store.known import known_vectors
 from catalog.store.snapshot import open_snapshot
-from query.evaluate import Answer, Ask, Outcome, Ranker, evaluate
-from query.judgments import QuerySet, read_sets, sampled, within
-from query.local import LocalCatalog
+from catalog.store.vectors.sample import known_vectors
+from query.evaluation.datasets import QuerySet, read_sets, sampled, within
+from query.evaluation.runner import Answer, Ask, Outcome, Ranker, evaluate
+from query.serving.local import LocalCatalog
 
 Engine = Callable[[str], Sequence[str]]
 """From a question to the ids of ten films, best first."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from catalog.embedding.bert.local import open_local
 from catalog.embedding.bundled import bundled_folder
 from catalog.embedding.embedder import Vectors
-from catalog.embedding.local import open_local
 
 
 def main() -> None:

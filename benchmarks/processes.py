@@ -43,7 +43,7 @@ class Server:
 def query_server(store: Path, *options: str, variables: Mapping[str, str] | None = None) -> Iterator[Server]:
     """`query-server` on a catalog that was filled with the bundled model, ready; says how long that took."""
     port = free_port()
-    command = [sys.executable, "-m", "query.server_cli", "--port", str(port), *options]
+    command = [sys.executable, "-m", "query.http.cli", "--port", str(port), *options]
     own = {"PLOTSEEK_STORE_PATH": str(store), "PLOTSEEK_EMBEDDING_MODEL": "bundled"}
     start = time.perf_counter()
     with running(command, own | dict(variables or {})) as process:

@@ -15,9 +15,9 @@ from time import perf_counter
 import numpy as np
 
 from catalog.config import EmbeddingConfig
-from catalog.embedding.choose import open_remembered
-from catalog.store.known import known_vectors
+from catalog.embedding.factory import open_remembered
 from catalog.store.snapshot import open_snapshot
+from catalog.store.vectors.sample import known_vectors
 
 
 def main() -> None:

@@ -31,13 +31,13 @@ from benchmarks.grown import StandIn, Stock, changed, films, real_films
 from benchmarks.service import scrap
 from catalog.config import EmbeddingConfig, SearchConfig
 from catalog.cores import at_most, cores
-from catalog.embedding.choose import open_remembered
 from catalog.embedding.embedder import Vector
+from catalog.embedding.factory import open_remembered
 from catalog.store.generations import Generations
-from catalog.store.known import known_vectors
 from catalog.store.snapshot import Snapshot, open_snapshot
+from catalog.store.vectors.sample import known_vectors
 from catalog.store.writer import open_writer
-from ingest.sync import Progress, SyncOptions, sync
+from ingest.sync.apply import Progress, SyncOptions, sync
 from query.models import SearchRequest
 from query.search.pipeline import search
 from query.search.retrievers import TIER_ONE, similarities

@@ -20,19 +20,19 @@ from time import perf_counter
 import numpy as np
 
 from catalog.config import EmbeddingConfig, SearchConfig
-from catalog.embedding.choose import open_remembered
+from catalog.embedding.bert.local import LocalEmbedder
 from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
-from catalog.embedding.local import LocalEmbedder
+from catalog.embedding.factory import open_remembered
 from catalog.identity import ModelIdentity
-from catalog.store.known import known_vectors
 from catalog.store.snapshot import Snapshot, open_snapshot
-from query.asks import single_retrievers, whole_search
-from query.evaluate import Ask, Ranker, evaluate
-from query.judgments import PairSet, QuerySet, read_sets, sampled, within
-from query.metrics import Estimate
+from catalog.store.vectors.sample import known_vectors
+from query.evaluation.datasets import PairSet, QuerySet, read_sets, sampled, within
+from query.evaluation.metrics import Estimate
+from query.evaluation.rankers import single_retrievers, whole_search
+from query.evaluation.runner import Ask, Ranker, evaluate
+from query.evaluation.title_sets import title_sets
 from query.models import SearchRequest
 from query.search.pipeline import search
-from query.title_sets import title_sets
 
 Sets = Sequence[QuerySet | PairSet]
 

@@ -16,16 +16,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.grown import StandIn
-from catalog.embedding.remote import open_remote
+from catalog.embedding.remote.client import open_remote
 from catalog.movie import Movie
-from catalog.store.backup import back_up
 from catalog.store.chroma.server import ChromaServer
+from catalog.store.maintenance.backup import back_up
+from catalog.store.maintenance.verify import verify
 from catalog.store.snapshot import open_snapshot
-from catalog.store.verify import verify
 from catalog.store.writer import open_writer
-from ingest.sync import SyncOptions, sync
-from tests.chroma import running
-from tests.endpoint_server import StandInEndpoint, serve_endpoint
+from ingest.sync.apply import SyncOptions, sync
+from tests.support.chroma import running
+from tests.support.endpoint_server import StandInEndpoint, serve_endpoint
 
 _WORDS = "ship storm island winter brother letter train garden robot ghost war love night river stranger".split()
 _DELAY = 0.05

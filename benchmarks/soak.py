@@ -28,7 +28,7 @@ from benchmarks.processes import HOST, Server, query_server
 from benchmarks.service import workloads
 from catalog.store.snapshot import open_snapshot
 from ingest.export import export
-from query.access import Role, make_key
+from query.http.auth import Role, make_key
 
 _CHANGED, _ITS_OWN = 200, 20
 """Films of each edition: with another plot than before; that no other edition has."""

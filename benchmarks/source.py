@@ -22,10 +22,10 @@ from time import perf_counter, process_time
 from typing import Any
 
 from catalog.errors import RowRefused
-from ingest.mapping import detect, to_movie
-from ingest.refused import Reading, Refusals
-from ingest.source import open_rows
-from ingest.sync import Tally, plan
+from ingest.mapping.mapper import detect, to_movie
+from ingest.readers.source import open_rows
+from ingest.sync.apply import Tally, plan
+from ingest.sync.rejects import Reading, Refusals
 
 WORDS = ["a", "the", "of", "ship", "storm", "letter", "city", "girl", "stranger", "night", "war", "secret", "island"]
 GENRES = ["Drama", "Comedy", "Science Fiction", "Thriller", "Western", "Animation"]

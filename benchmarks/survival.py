@@ -21,15 +21,15 @@ from pathlib import Path
 from benchmarks.dirty import as_parquet, as_table
 from catalog.errors import DeletionsRefused, SourceError
 from catalog.store.generations import Generations
-from catalog.store.verify import verify
+from catalog.store.maintenance.verify import verify
 from catalog.store.writer import open_writer
-from ingest.mapping import detect
-from ingest.refused import Reading, Refusals
-from ingest.source import open_rows
-from ingest.sync import Kind, SyncOptions, sync
-from tests import survivor
-from tests.chroma import ChromaProcess, running, server
-from tests.fakes import WordEmbedder
+from ingest.mapping.mapper import detect
+from ingest.readers.source import open_rows
+from ingest.sync.apply import Kind, SyncOptions, sync
+from ingest.sync.rejects import Reading, Refusals
+from tests.support import survivor
+from tests.support.chroma import ChromaProcess, running, server
+from tests.support.fakes import WordEmbedder
 
 _PAUSE = 0.03
 """Seconds a batch of 50 texts."""

@@ -76,7 +76,7 @@ def main(
 
         from ingest.progress import ProgressDisplay
         from ingest.run import Request, run
-        from ingest.stop import stop_on
+        from ingest.schedule.signals import stop_on
 
         request = Request(location, format_, limit, prune, allow_deletes, rebuild)
         if dry_run:
@@ -106,7 +106,7 @@ def _refuse_options(context: click.Context) -> None:
 
 def _show_plan(config: Config, request: "Request", *, as_json: bool) -> None:
     """Print what a run would do; exit as it would."""
-    from ingest.dry_run import dry_run
+    from ingest.sync.dry_run import dry_run
 
     found = dry_run(config, request)
     click.echo(json.dumps(found.to_dict(), ensure_ascii=False) if as_json else "\n".join(found.lines()))
@@ -122,9 +122,9 @@ def _run_again_and_again(
     context: click.Context, config: Config, location: str, every: str | None, cron: str | None, *, watch: bool
 ) -> None:
     """Keep the catalog at what the source says until SIGTERM."""
-    from ingest.schedule import Every, parse_cron, parse_length
-    from ingest.scheduler import Job, run_on_change, run_on_schedule
-    from ingest.seen import source_name
+    from ingest.schedule.cron import Every, parse_cron, parse_length
+    from ingest.schedule.daemon import Job, run_on_change, run_on_schedule
+    from ingest.sync.source_cache import source_name
 
     _refuse_conflicts(context, location, watch=watch)
     job = Job(config.store.path, source_name(location), _single_run(context))
@@ -174,7 +174,7 @@ def status(config: Path | None, as_json: bool, max_age: str | None) -> None:
     with one_line_errors("ingest"):
         settled = settings(config)
 
-        from ingest.schedule import parse_length
+        from ingest.schedule.cron import parse_length
         from ingest.status import gather
 
         limit = parse_length(max_age, "--max-age") if max_age else None
@@ -201,8 +201,8 @@ def verify(config: Path | None, sample: int | None, repair: bool, as_json: bool)
 
         from catalog.errors import CatalogDamaged
         from catalog.store.chroma.server import configured_server
-        from catalog.store.verify import repair as mend
-        from catalog.store.verify import verify as compare
+        from catalog.store.maintenance.verify import repair as mend
+        from catalog.store.maintenance.verify import verify as compare
 
         server = configured_server(settled.store)
         try:
@@ -232,10 +232,10 @@ def _embed_missing(config: Config, draft: "Draft") -> int:
     if not draft.without_vector():
         return 0
 
-    from catalog.embedding.choose import choose_for_existing
-    from catalog.store.cache import VectorCache
-    from catalog.store.known import KNOWN, Known, cached_vectors
-    from ingest.sync import embed_missing
+    from catalog.embedding.factory import choose_for_existing
+    from catalog.store.embedding_cache import VectorCache
+    from catalog.store.vectors.sample import KNOWN, Known, cached_vectors
+    from ingest.sync.apply import embed_missing
 
     with closing(VectorCache(config.store.path / "vectors.sqlite3", reading=True)) as cache:
 
@@ -254,9 +254,9 @@ def check_model(config: Path | None, as_json: bool) -> None:
     with one_line_errors("ingest"):
         settled = settings(config).embedding
 
-        from catalog.embedding.checks import check_model as checked
-        from catalog.embedding.checks import render_checks
-        from catalog.embedding.choose import open_configured
+        from catalog.embedding.factory import open_configured
+        from catalog.embedding.self_test import check_model as checked
+        from catalog.embedding.self_test import render_checks
 
         embedder, files = open_configured(settled, say)
         checks = checked(embedder, files, precision=settled.precision, device=settled.device)
@@ -291,7 +291,7 @@ def backup(config: Path | None, folder: Path) -> None:
     with one_line_errors("ingest"):
         root = settings(config).store.path
 
-        from catalog.store.backup import back_up
+        from catalog.store.maintenance.backup import back_up
 
         info = back_up(root, folder)
         say(f"{folder}: holds generation {info.number} with {info.films} films")
@@ -305,8 +305,8 @@ def restore(config: Path | None, folder: Path) -> None:
     with one_line_errors("ingest"):
         store = settings(config).store
 
-        from catalog.store.backup import restore as take_back
         from catalog.store.chroma.server import configured_server
+        from catalog.store.maintenance.backup import restore as take_back
 
         info = take_back(folder, store.path, configured_server(store))
         say(f"generation {info.number} with {info.films} films is in force, from {folder}")

@@ -7,7 +7,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self, TextIO
 
-from ingest.sync import Progress
+from ingest.sync.apply import Progress
 
 if TYPE_CHECKING:
     from tqdm import tqdm

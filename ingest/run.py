@@ -9,20 +9,20 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 
 from catalog.config import Config
-from catalog.embedding.choose import Choice, choose_for_existing, choose_for_new, note_of_fallback
+from catalog.embedding.factory import Choice, choose_for_existing, choose_for_new, note_of_fallback
 from catalog.store.chroma.server import configured_server
 from catalog.store.generations import GenerationInfo, Generations
-from catalog.store.history import History, RunOutcome
-from catalog.store.known import KNOWN, Known, cached_vectors
+from catalog.store.runs import History, RunOutcome
+from catalog.store.vectors.sample import KNOWN, Known, cached_vectors
 from catalog.store.writer import CatalogWriter, open_writer
-from ingest.familiar import reading_state, recall_rows, remember_rows
-from ingest.fetch import Unchanged, Validators, fetch, fetch_if_changed
-from ingest.mapping import detect
-from ingest.refused import Reading, Refusals
+from ingest.mapping.mapper import detect
+from ingest.readers.download import Unchanged, Validators, fetch, fetch_if_changed
+from ingest.readers.source import STDIN, is_url, open_rows
 from ingest.report import Report
-from ingest.seen import Seen, content_digest, recall, remember, source_name, state_of, whole_in_force
-from ingest.source import STDIN, is_url, open_rows
-from ingest.sync import Kind, Outcome, Progress, SyncOptions, sync
+from ingest.sync.apply import Kind, Outcome, Progress, SyncOptions, sync
+from ingest.sync.rejects import Reading, Refusals
+from ingest.sync.row_cache import reading_state, recall_rows, remember_rows
+from ingest.sync.source_cache import Seen, content_digest, recall, remember, source_name, state_of, whole_in_force
 
 REFUSED = "refused.jsonl"
 """Beside the generations: the refused rows of the last run that read its source."""

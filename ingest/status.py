@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from catalog.store.generations import Generation, GenerationInfo, Generations
-from catalog.store.history import History, RunRecord
 from catalog.store.lock import is_held
-from ingest.scheduler import Appointment
+from catalog.store.runs import History, RunRecord
+from ingest.schedule.daemon import Appointment
 
 _SHOWN = 10
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from catalog.movie import FIELDS, Movie
-from catalog.store.facet import Facet, FacetValue
+from catalog.store.columns.facet import Facet, FacetValue
 from query.models import FacetCounts, Hit, SearchResult, Why
 from query.render import hit_to_dict
 

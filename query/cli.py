@@ -66,10 +66,10 @@ def _answered(config: Config, request: SearchRequest, *, use_server: bool) -> An
 
 
 def _answered_here(config: Config, request: SearchRequest) -> Answered:
-    from catalog.embedding.choose import open_remembered
+    from catalog.embedding.factory import open_remembered
     from catalog.store.chroma.server import configured_server
-    from catalog.store.known import known_vectors
     from catalog.store.snapshot import open_snapshot
+    from catalog.store.vectors.sample import known_vectors
     from query.filters import parse_filter
     from query.search.pipeline import search
 

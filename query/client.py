@@ -14,8 +14,8 @@ from catalog.errors import PlotseekError, StoreError, UsageError
 from catalog.movie import Movie
 from query.answer import Answered, facets_from_dict, result_from_dict
 from query.film_catalog import FilmCatalog
+from query.http.problems import error_of
 from query.models import FacetCounts, SearchRequest, SearchResult
-from query.problems import error_of
 
 T = TypeVar("T")
 

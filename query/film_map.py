@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from catalog.store.conditions import EVERYTHING
+from catalog.store.columns.conditions import EVERYTHING
 from catalog.store.lexical.fields import folded
 from catalog.store.snapshot import Snapshot
 from query.search.listing import list_rows

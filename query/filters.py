@@ -7,10 +7,10 @@ from difflib import get_close_matches
 from math import inf, isfinite
 
 from catalog.errors import UsageError
-from catalog.store.conditions import Condition, Filter, Numbers, Range, Tagged, WithId
+from catalog.store.columns.conditions import Condition, Filter, Numbers, Range, Tagged, WithId
 from catalog.store.lexical.fields import HAS, LISTS, NUMBERS, elsewhere, folded
-from query.contradictions import Stated, find_contradiction
-from query.ranges import above, below, between, outside
+from query.constraints.contradictions import Stated, find_contradiction
+from query.constraints.ranges import above, below, between, outside
 
 #: Sites whose ids are asked for by name: imdb:tt0111161.
 SITES = ("imdb", "tmdb", "ml", "tvdb", "wikidata", "trakt", "letterboxd", "netflix")

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from catalog.config import SearchConfig
 from catalog.movie import Movie
-from catalog.store.facet import Facet
+from catalog.store.columns.facet import Facet
 from query.characters import whole_characters
 
 

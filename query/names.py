@@ -7,11 +7,11 @@ import numpy as np
 
 from catalog.embedding.embedder import Vector
 from catalog.errors import AmbiguousTitle, MovieNotFound
-from catalog.language import plain_title
 from catalog.movie import Movie
-from catalog.store.conditions import Filter, Tagged
+from catalog.store.columns.conditions import Filter, Tagged
 from catalog.store.lexical.fields import elsewhere, folded
 from catalog.store.snapshot import Snapshot
+from catalog.text.folding import plain_title
 from query.characters import whole_characters
 from query.search.titles import misspelt_titles
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 from unicodedata import combining, east_asian_width
 
-from catalog.store.facet import Facet
+from catalog.store.columns.facet import Facet
 from query.models import Hit, SearchResult, Why
 
 _TITLE_SHARE = 0.35

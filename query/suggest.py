@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from catalog.language import plain_title
 from catalog.store.snapshot import Snapshot
+from catalog.text.folding import plain_title
 
 _FORGIVING = 4
 """Letters from which on a typing error is forgiven: of fewer, too many titles are one error away."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chroma import ChromaProcess, running
+from tests.support.chroma import ChromaProcess, running
 
 SEED = json.loads((Path(__file__).parent / "fixtures" / "seed.json").read_text(encoding="utf-8"))
 

@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from catalog.errors import CatalogDamaged, CheckFailed
 from catalog.identity import ModelIdentity
 from catalog.movie import model_text, text_digest
-from catalog.store.cache import VectorCache
 from catalog.store.chroma.build import fill_index, put_rows
 from catalog.store.chroma.collection import BATCH, VectorIndex
-from catalog.store.disk import disk_errors
-from catalog.store.film_map import FilmMap
+from catalog.store.embedding_cache import VectorCache
+from catalog.store.files import disk_errors
 from catalog.store.generations import Generation, GenerationInfo, Generations, as_catalog, file_digests
 from catalog.store.integrity import seal_index
 from catalog.store.lexical.fields import ANALYSIS
 from catalog.store.lexical.writer import build_lexical, patch_lexical
-from catalog.store.moments import Moments
+from catalog.store.maintenance.film_map import FilmMap
 from catalog.store.movies import Entry, Movies
-from catalog.store.vectors import open_vectors, write_vectors
+from catalog.store.vectors.by_row import open_vectors, write_vectors
+from catalog.store.vectors.moments import Moments
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]

@@ -28,7 +28,7 @@ from catalog.errors import CatalogDamaged, CatalogMissing, StoreError
 from catalog.identity import ModelIdentity
 from catalog.store.chroma.folder import ChromaFolder
 from catalog.store.chroma.server import ChromaServer
-from catalog.store.disk import disk_errors, sync_to_disk, write_atomically
+from catalog.store.files import disk_errors, sync_to_disk, write_atomically
 from catalog.store.sqlite import WAY_BACK
 
 #: Of the folders' layout. Readers refuse a catalog of another one by name; the next run moves one that is not older

@@ -13,7 +13,7 @@ from catalog.store.generations import Generation, GenerationInfo, index_digests
 from catalog.store.lexical.index import LexicalIndex
 from catalog.store.movies import Movies
 from catalog.store.sqlite import compact
-from catalog.store.vectors import open_vectors
+from catalog.store.vectors.by_row import open_vectors
 
 #: A published generation is compared with the truth at so many movies.
 _SAMPLE = 100

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from catalog.errors import CatalogLocked, StoreError
-from catalog.store.disk import disk_errors, write_atomically
+from catalog.store.files import disk_errors, write_atomically
 
 
 def is_held(path: Path) -> bool:

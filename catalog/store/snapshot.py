@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from catalog.errors import StoreError
 from catalog.store.chroma.reader import IndexReader
 from catalog.store.chroma.server import ChromaServer
-from catalog.store.film_map import FilmMap
 from catalog.store.generations import Generation, Generations
 from catalog.store.integrity import open_checked
 from catalog.store.lexical.index import LexicalIndex
-from catalog.store.moments import Moments
+from catalog.store.maintenance.film_map import FilmMap
 from catalog.store.movies import Movies
-from catalog.store.vectors import open_vectors
+from catalog.store.vectors.by_row import open_vectors
+from catalog.store.vectors.moments import Moments
 
 Floats = NDArray[np.float32]
 

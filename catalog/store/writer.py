@@ -9,10 +9,10 @@ from pathlib import Path
 from catalog.errors import CatalogDamaged
 from catalog.identity import ModelIdentity
 from catalog.movie import Fingerprints, fingerprints
-from catalog.store.cache import VectorCache
 from catalog.store.chroma.server import ChromaServer
-from catalog.store.disk import disk_errors
 from catalog.store.draft import Draft, Plan
+from catalog.store.embedding_cache import VectorCache
+from catalog.store.files import disk_errors
 from catalog.store.generations import (
     LAYOUT,
     Generation,

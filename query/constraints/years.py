@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from catalog.language import fold
+from catalog.text.folding import fold
 
 _FIRST, _LAST = 1890, 2100
 _NAMED = {

@@ -5,9 +5,9 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.store.conditions import Filter, Numbers, Range
+from catalog.store.columns.conditions import Filter, Numbers, Range
 from catalog.store.lexical.index import LexicalIndex
-from catalog.store.moments import Moments
+from catalog.store.vectors.moments import Moments
 
 Floats = NDArray[np.float32]
 

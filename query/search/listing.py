@@ -6,7 +6,7 @@ import numpy as np
 
 from catalog.embedding.embedder import Embedder
 from catalog.errors import UsageError
-from catalog.store.conditions import Filter, Numbers, Range, WithId
+from catalog.store.columns.conditions import Filter, Numbers, Range, WithId
 from catalog.store.lexical.fields import NUMBERS
 from catalog.store.snapshot import Snapshot
 from query.search.rerank import Ranking

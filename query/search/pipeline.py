@@ -8,8 +8,8 @@ import numpy as np
 from catalog.config import SearchConfig
 from catalog.embedding.embedder import Embedder, Vector
 from catalog.errors import ModelMismatch, UsageError
-from catalog.store.conditions import Filter, WithId
-from catalog.store.facets import count_facets as count
+from catalog.store.columns.conditions import Filter, WithId
+from catalog.store.columns.facets import count_facets as count
 from catalog.store.snapshot import Snapshot
 from query.models import FacetCounts, Hit, SearchRequest, SearchResult
 from query.search.explain import Evidence, explain

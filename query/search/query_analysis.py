@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from catalog.identity import ModelIdentity
-from catalog.language import english_terms, german_terms, tokens
+from catalog.text.folding import tokens
+from catalog.text.stems import english_terms, german_terms
 from query.constraints.years import YearRange, read_years, without_decades
 from query.search.translation import gloss, is_german, knows, translated_terms
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from catalog.embedding.embedder import Vector
 from catalog.movie import Movie
-from catalog.store.conditions import Filter
+from catalog.store.columns.conditions import Filter
 from catalog.store.lexical.fields import folded, kinds_of
 from catalog.store.lexical.index import LexicalHits, LexicalIndex
 from catalog.store.snapshot import Snapshot

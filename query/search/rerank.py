@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.language import plain_title, without_article
 from catalog.store.snapshot import Snapshot
+from catalog.text.folding import plain_title, without_article
 from query.search.scoring import Question, Scored
 
 Floats = NDArray[np.float32]

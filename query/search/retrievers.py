@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from catalog.embedding.embedder import Embedder, Vector
 from catalog.errors import StoreError
-from catalog.store.conditions import EVERYTHING, Filter, Numbers, Range
+from catalog.store.columns.conditions import EVERYTHING, Filter, Numbers, Range
 from catalog.store.lexical.index import LexicalHits, LexicalIndex
 from catalog.store.snapshot import Snapshot
 

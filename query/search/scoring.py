@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from catalog.embedding.embedder import Embedder, Vector
 from catalog.errors import MovieNotFound
-from catalog.store.conditions import Filter
+from catalog.store.columns.conditions import Filter
 from catalog.store.snapshot import Snapshot
 from query.filters import parse_filter
 from query.models import SearchRequest

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.language import plain_title, without_article
 from catalog.store.lexical.index import LexicalIndex, TitleEntry
 from catalog.store.snapshot import Snapshot
+from catalog.text.folding import plain_title, without_article
 from query.search.fusion import MISSPELT_TITLE, TITLE
 
 Floats = NDArray[np.float32]

@@ -8,7 +8,9 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from catalog.language import english_stem, english_terms, fold, german_stem, german_stopwords, read_list, tokens
+from catalog.text.folding import fold, tokens
+from catalog.text.stems import english_stem, english_terms, german_stem
+from catalog.text.stopwords import german_stopwords, read_list
 
 _UMLAUT = re.compile("[äöüßÄÖÜ]")
 _GERMAN = frozenset(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from catalog.errors import CatalogDamaged
 from catalog.store.chroma.folder import ChromaFolder
-from catalog.store.disk import disk_errors
+from catalog.store.files import disk_errors
 from catalog.store.lock import is_held
 
 if TYPE_CHECKING:

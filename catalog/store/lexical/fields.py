@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import log, sqrt
 from typing import TYPE_CHECKING
 
-from catalog.language import english_terms, fold, german_terms, plain_title, without_article
 from catalog.movie import Movie
+from catalog.text.folding import fold, plain_title, without_article
+from catalog.text.stems import english_terms, german_terms
 
 if TYPE_CHECKING:
     import tantivy
 
-#: Of what follows, `language.py` and its lexicon: to be raised when they read a movie otherwise, so that the next run
+#: Of what follows, `catalog/text` and its lexicon: to be raised when they read a movie otherwise, so that the next run
 #: builds the index anew.
 ANALYSIS = 1
 

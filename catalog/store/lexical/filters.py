@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import isinf
 from typing import TYPE_CHECKING
 
-from catalog.store.conditions import Condition, Filter, Numbers, Range, WithId
+from catalog.store.columns.conditions import Condition, Filter, Numbers, Range, WithId
 from catalog.store.lexical.fields import LISTS, tag
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import CatalogDamaged
-from catalog.language import without_article
-from catalog.store.conditions import Filter
+from catalog.store.columns.conditions import Filter
 from catalog.store.lexical.fields import inverse_document_frequency, schema
 from catalog.store.lexical.filters import filter_query
+from catalog.text.folding import without_article
 
 if TYPE_CHECKING:
     import tantivy

@@ -1,0 +1,228 @@
+"""Which model a run uses: the configured one, the one that built the catalog, or the bundled one."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from catalog.config import PREFIX, EmbeddingConfig
+from catalog.embedding.bert.local import LocalEmbedder, open_local
+from catalog.embedding.bundled import STAND_IN, bundled_folder
+from catalog.embedding.embedder import Embedder, Vectors
+from catalog.embedding.hub.cache import DEFAULT_REVISION, ModelFiles, locate, mark_checked
+from catalog.embedding.remote.client import Kind, RemoteEmbedder, open_remote, smallest_cosine
+from catalog.embedding.self_test import quick_check
+from catalog.embedding.sentence_transformers import SentenceTransformerEmbedder
+from catalog.errors import ConfigError, ModelMismatch, ModelUnavailable
+from catalog.identity import ModelIdentity
+
+BUNDLED = "bundled"
+BUNDLED_REVISION = "all-MiniLM-L6-v2"
+SAME_MODEL = 0.999
+"""Least cosine between two embeddings of one text by the same model in another place or precision."""
+
+Opened = LocalEmbedder | RemoteEmbedder | SentenceTransformerEmbedder
+Notify = Callable[[str], None]
+KnownVectors = Callable[[], tuple[list[str], Vectors]]
+"""Some texts of a catalog and the vectors it holds of them, shape (texts, d): proof of the model that built it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An embedder, and what the user should know about it."""
+
+    embedder: Embedder
+    fallback_for: str | None = None
+    """The configured model, where the bundled one stands in for it."""
+    note: str | None = None
+
+
+def choose_for_new(settings: EmbeddingConfig, notify: Notify = lambda _: None) -> Choice:
+    """The configured model, or the bundled one if that cannot be had and `fallback` allows it.
+
+    Nothing stands in for an endpoint: who configured one wants its model, and it may be back in a minute.
+    Raises ModelUnavailable, ModelError, ConfigError.
+    """
+    try:
+        return Choice(open_configured(settings, notify)[0])
+    except ModelUnavailable as error:
+        if settings.provider == "remote":
+            raise
+        if settings.fallback == "none":
+            raise ModelUnavailable(f"{error} (embedding.fallback is none)") from error
+        reason = str(error).removesuffix(f", {STAND_IN}")
+        note = f"using the bundled model all-MiniLM-L6-v2 (English) instead of {settings.model}: {reason}"
+        return Choice(_bundled(settings)[0], settings.model, note)
+
+
+def choose_for_existing(
+    settings: EmbeddingConfig,
+    built_with: ModelIdentity,
+    fallback_for: str | None,
+    known: KnownVectors,
+    notify: Notify = lambda _: None,
+) -> Choice:
+    """The model that built the catalog; no other one can be compared with its vectors.
+
+    `known` is asked where a name alone proves too little: for an endpoint, and for a copy from elsewhere.
+    Raises ModelMismatch if another model was configured since, ModelUnavailable if it is gone.
+    """
+    if _names(settings.model, built_with):
+        embedder, _ = open_configured(settings, notify, built_with)
+        return Choice(_same(embedder, built_with, known))
+    if built_with.name != BUNDLED or fallback_for != settings.model:
+        raise ModelMismatch(
+            f"the catalog was built with {built_with.name}, embedding.model is {settings.model}:"
+            f" run 'ingest --rebuild' to move to it, or set embedding.model to {built_with.name}"
+        )
+    return Choice(_same(_bundled(settings)[0], built_with, known), fallback_for, note_of_fallback(settings))
+
+
+def note_of_fallback(settings: EmbeddingConfig) -> str | None:
+    """What to tell the owner of a catalog that the bundled model built in place of the configured one."""
+    if not _at_hand(settings):
+        return None
+    return f"{settings.model} is at hand now: 'ingest --rebuild' moves the catalog from the bundled model to it"
+
+
+def open_remembered(
+    settings: EmbeddingConfig,
+    built_with: ModelIdentity,
+    known: KnownVectors,
+    notify: Notify = lambda _: None,
+) -> Embedder:
+    """The model that built the catalog, for queries: whatever is configured now, and without the hub.
+
+    Raises ModelUnavailable, ModelMismatch.
+    """
+    if built_with.name == BUNDLED:
+        return _same(_bundled(settings)[0], built_with, known)
+    if settings.provider == "remote" and _names(settings.model, built_with):
+        return _same(_remote(settings, notify, built_with), built_with, known)
+    name = settings.model if _names(settings.model, built_with) else built_with.name
+    files = locate(name, built_with.revision, offline=True)
+    return _same(_open(files, settings), built_with, known)
+
+
+def open_configured(
+    settings: EmbeddingConfig, notify: Notify = lambda _: None, built_with: ModelIdentity | None = None
+) -> tuple[Opened, ModelFiles | None]:
+    """The model that `embedding` names, fetched if need be, and its files; an endpoint's are not here.
+
+    With `built_with`, at the revision that a catalog remembers. What comes from the hub is checked once.
+    Raises ModelUnavailable, ModelError, ConfigError.
+    """
+    if settings.provider == "remote":
+        return _remote(settings, notify, built_with), None
+    if settings.model == BUNDLED:
+        return _bundled(settings)
+    is_folder = Path(settings.model).expanduser().is_dir()
+    wanted = settings.revision if built_with is None or is_folder else built_with.revision
+    files = locate(settings.model, wanted, notify=notify)
+    embedder = _open(files, settings)
+    if not files.checked:
+        quick_check(files, embedder, own_revision=settings.revision != DEFAULT_REVISION)
+        mark_checked(files)
+    return embedder, files
+
+
+def at_hand(settings: EmbeddingConfig, built_with: ModelIdentity | None) -> Embedder:
+    """The model that a run would most likely use, without asking anybody for it: to measure its speed.
+
+    Raises ModelUnavailable where it is not on this disk, or is an endpoint.
+    """
+    if settings.provider == "remote":
+        raise ModelUnavailable(f"{settings.model} is an endpoint's")
+    name = built_with.name if built_with and not _names(settings.model, built_with) else settings.model
+    try:
+        if name != BUNDLED:
+            return _open(locate(name, settings.revision, offline=True), settings)
+    except ModelUnavailable:
+        if built_with or settings.fallback == "none":
+            raise
+    return _bundled(settings)[0]
+
+
+def _bundled(settings: EmbeddingConfig) -> tuple[Opened, ModelFiles]:
+    files = ModelFiles(bundled_folder(), BUNDLED, BUNDLED_REVISION, downloaded=False, checked=True)
+    return _open(files, settings), files
+
+
+def _open(files: ModelFiles, settings: EmbeddingConfig) -> Opened:
+    return open_local(
+        files.folder,
+        files.name,
+        files.revision,
+        max_tokens=settings.max_tokens,
+        precision=settings.precision,
+        device=settings.device,
+    )
+
+
+def _remote(settings: EmbeddingConfig, notify: Notify, built_with: ModelIdentity | None) -> RemoteEmbedder:
+    remote = settings.remote
+    if not remote.url:
+        raise ConfigError("embedding.provider is remote, but embedding.remote.url is empty: set it to the endpoint")
+    return open_remote(
+        url=remote.url,
+        kind=cast(Kind, remote.kind),
+        model=settings.model,
+        revision=settings.revision,
+        max_tokens=settings.max_tokens,
+        dimension=built_with.dimension if built_with else None,
+        token=_token(remote.kind),
+        timeout=remote.timeout,
+        start_timeout=remote.start_timeout,
+        in_flight=remote.in_flight,
+        notify=notify,
+    )
+
+
+def _token(kind: str) -> str | None:
+    """The endpoint's token; the hub's own one goes to nobody but Hugging Face."""
+    token = os.environ.get(f"{PREFIX}_EMBEDDING_TOKEN")
+    return token or (os.environ.get("HF_TOKEN") if kind == "huggingface" else None)
+
+
+def _names(model: str, identity: ModelIdentity) -> bool:
+    """Whether the configured name or folder means the model that a catalog remembers."""
+    return Path(model).name == Path(identity.name).name
+
+
+def _at_hand(settings: EmbeddingConfig) -> bool:
+    if settings.provider == "remote":
+        return True
+    try:
+        locate(settings.model, settings.revision, offline=True)
+    except ModelUnavailable:
+        return False
+    return True
+
+
+def _same(embedder: Opened, built_with: ModelIdentity, known: KnownVectors) -> Embedder:
+    """The embedder under the name that the catalog remembers, if it is the same model.
+
+    Equal identities of files on this disk prove that. An endpoint, and a copy with another revision, have to
+    answer what the catalog holds: a commit may change a README, and "main" is whatever it is today.
+    """
+    found = embedder.identity
+    if found == built_with and not isinstance(embedder, RemoteEmbedder):
+        return embedder
+    renamed = replace(found, name=built_with.name, revision=built_with.revision)
+    if renamed != built_with or not _names(found.name, built_with):
+        raise ModelMismatch(
+            f"the catalog was built with {_described(built_with)}, at hand is {_described(found)}:"
+            " run 'ingest --rebuild', or set embedding.model, embedding.revision and embedding.max_tokens back"
+        )
+    texts, vectors = known()
+    if (cosine := smallest_cosine(embedder.embed_documents(texts).vectors, vectors)) < SAME_MODEL:
+        raise ModelMismatch(
+            f"{found.name} at hand is not the model that built the catalog: its vectors of {len(texts)} films"
+            f" have a cosine of {cosine:.3f} with the catalog's; run 'ingest --rebuild' to move to it"
+        )
+    return replace(embedder, identity=built_with)
+
+
+def _described(identity: ModelIdentity) -> str:
+    return f"{identity.name} at {identity.revision} ({identity.dimension} dimensions, {identity.max_tokens} tokens)"

@@ -1,0 +1,206 @@
+"""Verify: compare everything that should say the same. Repair: build again, from our own vectors."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import CatalogDamaged, StoreError
+from catalog.movie import fingerprints, model_text, text_digest
+from catalog.store.chroma.collection import VectorIndex, metadata
+from catalog.store.chroma.server import ChromaServer
+from catalog.store.draft import Difference, Draft
+from catalog.store.embedding_cache import VectorCache, set_aside_if_damaged
+from catalog.store.generations import Generation, GenerationInfo, Generations, damaged_files
+from catalog.store.integrity import MEND, check_generation, open_checked
+from catalog.store.lock import writer_lock
+from catalog.store.movies import Entry, Movies
+from catalog.store.runs import History
+from catalog.store.sqlite import check, connect_shared
+from catalog.store.vectors.by_row import open_vectors
+from catalog.store.writer import CatalogWriter, check_movies
+
+#: Films compared in one go.
+_BATCH = 1000
+
+#: Chroma gives back the float32 it was given.
+_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was compared, and every difference, a line each."""
+
+    generation: int
+    films: int
+    differences: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Differences:
+    """Ids by what is wrong with them."""
+
+    found: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, what: str, identity: str) -> None:
+        self.found.setdefault(what, []).append(identity)
+
+    def lines(self) -> list[str]:
+        return [f"{what}: {len(ids)} films, {ids[0]!r} for one" for what, ids in self.found.items()]
+
+
+def verify(root: Path, sample: int | None = None, server: ChromaServer | None = None) -> Verification:
+    """Compare files, movies, vectors, embedding cache and Chroma of the generation in force.
+
+    All films, or a `sample` spread over them. Takes no lock: what is published does not change.
+    Raises CatalogMissing, CatalogDamaged where there is nothing left to compare, ChromaUnreachable.
+    """
+    generation = Generations(root).in_force()
+    info = generation.info()
+    differences = _cache_damage(root) + _generation_damage(generation)
+    if not differences:
+        differences = _differences(root, generation, info, sample, server)
+    return Verification(info.number, info.films, tuple(differences))
+
+
+def _generation_damage(generation: Generation) -> list[str]:
+    return [f"{path}: {wrong}" for path, wrong in damaged_files(generation).items()]
+
+
+def _cache_damage(root: Path) -> list[str]:
+    """What SQLite says of the files beside the generations."""
+    lines = [] if (root / "vectors.sqlite3").exists() else [f"{root / 'vectors.sqlite3'}: is missing"]
+    for path in sorted(root.glob("*.sqlite3")):
+        try:
+            with closing(connect_shared(path)) as connection:
+                check(connection, path)
+        except StoreError as error:
+            lines.append(str(error).split("; ")[0])
+    return lines
+
+
+def _differences(
+    root: Path, generation: Generation, info: GenerationInfo, sample: int | None, server: ChromaServer | None
+) -> list[str]:
+    found = _Differences()
+    try:
+        check_generation(generation, info, server)
+        with ExitStack() as stack:
+            movies = stack.enter_context(closing(Movies.open(generation.movies)))
+            cache = stack.enter_context(closing(VectorCache(root / "vectors.sqlite3", reading=True)))
+            index = stack.enter_context(closing(open_checked(generation, info, server)))
+            vectors = open_vectors(generation.vectors, info.height, info.model.dimension)
+            for entries in _chosen(movies, info.films, sample):
+                stored = vectors[[entry.row for entry in entries]]
+                _compare_truth(entries, stored, info, cache, found)
+                _compare_index(entries, stored, index, found)
+    except CatalogDamaged as error:
+        return [*found.lines(), str(error).removesuffix(f"; {MEND}")]
+    return found.lines()
+
+
+def _chosen(movies: Movies, films: int, sample: int | None) -> Iterator[list[Entry]]:
+    """All movies, or so many spread over the catalog, in batches."""
+    step = 1 if sample is None or sample >= films else max(films // max(sample, 1), 1)
+    seen = 0
+    for entries in movies.entries(_BATCH):
+        if chosen := entries[-seen % step :: step]:
+            yield chosen
+        seen += len(entries)
+
+
+def _compare_truth(
+    entries: Sequence[Entry],
+    vectors: NDArray[np.float32],
+    info: GenerationInfo,
+    cache: VectorCache,
+    found: _Differences,
+) -> None:
+    """Movies against the fingerprints, and vectors.npy against the cache."""
+    kept = cache.get(info.model, [entry.fingerprints.text for entry in entries])
+    for entry, vector in zip(entries, vectors, strict=True):
+        digest, identity = entry.fingerprints.text, entry.movie.id
+        if text_digest(model_text(entry.movie, info.template)) != digest:
+            found.add("the text is not the one that was fingerprinted", identity)
+        if digest not in kept:
+            found.add("the vector cache lacks the vector", identity)
+        elif not np.array_equal(kept[digest], vector):
+            found.add("vectors.npy and the vector cache hold different vectors", identity)
+
+
+def _compare_index(
+    entries: Sequence[Entry], vectors: NDArray[np.float32], index: VectorIndex, found: _Differences
+) -> None:
+    """Chroma's vectors and metadata against the movies."""
+    ids = [entry.movie.id for entry in entries]
+    stored, described = index.vectors(ids), index.described(ids)
+    for entry, vector in zip(entries, vectors, strict=True):
+        identity = entry.movie.id
+        if identity not in stored or not np.allclose(stored[identity], vector, atol=_TOLERANCE):
+            found.add("the vector index holds no vector, or another one", identity)
+        if described.get(identity) != {
+            name: value for name, value in metadata(entry.movie).items() if value is not None
+        }:
+            found.add("the vector index holds other metadata", identity)
+
+
+def repair(
+    root: Path,
+    embed: Callable[[Draft], int],
+    say: Callable[[str], None] = lambda _: None,
+    server: ChromaServer | None = None,
+) -> None:
+    """Mend what `verify` found, and say what was done, line by line.
+
+    The vector cache is refilled from the generation's vectors.npy; a new generation is then built from the
+    cache. `embed` makes the vectors that are nowhere any more and returns how many. Raises
+    CatalogDamaged if the films themselves are lost, CatalogLocked, StoreError, ModelError.
+    """
+    with writer_lock(root):
+        path = root / "vectors.sqlite3"
+        if set_aside_if_damaged(path):
+            say(f"{path}: damaged, set aside as {path.name}.damaged")
+        History.open(root, say).close()
+        generation = Generations(root).in_force()
+        info = generation.info()
+        damaged = damaged_files(generation)
+        check_movies(generation, info)
+        with closing(CatalogWriter(root, server)) as writer:
+            if generation.vectors not in damaged and (taken := _refill(writer.cache, generation, info)):
+                say(f"{path}: {taken} vectors taken back from {generation.vectors}")
+            if damaged or _differences(root, generation, info, None, server):
+                say(_build_again(writer, info, embed))
+
+
+def _refill(cache: VectorCache, generation: Generation, info: GenerationInfo) -> int:
+    """Take vectors that the cache lacks, or holds otherwise, from the generation's; returns how many."""
+    taken = 0
+    vectors = open_vectors(generation.vectors, info.height, info.model.dimension)
+    with closing(Movies.open(generation.movies)) as movies:
+        for part in movies.digests():
+            kept = cache.get(info.model, [digest for _, digest in part])
+            lacking = {
+                digest: np.asarray(vectors[row])
+                for row, digest in part
+                if digest not in kept or not np.array_equal(kept[digest], vectors[row])
+            }
+            if lacking:
+                cache.put(info.model, lacking)
+                taken += len(lacking)
+    return taken
+
+
+def _build_again(writer: CatalogWriter, info: GenerationInfo, embed: Callable[[Draft], int]) -> str:
+    draft = writer.begin(info.model, info.template, info.fallback_for, fresh=True)
+    try:
+        for entries in draft.movies.entries():
+            draft.movies.put(Entry(entry.movie, fingerprints(entry.movie, info.template)) for entry in entries)
+        embedded = embed(draft)
+        published = draft.publish(Difference())
+    except BaseException:
+        draft.discard()
+        raise
+    return f"generation {published.number} built and published, {embedded} texts embedded"

@@ -1,0 +1,118 @@
+"""The first rows of a file -> where its fields are."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from catalog.errors import ConfigError, SourceError
+from ingest.mapping import scalars as values
+from ingest.mapping.aliases import USUAL
+from ingest.mapping.columns import CLEAN, FieldMap, Step, film, follow
+from ingest.mapping.titles import RANK
+from ingest.readers.row import AnyRow, Row
+
+_OFFERED = 12
+_NEVER_GIVEN_UP = ("title", "plot", "poster", "imdb", "tmdb", "ids")
+
+
+def detect(rows: Sequence[AnyRow], given: Mapping[str, str | Sequence[str]] | None = None) -> FieldMap:
+    """Judge by the first rows (some hundred) where the fields are; `given` (`catalog.fields`) overrides it by field.
+
+    Raises ConfigError for a field that no movie has, and SourceError, naming the columns there are, when no row has
+    a title or none has a plot.
+    """
+    field_map = FieldMap(given=_checked(given or {}))
+    sample = [row for row in rows if isinstance(row, Row)]
+    if not sample:
+        return field_map
+    if not _has(field_map, sample, "title") or not _has(field_map, sample, "plot"):
+        field_map = _unwrapped(field_map, sample)
+    fields = [film(row, field_map) for row in sample]
+    field_map = replace(field_map, ignored=frozenset(_misfits(field_map, fields)), _shapes={})
+    return replace(field_map, rating_scale=_scale(field_map, fields), ranked=_ranked(field_map, fields), _shapes={})
+
+
+def _checked(given: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    for target in given:
+        if target not in USUAL:
+            raise ConfigError(f"catalog.fields: unknown field {target!r}; allowed are {', '.join(USUAL)}")
+    return {target: (names,) if isinstance(names, str) else tuple(names) for target, names in given.items()}
+
+
+def _has(field_map: FieldMap, rows: Iterable[Row], target: str) -> bool:
+    return any(step.target == target for row in rows for step in field_map.columns(film(row, field_map)).steps)
+
+
+def _unwrapped(field_map: FieldMap, sample: Sequence[Row]) -> FieldMap:
+    """The map for rows that hold the film in one of their columns."""
+    for name, value in sample[0].fields.items():
+        candidate = replace(field_map, inside=name, _shapes={})
+        if isinstance(value, dict) and _has(candidate, sample, "title") and _has(candidate, sample, "plot"):
+            return candidate
+    missing = "plot" if _has(field_map, sample, "title") else "title"
+    names = list(dict.fromkeys(name for row in sample for name in row.fields))
+    more = f" and {len(names) - _OFFERED} more" if len(names) > _OFFERED else ""
+    if missing in field_map.given:
+        named = " or ".join(map(repr, field_map.given[missing]))
+        raise SourceError(
+            f"catalog.fields.{missing}: no row has {named}; there are {', '.join(names[:_OFFERED])}{more}"
+        )
+    raise SourceError(
+        f"no column looks like a {missing}; there are {', '.join(names[:_OFFERED])}{more};"
+        f" name it in the settings, catalog.fields.{missing}"
+    )
+
+
+def _misfits(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> Iterator[str]:
+    """Columns whose values, more often than not, are of a kind that the field their name says can never be.
+
+    Never that of a title or plot, whose rows are refused by name, nor one that was configured. A rating has to be a
+    number, too: "6" under certificates is none.
+    """
+    seen: dict[str, list[bool]] = {}
+    for fields in sample:
+        for step in field_map.columns(fields).steps:
+            value = fields[step.column]
+            if _judged(step, field_map) and value not in (None, "", "\\N", [], {}):
+                seen.setdefault(step.column, []).append(_fits(step, value))
+    yield from (name for name, fits in seen.items() if sum(fits) * 2 < len(fits))
+
+
+def _judged(step: Step, field_map: FieldMap) -> bool:
+    known = step.target in CLEAN and step.target not in _NEVER_GIVEN_UP
+    return known and step.option is None and step.target not in field_map.given
+
+
+def _fits(step: Step, value: object) -> bool:
+    try:
+        if step.target == "rating":
+            return values.rating(value, 100.0) is not None
+        step.clean(value)
+    except values.WrongTypeError:
+        return False
+    return True
+
+
+def _scale(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> float:
+    """10, or 100 when most ratings of the sample are higher than 10."""
+    seen = [number for value in _firsts(field_map, sample, "rating") if (number := _plain_number(value))]
+    return 100.0 if sum(10 < number <= 100 for number in seen) * 2 > len(seen) else 10.0
+
+
+def _plain_number(value: object) -> int | None:
+    try:
+        return values.votes(value)  # which takes neither "84%" nor "8.4/10": these name their own scale
+    except values.WrongTypeError:
+        return None
+
+
+def _ranked(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> bool:
+    seen = [value for value in _firsts(field_map, sample, "title") if value]
+    return len(seen) > 2 and all(isinstance(value, str) and RANK.match(value) for value in seen)
+
+
+def _firsts(field_map: FieldMap, sample: Sequence[Mapping[str, object]], target: str) -> Iterator[object]:
+    """The first value there is for the field, row by row."""
+    for fields in sample:
+        steps = (step for step in field_map.columns(fields).steps if step.target == target)
+        found = (follow(fields, step.option[0] if step.option else (step.column,)) for step in steps)
+        yield next((value for value in found if value not in (None, "")), None)

@@ -1,0 +1,71 @@
+"""Ids and addresses elsewhere: of a cell that may hold anything, only what is one."""
+
+import re
+
+from ingest.mapping.scalars import identifier, number_text
+
+_IMDB = re.compile(r"\btt\d{5,10}\b")
+_DIGITS = re.compile(r"0*[1-9]\d{0,9}")
+_URL = re.compile(r"https?://\S+", re.IGNORECASE)
+_TMDB_IMAGE = re.compile(r"/[\w-]+\.(?:jpe?g|png|webp)")
+_TMDB_IMAGES = "https://image.tmdb.org/t/p/w500"
+_SOCIAL = ("facebook", "instagram", "twitter")
+
+
+def plain_id(value: object) -> str | None:
+    """An id as text, None for what is none."""
+    if type(value) is int:
+        return number_text(value)
+    if value is None or isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return identifier(value)
+
+
+def imdb_id(value: object) -> str | None:
+    """tt0111161 of itself, of a link, or of the bare number that MovieLens has."""
+    if type(value) is str and 8 < len(value) < 11 and value.startswith("tt") and value[2:].isdecimal():
+        return value  # the usual case, quickly
+    text = plain_id(value)
+    if text is None:
+        return None
+    if _DIGITS.fullmatch(text):
+        return f"tt{int(text):07}"
+    found = _IMDB.search(text)
+    return found[0] if found else None
+
+
+def tmdb_id(value: object) -> str | None:
+    """TMDB's number."""
+    if type(value) is int and 0 < value < 10**10:
+        return str(value)
+    text = plain_id(value)
+    return text if text is not None and _DIGITS.fullmatch(text) else None
+
+
+def site_ids(value: object) -> dict[str, str] | None:
+    """{"imdb": "tt0111161", ...} of Jellyfin's {"Imdb": ...}, of TMDB's {"imdb_id": ...} or of our own."""
+    if not isinstance(value, dict):
+        return None
+    ids = {name: text for key in value if (name := _site(str(key))) and (text := plain_id(value[key]))}
+    if "imdb" in ids:
+        ids["imdb"] = imdb_id(ids["imdb"]) or ""
+    return {name: text for name, text in ids.items() if text} or None
+
+
+def poster(value: object) -> str | None:
+    """An http(s) address; TMDB's and Radarr's ways of naming one are understood."""
+    if isinstance(value, list):  # Radarr: [{"coverType": "poster", "remoteUrl": ...}, ...]
+        covers = (item for item in value if isinstance(item, dict) and item.get("coverType") == "poster")
+        value = next((cover.get("remoteUrl") or cover.get("url") for cover in covers), None)
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    if _URL.fullmatch(text):
+        return text
+    return _TMDB_IMAGES + text if _TMDB_IMAGE.fullmatch(text) else None
+
+
+def _site(key: str) -> str:
+    """The name of the site in "Imdb", "imdb_id" or "wikidataId"."""
+    name = re.sub(r"(?:_id|Id|ID)$", "", key).strip().lower()
+    return "" if name in _SOCIAL else name

@@ -1,0 +1,64 @@
+"""Parquet -> rows, batch by batch."""
+
+import datetime
+import decimal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+from catalog.errors import SourceError
+from ingest.readers.row import AnyRow, Row
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_BATCH = 1000
+
+
+def read_parquet(file: BinaryIO, name: str) -> Iterator[AnyRow]:
+    """One row per record; dates become ISO text, decimals become floats, so that all values are JSON's.
+
+    Raises SourceError when the optional package is missing, or the file is cut off or damaged.
+    """
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+    except ImportError:
+        raise SourceError(f"{name}: Parquet needs one more package: pip install plotseek[parquet]") from None
+    number = 0
+    try:
+        for batch in ParquetFile(file).iter_batches(_BATCH):
+            for record in _in_microseconds(batch).to_pylist():
+                number += 1
+                yield Row(f"row {number}", {column: _json_value(value) for column, value in record.items()})
+    except (ArrowException, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise SourceError(f"{name} is cut off or damaged after row {number}: {reason}; get it again") from None
+
+
+def _in_microseconds(batch: "pyarrow.RecordBatch") -> "pyarrow.RecordBatch":
+    """Times as Python can hold them: Arrow's nanoseconds would need pandas."""
+    import pyarrow
+
+    fields = []
+    for field in batch.schema:
+        kind = field.type
+        if pyarrow.types.is_timestamp(kind) and kind.unit == "ns":
+            field = field.with_type(pyarrow.timestamp("us", kind.tz))
+        fields.append(field)
+    return batch.cast(pyarrow.schema(fields), safe=False)
+
+
+def _json_value(value: object) -> object:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        return float(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    if isinstance(value, dict):
+        return {str(key): _json_value(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_value(inner) for inner in value]
+    return str(value)

@@ -1,0 +1,152 @@
+"""The process behind --every, --cron and --watch: it waits, and starts each run as a process of its own.
+
+A run of its own gives torch's memory back when it ends, and whatever ends it, a bug, a signal or the
+memory running out, ends only that run: the next one happens.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import partial
+from pathlib import Path
+from random import uniform
+from signal import SIGINT, SIGTERM, Signals
+from threading import Event
+from time import time
+from typing import Self
+
+from catalog.errors import CatalogLocked, StoreError
+from catalog.store.lock import is_held
+from catalog.store.runs import History
+from catalog.terminal import say
+from ingest.schedule.cron import Schedule, repeat
+from ingest.schedule.signals import stop_on
+from ingest.schedule.watch import stamp, watch
+
+_NOTE = "scheduler"
+_LOCK = "SCHEDULER"
+
+#: Seconds between two looks whether to stop, while a run is going on.
+_LOOK = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """What a living scheduler waits for."""
+
+    process: int
+    source: str
+    schedule: str
+    next: float | None
+    """Seconds since 1970, UTC; None while it watches a file."""
+
+    @classmethod
+    def read(cls, root: Path, history: History) -> Self | None:
+        """The appointment of the scheduler that lives; None if none does."""
+        note = history.note(_NOTE)
+        return cls(**json.loads(note)) if note and is_held(root / _LOCK) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is run again and again."""
+
+    root: Path
+    source: str
+    arguments: Sequence[str]
+    """Of the command for a single run."""
+
+
+def run_on_schedule(job: Job, schedule: Schedule, zone: tzinfo, jitter: float) -> None:
+    """Run at every slot until SIGTERM or SIGINT; raises CatalogLocked if the catalog has a scheduler."""
+
+    def announce(begin: datetime) -> None:
+        note(job, str(schedule), begin.timestamp())
+        say(f"ingest: next run {begin.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}, {schedule}")
+
+    with _only_one(job.root), stop_on(SIGTERM, SIGINT) as stop:
+        repeat(
+            schedule,
+            lambda: run_once(job, stop),
+            now=lambda: datetime.now(UTC),
+            wait=stop.wait,
+            announce=announce,
+            delay=partial(uniform, 0, jitter),
+        )
+
+
+def run_on_change(job: Job, settle: float) -> None:
+    """Run at once and after every change of the file, until SIGTERM or SIGINT; raises CatalogLocked."""
+    with _only_one(job.root), stop_on(SIGTERM, SIGINT) as stop:
+        note(job, "watch", None)
+        say(f"ingest: watching {job.source}")
+        watch(lambda: stamp(job.source), lambda: run_once(job, stop), wait=stop.wait, settle=settle)
+
+
+def run_once(job: Job, stop: Event) -> bool:
+    """One run in a process of its own; whether it went well. Its end, whatever it was, is recorded."""
+    command = [sys.executable, "-P", "-m", "ingest", *job.arguments]
+    began = time()
+    try:
+        code = _wait(subprocess.Popen(command), stop)  # noqa: S603 - ourselves
+    except OSError as error:
+        code, reason = 1, f"could not be started: {error.strerror}"
+    else:
+        reason = f"killed by {Signals(-code).name}" if code < 0 else f"ended with exit code {code}; see what it said"
+    if code == 0 or stop.is_set():
+        return code == 0
+    if code < 0:
+        say(f"ingest: the run was {reason}")
+    _safely(job.root, lambda history: history.account_for(job.source, began, reason))
+    return False
+
+
+def _wait(process: "subprocess.Popen[bytes]", stop: Event) -> int:
+    """The exit code of a run, which is asked to stop when the scheduler is."""
+    while not stop.is_set():
+        try:
+            return process.wait(_LOOK)
+        except subprocess.TimeoutExpired:
+            continue
+    process.terminate()
+    return process.wait()
+
+
+def note(job: Job, schedule: str, moment: float | None) -> None:
+    """Let `ingest status` know what is waited for."""
+    appointment = Appointment(os.getpid(), job.source, schedule, moment)
+    _safely(job.root, lambda history: history.keep(_NOTE, json.dumps(asdict(appointment))))
+
+
+def _safely(root: Path, write: Callable[[History], object]) -> None:
+    """Write to the history; a full disk is told but must not end the scheduler."""
+    try:
+        with History.open(root, say) as history:
+            write(history)
+    except StoreError as error:
+        say(f"ingest: {error}")
+
+
+@contextmanager
+def _only_one(root: Path) -> Iterator[None]:
+    """One scheduler a catalog: two with different files would undo each other's work."""
+    from filelock import FileLock, Timeout
+
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(root / _LOCK, timeout=1)  # `status` may be looking
+        lock.acquire()
+    except Timeout:
+        raise CatalogLocked(f"{root}: is kept up to date by another scheduler; see 'ingest status'") from None
+    except OSError as error:
+        raise StoreError(f"{root}: cannot be written: {error.strerror}; check the folder's permissions") from error
+    try:
+        yield
+        _safely(root, lambda history: history.keep(_NOTE, None))
+    finally:
+        lock.release()

@@ -1,0 +1,283 @@
+"""Bring the catalog to what a file says: plan (pure), then apply, and report.
+
+The order of work is what makes a kill harmless: films into a private generation, vectors into the
+cache batch by batch, then index, check, publish. Whatever was acknowledged is found by the next run.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from catalog.embedding.embedder import Embedder
+from catalog.errors import DeletionsRefused, Stopped
+from catalog.identity import ModelIdentity
+from catalog.movie import Fingerprints, Movie, fingerprints
+from catalog.store.draft import Difference, Draft
+from catalog.store.movies import Entry
+from catalog.store.writer import CatalogWriter
+from ingest.sync.hook import run_check
+from ingest.sync.row_cache import Familiar
+
+EXAMPLES = 3
+"""Films named for each kind of change."""
+_PUT = 500
+
+
+class Kind(StrEnum):
+    """What a run does with a film."""
+
+    ADDED = "added"
+    TEXT_CHANGED = "text_changed"
+    METADATA_CHANGED = "metadata_changed"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One film of the file beside what is stored of it."""
+
+    kind: Kind
+    id: str
+    entry: Entry | None = None
+    """What is to be stored; None for a film that stays as it is."""
+
+
+def plan(films: Iterable[Movie | Familiar], stored: Mapping[str, Fingerprints], template: str) -> Iterator[Change]:
+    """Compare each film, by its id, with what the last run stored. Pure, lazy, in the file's order."""
+    for film in films:
+        if isinstance(film, Familiar):
+            yield Change(Kind.UNCHANGED, film.id)
+            continue
+        now = fingerprints(film, template)
+        kind = _kind(now, stored.get(film.id))
+        yield Change(kind, film.id, None if kind is Kind.UNCHANGED else Entry(film, now))
+
+
+def _kind(now: Fingerprints, before: Fingerprints | None) -> Kind:
+    if before is None:
+        return Kind.ADDED
+    if now.text != before.text:
+        return Kind.TEXT_CHANGED
+    return Kind.UNCHANGED if now.metadata == before.metadata else Kind.METADATA_CHANGED
+
+
+def deletions(
+    stored: Set[str], seen: Set[str], options: "SyncOptions", refused: Set[str] = frozenset()
+) -> frozenset[str]:
+    """The ids that are gone from the file, the `refused` ones not among them; raises DeletionsRefused for too many.
+
+    None without `prune`. Too many is more than the share `max_delete` of the stored films and more than `min_delete`
+    films, those counted whose row was refused: a file of broken rows is as wrong as one that was cut off.
+    """
+    if not options.prune:
+        return frozenset()
+    missing = frozenset(stored - seen)
+    if len(missing) > max(options.min_delete, options.max_delete * len(stored)) and not options.allow_deletes:
+        where = "missing from the file, or refused" if missing & refused else "missing from the file"
+        raise DeletionsRefused(
+            f"{len(missing)} of {len(stored)} films are {where}, more than sync.max_delete allows;"
+            " nothing was deleted; check the file, or repeat with --allow-deletes"
+        )
+    return missing - refused
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOptions:
+    """How a run treats the catalog."""
+
+    template: str
+    batch: int = 1024
+    """Texts between two acknowledgements."""
+    prune: bool = True
+    """Delete films that are no longer in the file."""
+    max_delete: float = 0.1
+    min_delete: int = 20
+    allow_deletes: bool = False
+    rebuild: bool = False
+    rebuild_after: float = 0.5
+    """Build the index afresh once this share of it has been changed in place."""
+    fallback_for: str | None = None
+    check: tuple[str, ...] = ()
+    """A program that must agree before a generation is published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is: shown, never stored."""
+
+    stage: str
+    done: int
+    total: int | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the plan found, counted while the films stream by."""
+
+    counts: Counter[Kind] = field(default_factory=Counter)
+    embed: set[str] = field(default_factory=set)
+    metadata: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+    examples: dict[Kind, list[str]] = field(default_factory=dict)
+
+    def add(self, change: Change) -> None:
+        self.counts[change.kind] += 1
+        self.seen.add(change.id)
+        if change.kind in (Kind.ADDED, Kind.TEXT_CHANGED):
+            self.embed.add(change.id)
+        elif change.kind is Kind.METADATA_CHANGED:
+            self.metadata.add(change.id)
+        if change.entry is not None:
+            examples = self.examples.setdefault(change.kind, [])
+            if len(examples) < EXAMPLES:
+                examples.append(named(change.entry.movie))
+
+
+def named(movie: Movie) -> str:
+    """`Alien (1979)`"""
+    return f"{movie.title} ({movie.year or '?'})"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did."""
+
+    counts: Mapping[Kind, int]
+    embedded: int
+    """Texts the model read."""
+    truncated: int
+    generation: int | None
+    """The generation in force afterwards; None if there is none yet."""
+    published: bool
+    films: int
+    examples: Mapping[Kind, list[str]]
+
+
+def sync(
+    films: Iterable[Movie | Familiar],
+    writer: CatalogWriter,
+    embedder: Embedder,
+    options: SyncOptions,
+    show: Callable[[Progress], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+    refused: Set[str] = frozenset(),
+) -> Outcome:
+    """Make the catalog hold exactly these films; publish only if something changed.
+
+    `refused` are ids of films that are there, but cannot be read now: what the catalog holds of them stays. It may be
+    filled while the films are read. `stop` is asked after each batch. Raises DeletionsRefused, CheckFailed, ModelError,
+    StoreError, Stopped, and whatever reading the films raises; in each case the generation in force stays what it was.
+    """
+    show = _until(stop, show)
+    stored = writer.fingerprints()
+    draft = _LazyDraft(writer, embedder.identity, options)
+    tally = Tally()
+    try:
+        for change in plan(films, stored, options.template):
+            tally.add(change)
+            if change.entry is not None:
+                draft.put(change.entry)
+            show(Progress("reading", len(tally.seen)))
+        gone = deletions(stored.keys(), tally.seen, options, refused)
+        tally.counts[Kind.DELETED] = len(gone)
+        draft.remove(gone)
+        if draft.empty:
+            return _nothing_published(writer, tally)
+        embedded, truncated = embed_missing(draft.open(), embedder, options.batch, show)
+        difference = Difference(frozenset(tally.embed), frozenset(tally.metadata), gone)
+        check = partial(_check, options.check, show) if options.check else None
+        info = draft.open().publish(difference, lambda done: show(Progress("indexing", done)), check)
+    except BaseException:
+        draft.discard()
+        raise
+    return Outcome(tally.counts, embedded, truncated, info.number, True, info.films, tally.examples)
+
+
+def _check(command: Sequence[str], show: Callable[[Progress], None], store: Path) -> None:
+    run_check(command, store, lambda: show(Progress("checking", 0)))
+
+
+def _nothing_published(writer: CatalogWriter, tally: Tally) -> Outcome:
+    info = writer.info
+    number, films = (info.number, info.films) if info else (None, 0)
+    return Outcome(tally.counts, 0, 0, number, False, films, tally.examples)
+
+
+def _until(stop: Callable[[], bool], show: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Show where the run is, and leave it there if it is asked to stop."""
+
+    def show_or_stop(progress: Progress) -> None:
+        show(progress)
+        if stop():
+            raise Stopped("stopped as asked; nothing was published, what was embedded is kept for the next run")
+
+    return show_or_stop
+
+
+def embed_missing(
+    draft: Draft,
+    embedder: Embedder,
+    batch: int,
+    show: Callable[[Progress], None] = lambda _: None,
+) -> tuple[int, int]:
+    """Embed every text of the draft that no vector is known for; returns how many, and how many were cut."""
+    embedded = truncated = 0
+    missing = draft.without_vector()
+    for start in range(0, len(missing), batch):
+        texts = draft.texts(missing[start : start + batch])
+        answer = embedder.embed_documents(list(texts.values()))
+        draft.remember(dict(zip(texts, answer.vectors, strict=True)))
+        embedded += len(texts)
+        truncated += answer.truncated
+        show(Progress("embedding", embedded, len(missing)))
+    return embedded, truncated
+
+
+class _LazyDraft:
+    """A draft that is begun with the first change, because a run without changes must cost nothing."""
+
+    def __init__(self, writer: CatalogWriter, model: ModelIdentity, options: SyncOptions) -> None:
+        self._writer = writer
+        self._model = model
+        self._options = options
+        self._waiting: list[Entry] = []
+        self._draft: Draft | None = None
+        if options.rebuild or writer.needs_build(model, options.template):
+            self.open()
+
+    @property
+    def empty(self) -> bool:
+        return self._draft is None and not self._waiting
+
+    def open(self) -> Draft:
+        """The draft, with everything put so far in it."""
+        if self._draft is None:
+            options = self._options
+            self._draft = self._writer.begin(
+                self._model,
+                options.template,
+                options.fallback_for,
+                fresh=options.rebuild,
+                rebuild_after=options.rebuild_after,
+            )
+        if self._waiting:
+            self._draft.movies.put(self._waiting)
+            self._waiting = []
+        return self._draft
+
+    def put(self, entry: Entry) -> None:
+        self._waiting.append(entry)
+        if len(self._waiting) >= _PUT:
+            self.open()
+
+    def remove(self, ids: Set[str]) -> None:
+        if ids:
+            self.open().movies.remove(ids)
+
+    def discard(self) -> None:
+        if self._draft is not None:
+            self._draft.discard()

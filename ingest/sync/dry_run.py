@@ -1,0 +1,137 @@
+"""A run without the run: the mapping that is found, the plan, and how long embedding would take. Writes nothing."""
+
+from collections.abc import Mapping, Sequence, Set
+from contextlib import ExitStack, closing
+from time import perf_counter
+
+from catalog.config import Config, EmbeddingConfig
+from catalog.embedding.factory import at_hand
+from catalog.errors import DeletionsRefused, ModelUnavailable
+from catalog.identity import ModelIdentity
+from catalog.movie import Fingerprints, model_text
+from catalog.store.embedding_cache import VectorCache
+from catalog.store.generations import GenerationInfo, Generations
+from catalog.store.movies import Entry
+from catalog.store.writer import read_entries, read_fingerprints
+from ingest.mapping.mapper import describe, detect
+from ingest.readers.source import open_rows
+from ingest.run import Request, sync_options
+from ingest.sync.apply import EXAMPLES, Kind, Tally, deletions, named, plan
+from ingest.sync.preview import Preview
+from ingest.sync.rejects import Reading, Refusals
+from ingest.sync.row_cache import reading_state, recall_rows
+
+_SAMPLE = 64
+"""Texts embedded to learn the speed: a second or two."""
+
+
+def dry_run(config: Config, request: Request) -> Preview:
+    """Read the source and compare it with the catalog, without a lock, a history or a file of refused rows.
+
+    Raises SourceError, ConfigError, StoreError as a run would.
+    """
+    with ExitStack() as stack:
+        source = stack.enter_context(open_rows(request.location, format=request.format))
+        first = source.peek()
+        field_map = detect(first, config.catalog.fields)
+        refusals = stack.enter_context(Refusals(None))
+        stored = _Stored(config)
+        state = reading_state(stored.info, field_map, config.embedding.template)
+        reading = Reading(source, field_map, refusals, request.limit, recall_rows(config.store.path, state))
+        tally, texts = Tally(), _Texts()
+        for change in plan(reading, stored.fingerprints, config.embedding.template):
+            tally.add(change)
+            if change.entry is not None and change.kind in (Kind.ADDED, Kind.TEXT_CHANGED):
+                texts.add(change.entry, config.embedding.template)
+    gone, refused = _gone(config, request, stored, tally.seen, reading.refused)
+    to_embed = len(texts.digests) - stored.vectors_of(list(texts.digests))
+    return Preview(
+        mapping=tuple(describe(field_map, first)),
+        read=reading.read,
+        added=tally.counts[Kind.ADDED],
+        text_changed=tally.counts[Kind.TEXT_CHANGED],
+        metadata_changed=tally.counts[Kind.METADATA_CHANGED],
+        unchanged=tally.counts[Kind.UNCHANGED],
+        deleted=len(gone),
+        refused=refusals.count,
+        examples=_examples(tally, stored.named(gone)),
+        refusals=tuple(refusals.shown),
+        to_embed=to_embed,
+        estimated_seconds=_seconds(config.embedding, stored.model, texts.sample, to_embed),
+        deletions_refused=refused,
+    )
+
+
+class _Stored:
+    """What the catalog holds, if there is one; opened for reading only."""
+
+    def __init__(self, config: Config) -> None:
+        self._cache = config.store.path / "vectors.sqlite3"
+        self._generation = Generations(config.store.path).current()
+        self.fingerprints: Mapping[str, Fingerprints] = {}
+        self.info: GenerationInfo | None = None
+        if self._generation is not None:
+            self.info = self._generation.info(older=True)
+            self.fingerprints = read_fingerprints(self._generation, self.info)
+
+    @property
+    def model(self) -> ModelIdentity | None:
+        return self.info.model if self.info else None
+
+    def vectors_of(self, digests: Sequence[bytes]) -> int:
+        """How many of these texts were embedded before."""
+        if self.model is None or not self._cache.exists():
+            return 0
+        with closing(VectorCache(self._cache, reading=True)) as cache:
+            return len(cache.known(self.model, digests))
+
+    def named(self, ids: Sequence[str]) -> list[str]:
+        """Some of the films with these ids."""
+        if self._generation is None or self.info is None or not ids:
+            return []
+        wanted = set(ids[:EXAMPLES])
+        entries = (entry for part in read_entries(self._generation, self.info) for entry in part)
+        return [named(entry.movie) for entry in entries if entry.movie.id in wanted]
+
+
+class _Texts:
+    """The distinct texts of new and changed films: digests of all, some in full."""
+
+    def __init__(self) -> None:
+        self.digests: set[bytes] = set()
+        self.sample: list[str] = []
+
+    def add(self, entry: Entry, template: str) -> None:
+        self.digests.add(entry.fingerprints.text)
+        if len(self.sample) < _SAMPLE:
+            self.sample.append(model_text(entry.movie, template))
+
+
+def _gone(
+    config: Config, request: Request, stored: _Stored, seen: Set[str], refused: Set[str]
+) -> tuple[list[str], str | None]:
+    """The ids that a run would delete, and why it would refuse to."""
+    options = sync_options(config, request)
+    try:
+        return sorted(deletions(stored.fingerprints.keys(), seen, options, refused)), None
+    except DeletionsRefused as refusal:
+        return sorted(stored.fingerprints.keys() - seen - refused), str(refusal)
+
+
+def _examples(tally: Tally, gone: list[str]) -> dict[str, list[str]]:
+    found = {kind.value: names for kind, names in tally.examples.items()}
+    return found | {Kind.DELETED.value: gone} if gone else found
+
+
+def _seconds(settings: EmbeddingConfig, model: ModelIdentity | None, sample: list[str], texts: int) -> float | None:
+    """How long embedding would take, by a sample; None where the model is not on this disk."""
+    if not texts:
+        return 0.0
+    try:
+        embedder = at_hand(settings, model)
+    except ModelUnavailable:
+        return None
+    embedder.embed_documents(sample[:1])  # reads the weights
+    started = perf_counter()
+    embedder.embed_documents(sample)
+    return round(texts * (perf_counter() - started) / len(sample), 1)

@@ -1,0 +1,70 @@
+"""What a run would do: one object for programs, a few lines for people."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ingest.mapping.mapper import Found
+from ingest.report import counted
+from ingest.sync.apply import Kind
+
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a run of the same request would do; `to_dict` is what --json prints."""
+
+    mapping: tuple[Found, ...]
+    read: int
+    added: int
+    text_changed: int
+    metadata_changed: int
+    unchanged: int
+    deleted: int
+    refused: int
+    examples: dict[str, list[str]]
+    """Some films of each kind of change."""
+    refusals: tuple[str, ...]
+    to_embed: int
+    """Distinct texts without a vector."""
+    estimated_seconds: float | None
+    """For embedding them, by a sample; None where the model is not on this disk."""
+    deletions_refused: str | None
+    """Why the run would delete nothing and exit 3."""
+    dry_run: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """For people."""
+        lines = ["fields found:"]
+        width = max((len(found.field) for found in self.mapping), default=0)
+        for found in self.mapping:
+            example = next((str(value) for value in found.examples), "")
+            cut = f"{example[:_SHOWN]}..." if len(example) > _SHOWN else example
+            columns = ", ".join(found.sources)
+            lines.append(f"  {found.field:<{width}}  from {columns}" + (f": {cut}" if cut else ""))
+        lines.append(f"{counted(self.read, 'row')} read, {self.refused} of them refused; the run would find:")
+        for kind in Kind:
+            if count := getattr(self, kind.value):
+                named = ", ".join(self.examples.get(kind.value, []))
+                lines.append(f"  {count} {kind.value.replace('_', ' ')}" + (f": {named}" if named else ""))
+        lines += [f"  refused: {reason}" for reason in self.refusals]
+        lines.append(f"{counted(self.to_embed, 'text')} to embed{self._time()}")
+        if self.deletions_refused:
+            lines.append(f"refused: {self.deletions_refused}")
+        return [*lines, "nothing was written"]
+
+    def _time(self) -> str:
+        if not self.to_embed:
+            return ""
+        if self.estimated_seconds is None:
+            return "; how long that takes is not known before the model is here"
+        return f", about {_spoken(self.estimated_seconds)}"
+
+
+def _spoken(seconds: float) -> str:
+    """`75.0` -> "1 min 15 s"."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

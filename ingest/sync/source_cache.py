@@ -1,0 +1,101 @@
+"""A source from one run to the next: nothing is read again while it and the catalog are what they were."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Self
+
+from catalog.config import Config, ScheduleConfig, SearchConfig, ServerConfig, StoreConfig
+from catalog.errors import UsageError
+from catalog.store.chroma.server import ChromaServer
+from catalog.store.generations import LAYOUT, GenerationInfo, Generations, file_digests
+from catalog.store.integrity import is_intact
+from catalog.store.runs import History
+from ingest.readers.download import Validators, shown
+from ingest.readers.source import STDIN, is_url, local_paths, opened
+from ingest.sync.row_cache import READING
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a source gave when the catalog came to hold all of it."""
+
+    state: str
+    """Of the catalog and the settings, see `state_of`."""
+    validators: Validators
+    read: int
+    """Rows."""
+    refused: int
+    repaired: int
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        values = json.loads(text)
+        return cls(**{**values, "validators": Validators(**values["validators"])})
+
+
+def recall(location: str, history: History, state: str | None) -> Seen | None:
+    """What the source gave, if catalog and settings are in the same `state` as then."""
+    note = history.note(_note_name(location))
+    seen = Seen.from_json(note) if note and state else None
+    return seen if seen and seen.state == state else None
+
+
+def remember(location: str, history: History, seen: Seen) -> None:
+    """Note what a source gave, once the catalog holds all of it."""
+    history.keep(_note_name(location), json.dumps(asdict(seen)))
+
+
+def source_name(location: str) -> str:
+    """The location as it may be shown and stored: an address without what may be secret in it."""
+    if not is_url(location):
+        return location
+    try:
+        return shown(location)
+    except ValueError as error:
+        raise UsageError(f"--file: is not an address: {error}") from None
+
+
+def content_digest(location: str) -> str | None:
+    """BLAKE2b of the bytes of a file, or of all files of a pattern; None for standard input. Raises SourceError."""
+    if location == STDIN:
+        return None
+    whole = blake2b(digest_size=16)
+    for path in local_paths(location):
+        with opened(path) as file:
+            whole.update(f"{path.name}\0".encode("utf-8", "surrogateescape"))
+            while block := file.read(_BLOCK):
+                whole.update(block)
+    return whole.hexdigest()
+
+
+def state_of(config: Config, kind: str | None, info: GenerationInfo) -> str:
+    """What the outcome of a run depends on besides the source.
+
+    The generation in force, the settings but for those that change no film, the format asked for, and
+    this program, which may read a column that an earlier version did not.
+    """
+    settings = replace(
+        config, store=StoreConfig(), schedule=ScheduleConfig(), search=SearchConfig(), server=ServerConfig()
+    )
+    generation = (info.number, info.published)
+    return blake2b(repr((generation, settings, kind, READING)).encode(), digest_size=16).hexdigest()
+
+
+def whole_in_force(root: Path, server: ChromaServer | None) -> GenerationInfo | None:
+    """The generation in force, if all its files are those that were published, and its index is where it shall be."""
+    generation = Generations(root).current()
+    if generation is None:
+        return None
+    info = generation.info(older=True)
+    whole = info.layout == LAYOUT and file_digests(generation) == info.files and is_intact(generation, info, server)
+    return info if whole else None
+
+
+def _note_name(location: str) -> str:
+    """A digest, because the whole address may hold secrets."""
+    whole = location if is_url(location) else str(Path(location).absolute())
+    return f"seen {blake2b(whole.encode('utf-8', 'surrogateescape'), digest_size=16).hexdigest()}"

@@ -1,0 +1,88 @@
+"""Search and its single retrievers as the evaluation asks them."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.config import SearchConfig
+from catalog.embedding.embedder import Embedder
+from catalog.store.columns.conditions import EVERYTHING, Filter, WithId
+from catalog.store.snapshot import Snapshot
+from query.evaluation.runner import Answer, Question, Ranker
+from query.models import SearchRequest
+from query.names import movie_vector
+from query.search.pipeline import rank
+from query.search.query_analysis import analyze
+from query.search.retrievers import embed
+from query.search.scoring import find_candidates, look_up, score
+from query.search.titles import match_titles
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+
+# The same few pools are asked for thousands of times.
+@lru_cache(maxsize=4)
+def _inside(pool: frozenset[str] | None) -> Filter:
+    return EVERYTHING if pool is None else Filter((WithId(tuple(sorted(pool))),))
+
+
+def whole_search(snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> Ranker:
+    """Search as it is configured, but for the cut-off: what is not shown would have no rank."""
+
+    def request(question: Question) -> SearchRequest:
+        likes = () if question.movie_id is None else (question.movie_id,)
+        asked = SearchRequest(question.text, likes=likes, all=True, limit=question.limit)
+        return asked.with_defaults(settings)
+
+    def ask(question: Question) -> Answer:
+        looked_up = replace(look_up(request(question), snapshot, embedder), keep=_inside(question.pool))
+        ranking = rank(looked_up, snapshot, embedder)
+        return _answer(snapshot, ranking.rows[: question.limit], ranking.confidence)
+
+    def rate(question: Question) -> Answer:
+        looked_up = replace(look_up(request(question), snapshot, embedder), keep=_inside(question.pool))
+        scored = score(looked_up, snapshot, find_candidates(looked_up, snapshot, question.limit))
+        return _answer(snapshot, scored.found.rows, scored.relevance)
+
+    return Ranker(ask, ask, rate)
+
+
+def single_retrievers(snapshot: Snapshot, embedder: Embedder) -> dict[str, Ranker]:
+    """Each retriever alone, by name; only the dense one recommends. It scans all vectors: it is the ground truth."""
+
+    def dense(question: Question) -> Answer:
+        if question.movie_id is not None:
+            vector = movie_vector(snapshot, question.movie_id)
+        else:
+            vector = embed(analyze(question.text, embedder.identity, snapshot.lexical.held).model_texts, embedder)
+        rows = _rows(snapshot, question)
+        near = snapshot.vectors[rows] @ vector
+        best = np.argsort(-near, kind="stable")[: question.limit + 1]
+        return _answer(snapshot, rows[best], near[best])
+
+    def lexical(question: Question) -> Answer:
+        terms = analyze(question.text, embedder.identity, snapshot.lexical.held).terms
+        hits = snapshot.lexical.best(terms, question.limit, _inside(question.pool))
+        return _answer(snapshot, hits.rows, hits.scores)
+
+    def title(question: Question) -> Answer:
+        analysis = analyze(question.text, embedder.identity, snapshot.lexical.held)
+        matches = match_titles(snapshot.lexical, question.text, all_known=analysis.all_known)
+        return Answer([match.id for match in matches], [match.similarity for match in matches])
+
+    return {"dense": Ranker(dense, dense, dense), "lexical": Ranker(lexical), "title": Ranker(title)}
+
+
+def _rows(snapshot: Snapshot, question: Question) -> Rows:
+    """The rows to rank, but for the question's own movie."""
+    ids = snapshot.movies.ids() if question.pool is None else question.pool
+    rows = snapshot.movies.rows_of(identity for identity in ids if identity != question.movie_id)
+    return np.array(sorted(rows.values()), dtype=np.int64)
+
+
+def _answer(snapshot: Snapshot, rows: Rows, values: Floats) -> Answer:
+    ids = snapshot.movies.ids_at(rows.tolist())
+    return Answer([ids[row] for row in rows.tolist()], values[: len(rows)].tolist())

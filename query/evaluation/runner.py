@@ -1,0 +1,177 @@
+"""How well rankings agree with people's judgments. Pure, but for the clock: whatever can rank is passed in.
+
+What ranks is a `Ranker`, functions from a question to an answer, so that the whole search, one of its lanes,
+or a dictionary in a test are evaluated alike.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from query.evaluation.datasets import PairSet, QuerySet
+from query.evaluation.metrics import DEPTH, Estimate, auc, ranking_measures
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: a text, or films similar to one of the catalog."""
+
+    text: str = ""
+    movie_id: str | None = None
+    pool: frozenset[str] | None = None
+    """If given, rank these ids only."""
+    limit: int = DEPTH
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Film ids, best first."""
+
+    ids: Sequence[str]
+    confidence: Sequence[float]
+    """How well each fits, on a scale that is the same for all questions."""
+
+
+Ask = Callable[[Question], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranker:
+    """What is evaluated; sets that need a function which is None are passed over."""
+
+    search: Ask
+    """Answers texts."""
+    recommend: Ask | None = None
+    """Ranks films similar to one."""
+    rate: Ask | None = None
+    """Says of every film in a question's pool how well it goes with the question's film."""
+
+
+#: Shows progress: passes on the questions of the set with this name.
+Watch = Callable[[str, Sequence[Question]], Iterable[Question]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was measured on one set."""
+
+    name: str
+    measures: Mapping[str, Estimate]
+    seconds: NDArray[np.float64]
+    """What each question took, shape (questions,)."""
+    queries: int
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain numbers: each measure with `_low` and `_high`, then how many and how fast."""
+        numbers: dict[str, float] = {}
+        for name, estimate in self.measures.items():
+            numbers |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+        numbers["queries"] = self.queries
+        if self.seconds.size:
+            median, slow = np.percentile(self.seconds, (50, 99)) * 1000
+            numbers["queries_per_second"] = float(self.seconds.size / max(self.seconds.sum(), 1e-9))
+            numbers |= {"p50_ms": float(median), "p99_ms": float(slow)}
+        return numbers
+
+
+@dataclass(slots=True)
+class _Asked:
+    """The answers to one set's questions, in their order, and what they took."""
+
+    answers: list[Answer] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def best(self) -> list[float]:
+        """The confidence of the surest film of each answer."""
+        return [max(answer.confidence, default=0.0) for answer in self.answers]
+
+
+def evaluate(
+    sets: Sequence[QuerySet | PairSet], ranker: Ranker, watch: Watch = lambda _, questions: questions
+) -> list[Outcome]:
+    """Ask every question of every set; sets without answers come last, as they are held against the others.
+
+    For one of those, the measure is how well the confidence of the surest film tells a question that has an
+    answer (those of all other sets of texts, titles aside) from one that has none.
+    """
+    outcomes: list[Outcome] = []
+    answerable: list[float] = []
+    for judged in sorted(sets, key=_is_unanswerable):
+        if isinstance(judged, PairSet):
+            outcomes += [_pairs(judged, ranker.rate, watch)] if ranker.rate else []
+        elif _is_unanswerable(judged):
+            outcomes.append(_refused(judged, ranker.search, watch, answerable))
+        elif ask := ranker.recommend if judged.recommend else ranker.search:
+            asked = _ask_all(judged.name, _questions(judged), ask, watch)
+            outcomes.append(_ranked(judged, asked))
+            answerable += [] if judged.recommend or judged.titles else asked.best()
+    return outcomes
+
+
+def _is_unanswerable(judged: QuerySet | PairSet) -> bool:
+    return isinstance(judged, QuerySet) and not judged.has_answers
+
+
+def _questions(judged: QuerySet) -> list[Question]:
+    if judged.recommend:
+        return [Question(movie_id=query, pool=judged.pool) for query in judged.queries]
+    return [Question(text=text, pool=judged.pool) for text in judged.queries.values()]
+
+
+def _ask_all(name: str, questions: Sequence[Question], ask: Ask, watch: Watch) -> _Asked:
+    asked = _Asked()
+    if questions:
+        ask(questions[0])  # The first one opens files and warms caches; it is asked again below.
+    for question in watch(name, questions):
+        start = perf_counter()
+        asked.answers.append(ask(question))
+        asked.seconds.append(perf_counter() - start)
+    return asked
+
+
+def _ranked(judged: QuerySet, asked: _Asked) -> Outcome:
+    rankings = {
+        query: [film for film in answer.ids if not (judged.recommend and film == query)]
+        for query, answer in zip(judged.queries, asked.answers, strict=True)
+    }
+    measures = ranking_measures(rankings, judged.relevant) if rankings else {}
+    return Outcome(judged.name, measures, np.array(asked.seconds), len(rankings), judged.notes)
+
+
+def _pairs(judged: PairSet, ask: Ask, watch: Watch) -> Outcome:
+    """One question for each film, rating its candidates; one that is not in the answer is the worst there is."""
+    candidates: dict[str, set[str]] = {}
+    for movie, candidate, _ in judged.pairs:
+        candidates.setdefault(movie, set()).add(candidate)
+    questions = [
+        Question(movie_id=movie, pool=frozenset(films), limit=max(DEPTH, len(films)))
+        for movie, films in candidates.items()
+    ]
+    asked = _ask_all(judged.name, questions, ask, watch)
+    confidence = {
+        (movie, film): value
+        for movie, answer in zip(candidates, asked.answers, strict=True)
+        for film, value in zip(answer.ids, answer.confidence, strict=True)
+    }
+    good = [confidence.get((movie, candidate), -np.inf) for movie, candidate, fits in judged.pairs if fits]
+    bad = [confidence.get((movie, candidate), -np.inf) for movie, candidate, fits in judged.pairs if not fits]
+    return _told_apart(judged.name, good, bad, asked, len(judged.pairs), judged.notes)
+
+
+def _refused(judged: QuerySet, ask: Ask, watch: Watch, answerable: Sequence[float]) -> Outcome:
+    asked = _ask_all(judged.name, _questions(judged), ask, watch)
+    notes = (*judged.notes, f"no relevant films: held against {len(answerable)} queries that have an answer")
+    return _told_apart(judged.name, answerable, asked.best(), asked, len(judged.queries), notes)
+
+
+def _told_apart(
+    name: str, good: Sequence[float], bad: Sequence[float], asked: _Asked, count: int, notes: tuple[str, ...]
+) -> Outcome:
+    measures = {"auc": auc(good, bad)} if len(good) and len(bad) else {}
+    if not measures:
+        notes = (*notes, f"no AUC: it needs good and bad ones, and there are {len(good)} and {len(bad)}")
+    return Outcome(name, measures, np.array(asked.seconds), count, notes)

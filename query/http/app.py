@@ -1,0 +1,142 @@
+"""The service put together, and the one place where errors become problem details. Everything else is elsewhere."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
+
+from catalog.config import Config
+from catalog.errors import PlotseekError
+from query.http import routes
+from query.http import schemas as api
+from query.http.auth import Gate
+from query.http.middleware import Doors
+from query.http.problems import MEDIA_TYPE, Problem, plain_problem, problem_of, status_name
+from query.serving.service import Service, our_version
+
+WEB = Path(__file__).parent / "static"
+_MOST_ERRORS = 20
+"""Of a wrong request: more are no help, and would be longer than the request."""
+
+
+class _Documented(FastAPI):
+    """With the API keys in its OpenAPI document: the gate stands before the framework, which does not know of them."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        document.setdefault("components", {})["securitySchemes"] = api.KEYS
+        document["security"] = [{}, *api.KEY_NEEDED]
+        return document
+
+
+def create_app(config: Config, config_file: Path | None = None) -> FastAPI:
+    """The service for one catalog; nothing is opened before it starts.
+
+    Raises ConfigError if it would listen to others without API keys.
+    """
+    service = Service(config, config_file)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        app.openapi()  # written once, now, and not while somebody waits for it
+        yield
+        await service.close()
+
+    app = _Documented(
+        title="plotseek",
+        version=our_version(),
+        description="Find a film by what happens in it.",
+        lifespan=lifespan,
+        # These pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    routers = (routes.films, routes.operation)
+    for router in routers:
+        app.include_router(router)
+    _pages(app)
+    _errors(app, str(config.store.path), [route for router in routers for route in router.routes])
+    _wrap(app, config, service)
+    return app
+
+
+def _wrap(app: FastAPI, config: Config, service: Service) -> None:
+    """What stands around the routes; the last one added is the outermost."""
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(Doors, gate=Gate(config.server), settings=config.server, instruments=service.instruments)
+    if config.server.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(config.server.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "X-API-Key", "Content-Type", "If-None-Match"],
+            expose_headers=["ETag", "X-Catalog-Generation", "Retry-After"],
+            max_age=3600,
+        )
+
+
+class _Fresh(StaticFiles):
+    """Files that a browser asks for again by their ETag: those of two versions do not work together."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def _pages(app: FastAPI) -> None:
+    """The page for people."""
+    app.mount("/static", _Fresh(directory=WEB), name="static")
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(WEB / "index.html", headers={"Cache-Control": "no-cache"})
+
+
+def _errors(app: FastAPI, root: str, routes: Sequence[BaseRoute]) -> None:
+    """Every error as a problem: ours by their own words, the framework's by ours."""
+
+    @app.exception_handler(PlotseekError)
+    async def ours(_: Request, error: PlotseekError) -> Response:
+        return _problem(problem_of(error, root))
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong(_: Request, error: RequestValidationError) -> Response:
+        lines = [f"{'.'.join(map(str, each['loc']))[:100]}: {each['msg']}" for each in error.errors()[:_MOST_ERRORS]]
+        return _problem(plain_problem(422, "invalid-request", "; ".join(lines[:3]), lines))
+
+    @app.exception_handler(HTTPException)
+    async def other(request: Request, error: HTTPException) -> Response:
+        problem = plain_problem(error.status_code, status_name(error.status_code), str(error.detail))
+        headers = dict(error.headers or {})
+        if error.status_code == 405 and (methods := _methods(routes, request)):
+            headers["Allow"] = ", ".join(methods)
+        return _problem(replace(problem, headers=headers))
+
+    @app.exception_handler(Exception)
+    async def fault(_: Request, __: Exception) -> Response:
+        return _problem(plain_problem(500, "fault", "a fault of the service; its log says more"))
+
+
+def _methods(routes: Sequence[BaseRoute], request: Request) -> list[str]:
+    """What can be done with an address; the framework names only what its first route can do."""
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in matching for method in getattr(route, "methods", None) or ()})
+
+
+def _problem(problem: Problem) -> Response:
+    headers = {**problem.headers, "Cache-Control": "no-store"}
+    return Response(problem.body(), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)

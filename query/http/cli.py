@@ -1,0 +1,85 @@
+"""The `query-server` command: parses, checks, serves."""
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from catalog.config import Config
+from catalog.cores import THREAD_VARIABLES, cores
+from catalog.errors import UsageError
+from catalog.terminal import one_line_errors, say, settings
+
+_MOST_THREADS = 4
+"""Of a matrix product, and no more than half of a worker's cores: threads that have to share one with each other, or
+with tonight's ingest, wait for each other (33 questions a second instead of 190)."""
+
+
+@click.command()
+@click.option("--host", help="Where to listen (default: server.host).")
+@click.option("--port", type=click.IntRange(0, 65535), help="0 takes any free one (default: server.port).")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, help="Processes; each reads the catalog itself.")
+@click.option(
+    "--mcp", type=click.Choice(["stdio", "http"]), help="Serve assistants over the Model Context Protocol instead."
+)
+@click.option("--make-key", metavar="NAME", help="Add an API key to server.keys_file, print it once, and leave.")
+@click.option("--role", type=click.Choice(["read", "admin"]), default="read", help="What the new key is good for.")
+@click.option("--config", type=click.Path(path_type=Path), help="Another settings file than config.yaml.")
+@click.version_option(package_name="plotseek")
+def main(
+    host: str | None,
+    port: int | None,
+    workers: int,
+    mcp: str | None,
+    make_key: str | None,
+    role: str,
+    config: Path | None,
+) -> None:
+    """Serve the catalog over HTTP, with a page to look at.
+
+    \b
+    query-server
+    query-server --host 0.0.0.0 --port 80
+    query-server --make-key website --role read
+    query-server --mcp stdio
+    """
+    with one_line_errors("query-server"):
+        config_ = _with_address(settings(config), host, port)
+        if make_key is not None:
+            _make_key(config_, make_key, role)
+            return
+        if mcp == "stdio":
+            from query.http.mcp import serve_stdio
+
+            serve_stdio(config_)
+            return
+
+        for name in THREAD_VARIABLES:
+            os.environ.setdefault(name, str(max(1, min(_MOST_THREADS, cores() // (2 * workers)))))
+
+        from query.http.run import serve
+
+        sys.exit(serve(config_, config, workers=workers, mcp=mcp == "http"))
+
+
+def _with_address(config: Config, host: str | None, port: int | None) -> Config:
+    server = config.server
+    chosen = replace(server, host=host or server.host, port=server.port if port is None else port)
+    return replace(config, server=chosen)
+
+
+def _make_key(config: Config, name: str, role: str) -> None:
+    from query.http.auth import Role
+    from query.http.auth import make_key as made
+
+    if config.server.keys_file is None:
+        raise UsageError("server.keys_file is not set: name the file that shall hold the hashed keys")
+    key = made(config.server.keys_file, name, Role(role))
+    say(f"query-server: key {name!r} with the role {role}; it is shown this once, only its hash is kept:")
+    click.echo(key)
+
+
+if __name__ == "__main__":
+    main(prog_name="query-server")

@@ -1,0 +1,117 @@
+"""The catalog for assistants: the Model Context Protocol with four tools, over stdio or HTTP."""
+
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp.types import ToolAnnotations
+from pydantic import Field
+
+from catalog.config import Config
+from catalog.errors import PlotseekError
+from query.http import schemas as api
+from query.http.auth import Gate
+from query.http.middleware import App, Doors
+from query.http.problems import problem_of
+from query.models import SearchRequest
+from query.serving.executor import Ticket
+from query.serving.service import Answer, Service, our_version
+
+_INSTRUCTIONS = (
+    "A catalogue of films that is searched by what happens in them. Ask `search` with a plain description of the"
+    " plot in English or German, without words such as 'movies about'. Films are named by the ids in answers."
+)
+_READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+
+Text = Annotated[str, Field(description="What happens in the film, or a title", max_length=1000)]
+Filter = Annotated[
+    str, Field(description='Conditions that must hold: "year>=1980 genre:Horror -genre:Comedy"', max_length=1000)
+]
+Limit = Annotated[int, Field(description="How many films", ge=1, le=50)]
+FilmId = Annotated[str, Field(description="An id from an answer, or tmdb:348, imdb:tt0078748", max_length=200)]
+Names = Annotated[
+    list[str], Field(description="Ids of films, titles, or words for a kind of film", max_length=api.MOST_EXAMPLES)
+]
+
+
+def create_mcp(config: Config) -> MCPServer:
+    """The tools on one catalog, opened when the first client comes."""
+    service = Service(config)
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer) -> AsyncIterator[None]:
+        service.start()
+        yield
+        await service.close()
+
+    server: MCPServer = MCPServer(
+        "plotseek", instructions=_INSTRUCTIONS, version=our_version(), lifespan=lifespan, log_level="WARNING"
+    )
+    _add_tools(server, service)
+    return server
+
+
+def _add_tools(server: MCPServer, service: Service) -> None:
+    def ticket() -> Ticket:
+        return Ticket(service.config.server.deadline)
+
+    async def answered(answer: Awaitable[Answer]) -> api.Answer:
+        return api.Answer.model_validate_json(await _body(service, answer))
+
+    @server.tool(annotations=_READS)
+    async def search(text: Text, filter: Filter = "", limit: Limit = 10, why: bool = False) -> api.Answer:  # noqa: A002
+        """Find films by what happens in them."""
+        return await answered(service.ask(SearchRequest(text, filter=filter, limit=limit, why=why), ticket()))
+
+    @server.tool(annotations=_READS)
+    async def similar(id: FilmId, filter: Filter = "", limit: Limit = 10) -> api.Answer:  # noqa: A002
+        """Find films like this one."""
+        return await answered(service.similar(id, SearchRequest(filter=filter, limit=limit), ticket()))
+
+    @server.tool(annotations=_READS)
+    async def recommend(
+        likes: Names,
+        dislikes: Names | None = None,
+        text: Text = "",
+        filter: Filter = "",  # noqa: A002
+        exclude: Names | None = None,
+        limit: Limit = 10,
+    ) -> api.Answer:
+        """Find films for someone who likes and dislikes these; `exclude` holds ids of films already seen."""
+        examples = tuple(likes), tuple(dislikes or ())
+        request = SearchRequest(text, *examples, filter, tuple(exclude or ()), limit=limit)
+        return await answered(service.ask(request, ticket()))
+
+    @server.tool(annotations=_READS)
+    async def movie(id: FilmId) -> api.Film:  # noqa: A002
+        """Everything the catalogue knows of one film."""
+        return api.Film.model_validate_json(await _body(service, service.movie(id, ticket())))
+
+
+async def _body(service: Service, answer: Awaitable[Answer]) -> bytes:
+    """The JSON of an answer; errors in words that an assistant can act upon."""
+    try:
+        found = await answer
+    except PlotseekError as error:
+        raise ToolError(problem_of(error, str(service.config.store.path)).detail) from error
+    return found.body or b""
+
+
+def serve_stdio(config: Config) -> None:
+    """Serve one assistant that started this process, until it closes its end."""
+    create_mcp(config).run("stdio")
+
+
+def create_mcp_app(config: Config) -> App:
+    """The same over streamable HTTP at /mcp, behind the same keys and limits as the service."""
+    app = create_mcp(config).streamable_http_app(
+        stateless_http=True,
+        json_response=True,
+        max_request_body_size=config.server.max_body,
+        # Host and Origin are the gate's matter, which knows server.names.
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+    return Doors(app, Gate(config.server), config.server)

@@ -1,0 +1,199 @@
+"""The addresses of the service: what each takes, and whom it asks."""
+
+import asyncio
+import gzip
+from collections.abc import Awaitable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
+from fastapi import Path as PathParameter
+from fastapi.responses import PlainTextResponse
+from pydantic import Field
+from starlette.exceptions import HTTPException
+
+from query.http import schemas as api
+from query.http.schemas import problems
+from query.serving.executor import Ticket
+from query.serving.service import Answer, Service
+from query.serving.telemetry import MEDIA_TYPE as METRICS_TYPE
+
+T = TypeVar("T")
+
+films = APIRouter(tags=["films"], default_response_class=Response)
+"""What is asked about films."""
+operation = APIRouter(tags=["operation"])
+"""What operators and their machines ask."""
+
+
+# What a route depends on is asynchronous, too: the framework would take anything else to a thread, and back.
+async def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Serving = Annotated[Service, Depends(_service)]
+
+
+@dataclass(slots=True)
+class Caller:
+    """Who asks, and until when an answer is of use."""
+
+    request: Request
+    service: Service
+    known: str
+    """The If-None-Match: what is held already comes without a body."""
+    ticket: Ticket = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ticket = Ticket(self.service.config.server.deadline)
+
+    async def wait(self, answer: Awaitable[T]) -> T:
+        """The answer, unless the client leaves before: then the work for it ends."""
+        work = asyncio.ensure_future(answer)
+        gone = asyncio.ensure_future(self._gone())
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise HTTPException(499, "the client left")
+            return work.result()
+        finally:
+            gone.cancel()
+            work.cancel()
+
+    async def _gone(self) -> None:
+        while (await self.request.receive())["type"] != "http.disconnect":
+            pass
+
+    async def send(self, answer: Awaitable[Answer]) -> Response:
+        """The answer as it goes out."""
+        found = await self.wait(answer)
+        headers = {"Cache-Control": "no-cache", "ETag": found.etag, "X-Catalog-Generation": str(found.generation)}
+        if found.body is None:
+            return Response(status_code=304, headers=headers)
+        if found.packed:
+            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        return Response(found.body, media_type="application/json", headers=headers)
+
+
+async def _caller(
+    request: Request,
+    service: Serving,
+    known: Annotated[str, Header(alias="If-None-Match", include_in_schema=False)] = "",
+) -> Caller:
+    return Caller(request, service, known)
+
+
+Calling = Annotated[Caller, Depends(_caller)]
+FilmName = Annotated[str, PathParameter(description="Our id, or `tmdb:278`, `imdb:tt0111161`", examples=["tmdb:348"])]
+Several = Annotated[list[api.SearchBody], Field(min_length=1, max_length=api.MOST_TOGETHER)]
+_FOUND = {200: {"model": api.Answer}, **problems(404, 409)}
+_SEVERAL = {200: {"model": api.Answer | list[api.Answer]}, **problems(404, 409)}
+_COUNTED = {200: {"model": api.Facets}, **problems(404, 409)}
+
+
+@films.get("/search", responses=_FOUND)
+async def search(caller: Calling, asked: Annotated[api.SearchAddress, Query()]) -> Response:
+    """Films by what happens in them."""
+    return await caller.send(caller.service.ask(asked.request(), caller.ticket, caller.known))
+
+
+@films.post("/search", responses=_SEVERAL)
+async def search_long(caller: Calling, body: Annotated[api.SearchBody | Several, Body()]) -> Response:
+    """One question as an object, or several as a list; several answers are of one generation."""
+    if isinstance(body, list):
+        return await caller.send(caller.service.ask_many([each.request() for each in body], caller.ticket))
+    return await caller.send(caller.service.ask(body.request(), caller.ticket))
+
+
+@films.post("/recommend", responses=_FOUND)
+async def recommend(caller: Calling, body: api.RecommendBody) -> Response:
+    """Films for someone who likes and dislikes these."""
+    return await caller.send(caller.service.ask(body.request(), caller.ticket))
+
+
+@films.get("/movies/{name:path}/similar", responses=_FOUND)
+async def similar(caller: Calling, name: FilmName, asked: Annotated[api.SimilarAddress, Query()]) -> Response:
+    """Films like this one."""
+    return await caller.send(caller.service.similar(name, asked.request(), caller.ticket, caller.known))
+
+
+@films.get("/movies/{name:path}", responses={200: {"model": api.Film}, **problems(404)})
+async def movie(caller: Calling, name: FilmName, _: Annotated[api.Nothing, Query()]) -> Response:
+    """One film."""
+    return await caller.send(caller.service.movie(name, caller.ticket, caller.known))
+
+
+@films.get("/facets", responses=_COUNTED)
+async def facets(caller: Calling, asked: Annotated[api.SearchAddress, Query()]) -> Response:
+    """How many of all films that fit have which genre, decade ...; of all films if nothing is looked for."""
+    return await caller.send(caller.service.facets(asked.request(), caller.ticket, caller.known))
+
+
+@films.post("/facets", responses=_COUNTED)
+async def facets_long(caller: Calling, body: api.SearchBody) -> Response:
+    """How many of all films that fit a long question have which genre, decade ..."""
+    return await caller.send(caller.service.facets(body.request(), caller.ticket))
+
+
+@films.get("/map", responses={200: {"model": api.FilmMap}, **problems(404)})
+async def film_map(caller: Calling, part: Annotated[api.MapPart, Query()]) -> Response:
+    """Where films lie on the map, like ones beside each other: the best known first, a column for each value."""
+    return await caller.send(_unpacked(caller, caller.service.map(part.limit, caller.ticket, caller.known)))
+
+
+async def _unpacked(caller: Caller, packed: Awaitable[Answer]) -> Answer:
+    """For a client that cannot do it by itself."""
+    answer = await packed
+    if answer.body is None or "gzip" in caller.request.headers.get("accept-encoding", ""):
+        return answer
+    return replace(answer, body=gzip.decompress(answer.body), packed=False)
+
+
+@films.get("/suggest", responses={200: {"model": api.Suggestions}, **problems()})
+async def suggest(caller: Calling, typed: Annotated[api.Typed, Query()]) -> Response:
+    """Titles as someone types them, the best known first."""
+    return await caller.send(caller.service.suggest(typed.q, typed.limit, caller.ticket, caller.known))
+
+
+_STATE = {200: {"model": api.State}, **problems()}
+_ADMIN: dict[str, Any] = {"response_model": None, "openapi_extra": {"security": api.KEY_NEEDED}}
+
+
+@operation.get("/status", responses={200: {"model": api.Status}, **problems()}, response_model=None)
+async def status(service: Serving) -> dict[str, Any]:
+    """What answers, and the last runs that filled it."""
+    return await service.status()
+
+
+@operation.get("/healthz", responses=_STATE, response_model=None)
+async def healthz() -> dict[str, Any]:
+    """The process lives."""
+    return {"status": "ok"}
+
+
+@operation.get("/readyz", responses=_STATE, response_model=None)
+async def readyz(service: Serving) -> dict[str, Any]:
+    """A real question has just been answered; otherwise the problem says why not."""
+    return {"status": "ok", "generation": await service.ready()}
+
+
+@operation.get("/metrics", responses=problems(), response_class=PlainTextResponse)
+async def metrics(service: Serving) -> Response:
+    """Counters for Prometheus."""
+    return Response(service.metrics(), media_type=METRICS_TYPE)
+
+
+@operation.post("/admin/ingest", responses={202: {"model": api.Sync}, **problems(404, 409)}, status_code=202, **_ADMIN)
+async def start_ingest(service: Serving) -> dict[str, Any]:
+    """Start a sync of server.source; GET tells how it goes."""
+    return asdict(await service.ingest.start())
+
+
+@operation.get("/admin/ingest", responses={200: {"model": api.Sync}, **problems(404)}, **_ADMIN)
+async def last_ingest(service: Serving) -> dict[str, Any]:
+    """The last sync that was asked for here."""
+    run = service.ingest.last()
+    if run is None:
+        raise HTTPException(404, "no sync was asked for yet")
+    return asdict(run)

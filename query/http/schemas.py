@@ -1,0 +1,210 @@
+"""The shapes of the service for its OpenAPI document: what may be sent, what comes back, with examples."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from catalog.movie import Movie
+from query.film_map import DrawnMap
+from query.http.problems import MEDIA_TYPE
+from query.http.shapes import Asked, Shape, shaped_like
+from query.models import FacetCounts, Hit, SearchRequest, SearchResult
+from query.serving.ingest_job import IngestRun
+from query.suggest import Suggestion
+
+MOST_RESULTS = 100
+MOST_EXAMPLES = 100
+MOST_TOGETHER = 50
+
+#: What a request may hold at most, and what it may look like.
+_REQUEST = {
+    "text": Field(description="What happens in the film", examples=["a man relives the same day"]),
+    "likes": Field(max_length=MOST_EXAMPLES),
+    "dislikes": Field(max_length=MOST_EXAMPLES, description="Ids, titles or words"),
+    "filter": Field(examples=["year>=1980 genre:Horror -genre:Comedy"]),
+    "exclude": Field(max_length=10_000),
+    "sort": Field(max_length=40, description='relevance, year, rating, votes, title, runtime; "-year"'),
+    "offset": Field(ge=0, le=100_000),
+    "limit": Field(ge=1, le=MOST_RESULTS, description="Default: search.limit of the service"),
+    "franchise": Field(ge=1, le=MOST_RESULTS),
+    "diversity": Field(ge=0, le=1),
+    "popularity": Field(ge=-2, le=2),
+    "least_confidence": Field(ge=0, le=1),
+}
+#: An address has no room for ten thousand ids.
+_ADDRESS = _REQUEST | {"exclude": Field(max_length=MOST_EXAMPLES)}
+_IN_ADDRESSES = {"text": "q", "likes": "like", "dislikes": "dislike"}
+
+
+class Question(Asked):
+    """What becomes a request."""
+
+    def request(self) -> SearchRequest:
+        """As the engine understands it."""
+        return SearchRequest.from_dict(self.model_dump())
+
+
+@shaped_like(SearchRequest, more=_ADDRESS)
+class SearchAddress(Question):
+    """A question in an address."""
+
+    model_config = ConfigDict(alias_generator=lambda name: _IN_ADDRESSES.get(name, name))
+
+
+@shaped_like(SearchRequest, more=_ADDRESS, without=_IN_ADDRESSES)
+class SimilarAddress(Question):
+    """What an address may say besides the film that others shall be like."""
+
+
+@shaped_like(SearchRequest, more=_REQUEST)
+class SearchBody(Question):
+    """A question: words, or films and words to be like and unlike, or both."""
+
+    model_config = ConfigDict(
+        strict=True, json_schema_extra={"examples": [{"text": "a man relives the same day", "limit": 3}]}
+    )
+
+
+class RecommendBody(SearchBody):
+    """Who likes and dislikes what."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"likes": ["tmdb:348", "Das Boot"], "dislikes": ["gore"], "text": "claustrophobic"}]
+        },
+    )
+
+    likes: list[str] = Field(min_length=1, max_length=MOST_EXAMPLES, description="Ids, titles or words")
+
+
+class Nothing(Asked):
+    """An address that says it all."""
+
+
+class Typed(Asked):
+    """The beginning of a title."""
+
+    q: str = Field("", max_length=200, description="What was typed so far", examples=["star w"])
+    limit: int = Field(8, ge=1, le=50)
+
+
+class MapPart(Asked):
+    """How much of the map is wanted."""
+
+    limit: int = Field(20_000, ge=1, le=100_000)
+
+
+@shaped_like(Movie, more={"external_ids": Field(examples=[{"imdb": "tt0111161", "tmdb": "278"}])})
+class Film(Shape):
+    """A film of the catalog; what is not known of it is left out."""
+
+
+@shaped_like(Hit, without=["movie"])
+class Found(Film):
+    """A film that was found."""
+
+
+@shaped_like(SearchResult, without=["hits"])
+class Answer(Shape):
+    """An answer; its films all belong to one generation of the catalog."""
+
+    query: str | dict[str, Any]
+    model: str
+    results: list[Found]
+
+
+_GENRES: JsonDict = {
+    "field": "genre",
+    "values": [{"value": "Horror", "count": 23, "filter": 'genre:"Horror"'}],
+    "total": 18,
+}
+
+
+@shaped_like(FacetCounts)
+class Facets(Shape):
+    """What the films that fit have in common."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"facets": [_GENRES], "total": 23, "generation": 7}]})
+
+
+class Suggestions(BaseModel):
+    """The best known first."""
+
+    suggestions: list[Suggestion]
+
+
+@shaped_like(DrawnMap, more={"genre": Field(examples=[[0, -1]])})
+class FilmMap(Shape):
+    """Films of like plots lie beside each other; every list has one value a film, the best known first."""
+
+
+class State(BaseModel):
+    """How the service is."""
+
+    status: str = Field(examples=["ok"])
+    generation: int | None = None
+
+
+class Status(BaseModel):
+    """What answers, and the last runs that filled it."""
+
+    version: str
+    generation: int
+    films: int
+    published: float = Field(description="Seconds since 1970, UTC")
+    model: dict[str, Any]
+    fallback_for: str | None
+    template: str
+    uptime: float
+    pending: int
+    problem: str | None = Field(description="Why a newer generation cannot be opened")
+    runs: list[dict[str, Any]]
+
+
+@shaped_like(IngestRun)
+class Sync(Shape):
+    """A sync that the service was asked for."""
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(examples=["urn:plotseek:movie-not-found"])
+    title: str
+    status: int
+    detail: str
+    errors: list[str] = []
+
+
+#: The two ways to present an API key.
+KEYS = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+KEY_NEEDED: list[dict[str, list[str]]] = [{name: []} for name in KEYS]
+
+_WORDS = {
+    400: "The question itself is wrong",
+    401: "No API key that the service knows",
+    403: "The key is not for this",
+    404: "No such film, no such page",
+    405: "The page does not do this",
+    409: "Several films have this title; a sync is running already",
+    413: "The request is too large",
+    422: "A parameter or a field is wrong",
+    429: "Too many requests of one client",
+    500: "A fault of the service",
+    503: "No catalog, no model, or too many requests: come back later",
+    504: "No answer in time",
+}
+_COMMON = (400, 401, 403, 405, 413, 422, 429, 500, 503, 504)
+
+
+def problems(*more: int) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route documents: those that any route may have, and its own."""
+    schema = Problem.model_json_schema()
+    return {
+        status: {"description": _WORDS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in sorted({*_COMMON, *more})
+    }

@@ -1,0 +1,155 @@
+"""Searches in a few threads: so many at once, so many waiting, each within its time, none for nobody."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from time import monotonic
+from typing import Any, Generic, TypeVar
+
+from catalog.errors import DeadlineExceeded, Overloaded, PlotseekError
+from query.serving.batcher import Batcher
+
+Asked = TypeVar("Asked")
+T = TypeVar("T")
+
+
+class ClientGone(PlotseekError):
+    """Whoever asked does not wait any more."""
+
+    http_status = 499
+
+
+@dataclass(slots=True)
+class Ticket:
+    """Until when an answer is wanted. Threads look at it between their steps."""
+
+    seconds: float
+    gone: bool = False
+    until: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.until = monotonic() + self.seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds, 0 or more."""
+        return max(self.until - monotonic(), 0.0)
+
+    def check(self) -> None:
+        """Raise DeadlineExceeded or ClientGone once there is no use in going on."""
+        if self.gone:
+            raise ClientGone("the client closed the connection")
+        if self.left <= 0:
+            raise DeadlineExceeded(f"no answer within {self.seconds:g} s; ask again, or set server.deadline")
+
+
+@dataclass(frozen=True, slots=True)
+class _Call(Generic[Asked]):
+    """What a thread is to do for somebody who waits."""
+
+    call: Callable[[], Any]
+    ticket: Ticket
+    asked: Sequence[Asked]
+    answer: Future[Any] = field(default_factory=Future)
+
+    def begin(self) -> bool:
+        """Whether anybody waits for it still; if not, what waits is told. Once, before anything else is done."""
+        if not self.answer.set_running_or_notify_cancel():
+            return False
+        try:
+            self.ticket.check()
+        except PlotseekError as error:
+            self.answer.set_exception(error)
+            return False
+        return True
+
+    def finish(self) -> None:
+        """Call, unless nobody waits any more."""
+        try:
+            self.ticket.check()
+            made = self.call()
+        except BaseException as error:  # noqa: BLE001  # not swallowed: it is raised where somebody waits for it
+            self.answer.set_exception(error)
+        else:
+            self.answer.set_result(made)
+
+    def do(self) -> None:
+        """Both."""
+        if self.begin():
+            self.finish()
+
+
+class WorkPool(Generic[Asked]):
+    """Threads for what takes milliseconds; used from one event loop.
+
+    What can be prepared together waits in a line of its own, whose one thread prepares it; the others finish it
+    meanwhile.
+    """
+
+    def __init__(self, threads: int, queue: int, prepare: Callable[[Sequence[Asked]], None]) -> None:
+        """At most `queue` calls wait besides `threads`; `prepare` gets what is asked by all that wait together."""
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="search")
+        self._prepare = prepare
+        self._most = threads + queue
+        self.pending = 0
+        """Running and waiting."""
+
+    @cached_property
+    def _line(self) -> Batcher[_Call[Asked]]:
+        """Has a thread from the first question on."""
+        return Batcher("preparing", self._prepared)
+
+    async def run(self, call: Callable[[], T], ticket: Ticket, asked: Sequence[Asked] = ()) -> T:
+        """What `call` returns, within the ticket's time; raises Overloaded at once if the queue is full.
+
+        Cancelling takes a call out of the queue; one that runs sees it at its next look at the ticket.
+        What `asked` needs is prepared first, and an error in that raised.
+        """
+        if self.pending >= self._most:
+            raise Overloaded(f"{self.pending} requests are waiting already; come back in a second")
+        self.pending += 1
+        loop = asyncio.get_running_loop()
+        work = _Call(call, ticket, asked)
+        work.answer.add_done_callback(lambda _: _later(loop, self._done))
+        if asked:
+            self._line.add(work)
+        else:
+            self._threads.submit(work.do)
+        try:
+            made: T = await asyncio.wait_for(asyncio.wrap_future(work.answer), ticket.left)
+        except TimeoutError:
+            ticket.check()
+            raise DeadlineExceeded(f"no answer within {ticket.seconds:g} s") from None
+        except asyncio.CancelledError:
+            ticket.gone = True
+            raise
+        return made
+
+    def _prepared(self, calls: Sequence[_Call[Asked]]) -> None:
+        wanted = [call for call in calls if call.begin()]
+        if not wanted:
+            return
+        try:
+            self._prepare([asked for call in wanted for asked in call.asked])
+        except BaseException as error:  # noqa: BLE001  # not swallowed: it is raised where somebody waits for it
+            for call in wanted:
+                call.answer.set_exception(error)
+            return
+        for call in wanted:
+            self._threads.submit(call.finish)
+
+    def _done(self) -> None:
+        self.pending -= 1
+
+    def close(self) -> None:
+        """Finish what waits; what nobody waits for any more takes no time."""
+        if "_line" in self.__dict__:
+            self._line.close()
+        self._threads.shutdown()
+
+
+def _later(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(call)

@@ -1,0 +1,145 @@
+"""The generation in force, as a long-lived process follows it.
+
+A new generation is opened, read and tried beside the old one, and then takes its place at once: no
+request pays for the switch, none sees half of it, and a generation that cannot be opened never comes
+into force here. An old one is closed when its last request is done.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+from catalog.errors import PlotseekError, StoreError
+from catalog.store.chroma.server import ChromaServer
+from catalog.store.generations import Generations
+from catalog.store.snapshot import Snapshot
+from query.answer import catalog_version
+from query.serving.query_embedder import QuestionEmbedder
+
+_RETRY = 5.0
+"""Seconds until a generation that could not be opened is tried again: looking at it reads all its files."""
+
+_NEVER = (-1, -1)
+"""A stamp that no catalog has, and none a missing one."""
+
+
+@dataclass
+class Ready:
+    """A generation with all that answers need."""
+
+    snapshot: Snapshot
+    model: QuestionEmbedder
+    users: int = field(default=0, repr=False)
+
+    @property
+    def version(self) -> str:
+        """Changes with the films, and while the vector index is away: such answers are not kept."""
+        version = catalog_version(self.snapshot.number, self.snapshot.info.published)
+        return version if self.snapshot.index.problem is None else f"{version}-away"
+
+
+class Follower:
+    """Opens what is published, and hands out what is in force."""
+
+    def __init__(
+        self, root: Path, server: ChromaServer | None, prepare: Callable[[Snapshot, Ready | None], Ready]
+    ) -> None:
+        """`prepare` makes a generation ready; it gets the one before, whose model it may go on using."""
+        self._generations = Generations(root, server)
+        self._prepare = prepare
+        self._ready: Ready | None = None
+        self._stamp: tuple[int, int] | None = _NEVER
+        self._problem: PlotseekError | None = None
+        self._retry_at = 0.0
+        self._users = threading.Lock()
+        self._looking = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, interval: float = 0.5) -> None:
+        """Look for a new generation every so many seconds, in a thread of its own."""
+        self._thread = threading.Thread(target=self._follow, args=(interval,), name="follower", daemon=True)
+        self._thread.start()
+
+    def _follow(self, interval: float) -> None:
+        self.look()
+        while not self._stop.wait(interval):
+            self.look()
+
+    @property
+    def problem(self) -> PlotseekError | None:
+        """Why what is published cannot be opened; answers then still come from the generation before."""
+        if self._thread is not None and not self._thread.is_alive() and not self._stop.is_set():
+            return StoreError("new generations are not followed any more, by a fault that the log tells; restart")
+        return self._problem
+
+    @property
+    def current(self) -> Ready | None:
+        """What is in force, for a look; `lease` it to use it."""
+        return self._ready
+
+    @contextmanager
+    def lease(self) -> Iterator[Ready]:
+        """The generation in force, which stays open meanwhile.
+
+        Raises the reason if there is none: CatalogMissing, CatalogDamaged, ModelUnavailable ...
+        """
+        if self._thread is None or self._ready is None:
+            self.look()
+        with self._users:
+            ready = self._ready
+            if ready is None:
+                raise self._problem or StoreError("the service is starting; come back in a second")
+            ready.users += 1
+        try:
+            yield ready
+        finally:
+            self._release(ready)
+
+    def _release(self, ready: Ready) -> None:
+        with self._users:
+            ready.users -= 1
+            done = ready.users == 0 and ready is not self._ready
+        if done:
+            ready.snapshot.close()
+
+    def look(self) -> None:
+        """Open what is published now, if that is new."""
+        with self._looking:
+            stamp = self._generations.stamp()
+            unchanged = stamp == self._stamp
+            if unchanged and (self._problem is None or monotonic() < self._retry_at):
+                return
+            try:
+                fresh = self._opened()
+            except PlotseekError as error:
+                self._stamp, self._problem = stamp, error
+                self._retry_at = monotonic() + _RETRY
+                return
+            self._stamp, self._problem = stamp, None
+            self._switch(fresh)
+
+    def _opened(self) -> Ready:
+        snapshot = Snapshot(self._generations.in_force(), self._generations.server)
+        try:
+            return self._prepare(snapshot, self._ready)
+        except BaseException:
+            snapshot.close()
+            raise
+
+    def _switch(self, fresh: Ready | None) -> None:
+        with self._users:
+            before, self._ready = self._ready, fresh
+            idle = before is not None and before.users == 0
+        if before is not None and idle:
+            before.snapshot.close()
+
+    def close(self) -> None:
+        """Stop looking, and close what nobody uses."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._switch(None)

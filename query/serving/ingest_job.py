@@ -1,0 +1,146 @@
+"""A sync that the service was asked for: a process of its own, `python -m ingest`, never two at once."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from catalog.cores import THREAD_VARIABLES
+from catalog.errors import IngestRunning, StoreError, UsageError
+from catalog.store.files import disk_errors, write_atomically
+
+_STDERR_KEPT = 2000
+_GRACE = 10.0
+"""Seconds a sync has to stop between two batches when the service stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRun:
+    """One sync; times are ISO 8601, UTC."""
+
+    state: str
+    """"running", "done" or "failed"."""
+    started: str
+    ended: str | None = None
+    exit_code: int | None = None
+    report: dict[str, Any] | None = None
+    """What `ingest --json` printed."""
+    error: str | None = None
+
+
+class IngestRunner:
+    """Starts syncs of the configured source, and remembers the last one."""
+
+    def __init__(self, store: Path, source: str | None, config: Path | None = None) -> None:
+        self._store = store
+        self._source = source
+        self._config = config
+        self._file = store / "admin-ingest.json"
+        self._task: asyncio.Task[None] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> IngestRun:
+        """Begin a sync. Raises UsageError if no source is configured, IngestRunning."""
+        from filelock import FileLock, Timeout
+
+        if self._source is None:
+            raise UsageError("server.source is not set: there is nothing to sync from")
+        lock = FileLock(self._store / "admin-ingest.lock", blocking=False)
+        with disk_errors(self._store):
+            self._store.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire()
+            except Timeout:
+                raise IngestRunning("a sync is running already; GET /admin/ingest tells how it goes") from None
+        run = IngestRun("running", _now())
+        try:
+            await asyncio.to_thread(self._keep, run)
+            self._process = await asyncio.to_thread(self._begun, self._source)
+        except BaseException:
+            lock.release()
+            raise
+        self._task = asyncio.create_task(self._follow(self._process, run, lock.release))
+        return run
+
+    def _begun(self, source: str) -> subprocess.Popen[bytes]:
+        """The sync's process.
+
+        By Popen: uvloop forks, at which OpenBLAS waits for its threads to end, and a question that they are just
+        multiplying for waits for it, for ever.
+        """
+        return subprocess.Popen(  # noqa: S603 - our own program
+            self._command(source),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # A service shares the cores among its workers; a sync may have them all.
+            env={name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES},
+        )
+
+    def _command(self, source: str) -> list[str]:
+        config = [] if self._config is None else ["--config", str(self._config)]
+        return [sys.executable, "-m", "ingest", f"--file={source}", "--json", *config]
+
+    async def _follow(self, process: subprocess.Popen[bytes], run: IngestRun, release: Any) -> None:
+        try:
+            out, err = await asyncio.to_thread(process.communicate)
+            code = process.returncode or 0
+            ended = replace(run, ended=_now(), exit_code=code, state="failed" if code else "done")
+            ended = replace(ended, report=_report(out), error=_last_line(err) if code else None)
+            await asyncio.to_thread(self._keep, ended)
+        finally:
+            release()
+
+    def last(self) -> IngestRun | None:
+        """The last sync that any worker started; None before the first."""
+        try:
+            run = IngestRun(**json.loads(self._file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            raise StoreError(f"{self._file}: cannot be read: {error}; remove it") from error
+        if run.state == "running" and not self._held():
+            return replace(run, state="failed", error="killed, or the machine went down")
+        return run
+
+    def _held(self) -> bool:
+        from catalog.store.lock import is_held
+
+        return (self._task is not None and not self._task.done()) or is_held(self._store / "admin-ingest.lock")
+
+    def _keep(self, run: IngestRun) -> None:
+        """Write it down; in a thread, because nobody would be answered while a busy disk syncs it."""
+        with disk_errors(self._file):
+            write_atomically(self._file, json.dumps(asdict(run), ensure_ascii=False))
+
+    async def close(self) -> None:
+        """Ask a running sync to stop; what it has embedded is kept."""
+        if self._task is None or self._process is None or self._task.done():
+            return
+        self._process.terminate()
+        done, _ = await asyncio.wait({self._task}, timeout=_GRACE)
+        if not done:
+            self._process.kill()
+            await self._task
+
+
+def _report(out: bytes) -> dict[str, Any] | None:
+    try:
+        report = json.loads(out)
+    except ValueError:
+        return None
+    return report if isinstance(report, dict) else None
+
+
+def _last_line(err: bytes) -> str:
+    lines = err.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1][-_STDERR_KEPT:] if lines else "it said nothing"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,101 @@
+"""The model of a long-lived process: questions that come together are embedded together, repeated ones not at all."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+
+from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
+from catalog.identity import ModelIdentity
+from query.serving.executor import Ticket
+from query.serving.last_used import LastUsed
+
+_REMEMBERED = 2000
+"""Vectors of repeated questions: 1.5 kB each."""
+
+
+class Watched(Protocol):
+    """Who hears how many were embedded together, and in how many seconds."""
+
+    def __call__(self, count: int, seconds: float) -> None: ...
+
+
+class QuestionEmbedder:
+    """Embeds questions for many threads, in one at a time: it uses all cores.
+
+    A question alone has the vector of the command to the last bit, among others to the seventh digit.
+    """
+
+    def __init__(self, embedder: Embedder, watched: Watched | None = None) -> None:
+        self.embedder = embedder
+        self._watched = watched
+        self._remembered: LastUsed[str, Vector] = LastUsed(_REMEMBERED)
+        self._model = threading.Lock()
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return self.embedder.identity
+
+    def within(self, ticket: Ticket) -> Embedder:
+        """The same for one request: it gives up when nobody waits for the answer any more."""
+        return _Within(self, ticket)
+
+    def embed_query(self, text: str) -> Vector:
+        """The vector of a question, shape (d,), read-only."""
+        return self._vectors([text])[0]
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of several questions, shape (n, d)."""
+        return np.stack(self._vectors(texts))
+
+    def _vectors(self, texts: Sequence[str]) -> list[Vector]:
+        known = {text: vector for text in texts if (vector := self._remembered.get(text)) is not None}
+        fresh = [text for text in dict.fromkeys(texts) if text not in known]
+        if fresh:
+            with self._model:
+                known |= self._embedded(fresh)
+        return [known[text] for text in texts]
+
+    def _embedded(self, texts: Sequence[str]) -> dict[str, Vector]:
+        start = perf_counter()
+        if len(texts) == 1:
+            made = [self.embedder.embed_query(texts[0])]
+        else:
+            # Rows of their own: a view would keep the whole array for as long as one of them is remembered.
+            made = [vector.copy() for vector in self.embedder.embed_queries(texts)]
+        if self._watched is not None:
+            self._watched(count=len(texts), seconds=perf_counter() - start)
+        vectors = dict(zip(texts, made, strict=True))
+        for text, vector in vectors.items():
+            vector.flags.writeable = False
+            self._remembered.put(text, vector)
+        return vectors
+
+    def embed_documents(self, texts: Sequence[str]) -> Embedded:
+        raise NotImplementedError("readers embed questions")
+
+
+@dataclass(frozen=True, slots=True)
+class _Within:
+    """The model as one request sees it."""
+
+    questions: QuestionEmbedder
+    ticket: Ticket
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return self.questions.identity
+
+    def embed_query(self, text: str) -> Vector:
+        self.ticket.check()
+        return self.questions.embed_query(text)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        self.ticket.check()
+        return self.questions.embed_queries(texts)
+
+    def embed_documents(self, texts: Sequence[str]) -> Embedded:
+        return self.questions.embed_documents(texts)

@@ -1,0 +1,146 @@
+"""The map: like films beside like films, the same picture every time, and films that keep their places."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from catalog.errors import CatalogDamaged
+from catalog.store.maintenance.film_map import FilmMap
+from catalog.store.maintenance.projection import beside, drawn
+
+Floats = NDArray[np.float32]
+
+
+def groups(films: int, seed: int = 0, dimensions: int = 16) -> tuple[Floats, NDArray[np.int64]]:
+    """Unit vectors, shape (films, dimensions), around four directions, and which of them each is around."""
+    generator = np.random.default_rng(seed)
+    kinds = np.arange(films) % 4
+    vectors = np.eye(4, dimensions)[kinds] + generator.normal(0, 0.12, (films, dimensions))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), kinds
+
+
+def rows(*numbers: int) -> NDArray[np.int64]:
+    return np.array(numbers, dtype=np.int64)
+
+
+def drawn_of(vectors: Floats) -> FilmMap:
+    return FilmMap.draw(vectors, np.arange(len(vectors)))
+
+
+def alike(drawn_map: FilmMap, kinds: NDArray[np.int64]) -> float:
+    """The share of films whose nearest film on the map is of their kind."""
+    points = drawn_map.coordinates.astype(np.float64)
+    far = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(far, np.inf)
+    return float((kinds[far.argmin(axis=1)] == kinds).mean())
+
+
+@pytest.mark.parametrize("films", [0, 1, 2, 3, 5, 9, 10, 11, 30])
+def test_any_number_of_films_has_a_map(films: int) -> None:
+    found = drawn_of(groups(films)[0])
+    assert found.coordinates.shape == (films, 2)
+    assert found.coordinates.dtype == np.uint16
+    if films > 1:
+        assert (found.coordinates.min(), found.coordinates.max()) == (0, 65_535)
+
+
+@pytest.mark.parametrize("films", [2, 5, 40])
+def test_films_with_one_and_the_same_text_have_a_map(films: int) -> None:
+    same = np.tile(groups(1)[0], (films, 1))
+    assert drawn_of(same).coordinates.shape == (films, 2)
+
+
+def test_films_of_one_kind_lie_together() -> None:
+    vectors, kinds = groups(200)
+    assert alike(drawn_of(vectors), kinds) > 0.98
+
+
+def test_the_same_vectors_give_the_same_map() -> None:
+    vectors, _ = groups(120)
+    assert np.array_equal(drawn_of(vectors).coordinates, drawn_of(vectors).coordinates)
+
+
+def test_what_is_no_landmark_lies_beside_its_like() -> None:
+    vectors, kinds = groups(300)
+    points = drawn(vectors, np.arange(300), landmarks=100)
+    landmarks = np.linspace(0, 299, 100).astype(np.int64)
+    others = np.setdiff1d(np.arange(300), landmarks)
+    far = np.linalg.norm(points[others][:, None] - points[landmarks][None], axis=2)
+    assert float((kinds[landmarks][far.argmin(axis=1)] == kinds[others]).mean()) > 0.98
+
+
+def test_a_film_like_two_groups_joins_one_of_them() -> None:
+    anchors = np.eye(2, dtype=np.float32)[[0, 0, 0, 1, 1]]
+    places = np.array([[0, 0], [0, 1], [1, 0], [100, 100], [100, 101]], dtype=np.float32)
+    between = np.array([[0.9, 0.44]], dtype=np.float32)
+    x, y = beside(between, np.arange(1), anchors, places)[0]
+    assert max(x, y) < 2  # their mean lies beyond 10
+
+
+def test_films_keep_their_places_and_new_ones_lie_among_their_like() -> None:
+    vectors, kinds = groups(100)
+    before = drawn_of(vectors[:95])
+    kept, fresh = np.arange(3, 95), np.arange(95, 100)  # rows 0 to 2 are free
+    after = before.follow(vectors, np.arange(3, 100), fresh)
+    assert after is not None
+    assert np.array_equal(after.coordinates[kept], before.coordinates[kept])
+    assert after.added == 5
+    assert alike(FilmMap(after.coordinates[3:], 5), kinds[3:]) > 0.98
+
+
+def test_a_film_in_the_row_of_one_that_went_lies_among_its_like() -> None:
+    vectors, kinds = groups(100)
+    before = drawn_of(vectors)
+    vectors[4], kinds[4] = vectors[7], kinds[7]
+    after = before.follow(vectors, np.arange(100), rows(4))
+    assert after is not None
+    assert np.array_equal(np.delete(after.coordinates, 4, axis=0), np.delete(before.coordinates, 4, axis=0))
+    assert alike(after, kinds) > 0.97
+
+
+def test_nothing_new_changes_nothing() -> None:
+    vectors, _ = groups(50)
+    before = drawn_of(vectors)
+    after = before.follow(vectors, np.arange(50), rows())
+    assert after is not None
+    assert np.array_equal(after.coordinates, before.coordinates)
+    assert after.added == 0
+
+
+def test_much_that_is_new_wants_a_new_map() -> None:
+    vectors, _ = groups(100)
+    before = drawn_of(vectors[:60])
+    assert before.follow(vectors, np.arange(100), np.arange(60, 100)) is None
+    assert before.follow(vectors[:40], np.arange(40), np.arange(40)) is None
+
+
+def test_small_additions_add_up_to_a_new_map() -> None:
+    vectors, _ = groups(100)
+    following: FilmMap | None = drawn_of(vectors[:60])
+    films = 60
+    while following is not None and films < 100:
+        following = following.follow(vectors[: films + 5], np.arange(films + 5), np.arange(films, films + 5))
+        films += 5
+    assert films == 90  # 30 of 90 is more than three in ten, 25 of 85 is not
+
+
+def test_free_rows_draw_no_map_of_their_own() -> None:
+    vectors, kinds = groups(120)
+    taken = np.arange(0, 120, 2)
+    vectors[1::2] = 0.0
+    found = FilmMap.draw(vectors, taken)
+    assert found.coordinates.shape == (120, 2)
+    assert alike(FilmMap(found.coordinates[taken], 0), kinds[taken]) > 0.98
+
+
+def test_a_map_comes_back_from_disk(tmp_path: Path) -> None:
+    found = drawn_of(groups(20)[0])
+    found.save(tmp_path / "film_map.npz")
+    stored = FilmMap.load(tmp_path / "film_map.npz")
+    assert np.array_equal(stored.coordinates, found.coordinates)
+    assert stored.added == 0
+    (tmp_path / "film_map.npz").write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(CatalogDamaged, match="run 'ingest verify --repair'"):
+        FilmMap.load(tmp_path / "film_map.npz")

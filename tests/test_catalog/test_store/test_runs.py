@@ -1,0 +1,178 @@
+"""The history of runs: every run is in it, however it ended."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import CatalogDamaged, CatalogLocked, DeletionsRefused, SourceError, Stopped
+from catalog.store.lock import is_held
+from catalog.store.runs import GOOD, KEPT, KILLED, History, RunOutcome
+
+PROJECT = Path(__file__).parents[3]
+
+
+def test_a_run_is_recorded_with_what_it_did(tmp_path: Path) -> None:
+    before = time.time()
+    with History.open(tmp_path / "new") as history:
+        with history.recording("films.json") as recording:
+            running = history.last(1)[0]
+            assert (running.outcome, running.ended) == (None, None)
+            recording.counts = {"read": 6, "added": 6}
+        run = history.last(1)[0]
+        assert history.last_good() == run
+    assert (run.number, run.source, run.outcome, run.counts, run.reason) == (
+        1,
+        "films.json",
+        RunOutcome.OK,
+        {"read": 6, "added": 6},
+        None,
+    )
+    assert run.ended is not None
+    assert before <= run.started <= run.ended <= time.time()
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "reason"),
+    [
+        (
+            SourceError("films.json is cut off;\n get it again"),
+            RunOutcome.FAILED,
+            "films.json is cut off; get it again",
+        ),
+        (CatalogLocked("data: is being written"), RunOutcome.FAILED, "data: is being written"),
+        (DeletionsRefused("too many"), RunOutcome.REFUSED, "too many"),
+        (Stopped("as asked"), RunOutcome.STOPPED, "as asked"),
+        (KeyboardInterrupt(), RunOutcome.STOPPED, "interrupted"),
+        (ZeroDivisionError("division by zero"), RunOutcome.FAILED, "ZeroDivisionError: division by zero"),
+        (MemoryError(), RunOutcome.FAILED, "MemoryError"),
+    ],
+)
+def test_a_run_that_fails_is_recorded_with_its_reason(
+    tmp_path: Path, error: BaseException, outcome: RunOutcome, reason: str
+) -> None:
+    with History.open(tmp_path) as history:
+        with pytest.raises(type(error)) as caught, history.recording("films.json"):
+            raise error
+        assert caught.value is error
+        run = history.last(1)[0]
+        assert (run.outcome, run.reason, run.ended is not None) == (outcome, reason, True)
+        assert history.last_good() is None
+    assert list((tmp_path / "running").iterdir()) == []
+
+
+def test_the_last_good_run_is_not_the_last_one(tmp_path: Path) -> None:
+    with History.open(tmp_path) as history:
+        for outcome in (*GOOD, RunOutcome.FAILED, RunOutcome.REFUSED, RunOutcome.STOPPED):
+            with history.recording("films.json") as recording:
+                recording.outcome = outcome
+        good = history.last_good()
+        assert good is not None
+        assert (good.number, good.outcome) == (2, RunOutcome.UNCHANGED)
+        assert [run.number for run in history.last(3)] == [5, 4, 3]
+
+
+def killed_run(root: Path) -> None:
+    """Begin a run in another process, and kill it in the middle."""
+    code = (
+        "import sys, time; from pathlib import Path; from catalog.store.runs import History\n"
+        "with History.open(Path(sys.argv[1])) as history, history.recording('films.json'):\n"
+        "    print('begun', flush=True); time.sleep(60)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-c", code, str(root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with History.open(root) as history:
+            assert history.last(1)[0].outcome is None
+            history.close_killed()
+            assert history.last(1)[0].outcome is None
+        process.send_signal(signal.SIGKILL)
+
+
+def test_a_killed_run_is_seen_and_then_closed(tmp_path: Path) -> None:
+    killed_run(tmp_path)
+    with History.open(tmp_path) as history:
+        seen = history.last(1)[0]
+        assert (seen.outcome, seen.reason, seen.ended) == (RunOutcome.FAILED, KILLED, None)
+        with history.recording("films.json"):
+            pass
+        assert [run.outcome for run in history.last(9)] == [RunOutcome.OK, RunOutcome.FAILED]
+    assert list((tmp_path / "running").iterdir()) == []
+
+
+def test_a_run_that_said_nothing_is_accounted_for(tmp_path: Path) -> None:
+    began = time.time()
+    with History.open(tmp_path) as history:
+        history.account_for("films.json", began, "could not be started")
+        assert [(run.outcome, run.reason) for run in history.last(9)] == [(RunOutcome.FAILED, "could not be started")]
+    began = time.time()
+    killed_run(tmp_path)
+    with History.open(tmp_path) as history:
+        history.account_for("films.json", began, "killed by SIGKILL")
+        assert [run.reason for run in history.last(9)] == ["killed by SIGKILL", "could not be started"]
+        with pytest.raises(SourceError), history.recording("films.json"):
+            raise SourceError("no such file")
+        history.account_for("films.json", began, "exit code 1")
+        assert [run.reason for run in history.last(1)] == ["no such file"]
+
+
+def test_notes_are_kept_and_taken_away(tmp_path: Path) -> None:
+    with History.open(tmp_path) as history:
+        assert history.note("etag") is None
+        history.keep("etag", '"1"')
+        history.keep("etag", '"2"')
+    with History.open(tmp_path) as history:
+        assert history.note("etag") == '"2"'
+        history.keep("etag", None)
+        assert history.note("etag") is None
+
+
+def test_no_history_is_not_begun_by_looking(tmp_path: Path) -> None:
+    assert History.open_existing(tmp_path / "nothing") is None
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_old_runs_leave(tmp_path: Path) -> None:
+    with History.open(tmp_path) as history, history.recording("films.json"):
+        pass
+    connection = sqlite3.connect(tmp_path / "history.sqlite3")
+    with connection:
+        connection.execute("UPDATE sqlite_sequence SET seq = ?", (KEPT,))
+    connection.close()
+    with History.open(tmp_path) as history:
+        with history.recording("films.json"):
+            pass
+        assert [run.number for run in history.last(9)] == [KEPT + 1]
+
+
+def test_a_damaged_history_is_set_aside_and_said_so(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite3"
+    path.write_bytes(b"once upon a time" * 1000)
+    with pytest.raises(CatalogDamaged, match=r"history.sqlite3: is damaged; move it away, it holds only the list"):
+        History.open_existing(tmp_path)
+    said: list[str] = []
+    with History.open(tmp_path, said.append) as history, history.recording("films.json"):
+        pass
+    assert said == [f"{path}: damaged, set aside as history.sqlite3.damaged; the list of past runs begins anew"]
+    assert (tmp_path / "history.sqlite3.damaged").read_bytes().startswith(b"once upon a time")
+    with History.open(tmp_path) as history:
+        assert [run.source for run in history.last(9)] == ["films.json"]
+
+
+def test_a_lock_is_held_by_the_living(tmp_path: Path) -> None:
+    from filelock import FileLock
+
+    path = tmp_path / "LOCK"
+    assert not is_held(path)
+    with FileLock(path):
+        assert is_held(path)
+    assert not is_held(path)
+    with FileLock(path, timeout=0):
+        pass

@@ -1,0 +1,158 @@
+"""The scheduler as a real process: failed runs, killed runs, signals, and a file that changes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from catalog.store.lock import writer_lock
+from catalog.store.runs import History, RunOutcome, RunRecord
+from catalog.store.sqlite import connect
+from ingest.cli import main
+
+pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def started(store: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """A real `ingest`, ended with the block if it is still there."""
+    environment = {
+        **os.environ,
+        "PLOTSEEK_STORE_PATH": str(store),
+        "PLOTSEEK_SCHEDULE_SETTLE": "0",
+        "PLOTSEEK_SYNC_BATCH": "64",
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+    }
+    command = [sys.executable, "-m", "ingest", *arguments]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+def ended(process: "subprocess.Popen[str]", number: signal.Signals = signal.SIGTERM) -> tuple[str, str]:
+    """What a scheduler said, after it was told to stop and did so cleanly."""
+    process.send_signal(number)
+    said = process.communicate(timeout=30)
+    assert process.returncode == 0
+    return said
+
+
+def wait_for(condition: Callable[[list[RunRecord]], bool], store: Path, seconds: float = 120) -> list[RunRecord]:
+    """The runs, the oldest first, as soon as they are as they should be."""
+    deadline = time.monotonic() + seconds
+    runs: list[RunRecord] = []
+    while time.monotonic() < deadline:
+        if (history := History.open_existing(store)) is not None:
+            with history:
+                runs = history.last(100)[::-1]
+            if condition(runs):
+                return runs
+        time.sleep(0.1)
+    raise TimeoutError(f"still {runs}")
+
+
+def outcomes(*expected: RunOutcome) -> Callable[[list[RunRecord]], bool]:
+    """That the runs so far ended like this."""
+    return lambda runs: [run.outcome for run in runs][: len(expected)] == list(expected)
+
+
+def scheduler(store: Path) -> dict[str, object] | None:
+    shown = CliRunner(env={"PLOTSEEK_STORE_PATH": str(store)}).invoke(main, ["status", "--json"])
+    found: dict[str, object] | None = json.loads(shown.stdout)["scheduler"]
+    return found
+
+
+def test_failed_runs_are_recorded_and_the_next_one_happens(tmp_path: Path, seed_file: Path) -> None:
+    films, store = tmp_path / "films.json", tmp_path / "store"
+    with started(store, "--file", str(films), "--every", "1s", "--json") as process:
+        wait_for(outcomes(RunOutcome.FAILED, RunOutcome.FAILED), store)
+        with started(store, "--file", str(films), "--every", "1s") as second:
+            assert second.wait(20) == 1
+        (tmp_path / "new.json").write_bytes(seed_file.read_bytes())
+        (tmp_path / "new.json").replace(films)
+        runs = wait_for(lambda runs: runs[-1].outcome is RunOutcome.UNCHANGED, store)
+        assert {run.reason for run in runs} == {f"no such file: {films}", None}
+        now = scheduler(store)
+        assert now is not None
+        assert (now["process"], now["source"], now["schedule"]) == (process.pid, str(films), "every 1s")
+        output, errors = ended(process)
+    assert json.loads(output.splitlines()[0])["added"] == 6
+    assert f"ingest: no such file: {films}" in errors.splitlines()
+    assert scheduler(store) is None
+
+
+def test_a_run_that_is_killed_or_finds_the_catalog_locked_is_one_failed_run(tmp_path: Path, seed_file: Path) -> None:
+    store = tmp_path / "store"
+    with started(store, "--file", str(seed_file), "--every", "1s") as process:
+        with writer_lock(store):
+            runs = wait_for(outcomes(RunOutcome.FAILED), store)
+            assert f"{store}: is being written by process {os.getpid()}" in (runs[0].reason or "")
+        wait_for(lambda runs: runs[-1].outcome is None, store)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii")
+        os.kill(int(children), signal.SIGKILL)
+        runs = wait_for(lambda runs: runs[-1].outcome is RunOutcome.UNCHANGED, store)
+        _, errors = ended(process)
+    assert RunOutcome.OK in [run.outcome for run in runs]
+    assert "killed by SIGKILL" in [run.reason for run in runs]
+    assert "ingest: the run was killed by SIGKILL" in errors.splitlines()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_waiting_at_once(tmp_path: Path, number: signal.Signals) -> None:
+    with started(tmp_path / "store", "--file", "films.json", "--cron", "0 3 1 1 *") as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("ingest: next run ")
+        began = time.monotonic()
+        ended(process, number)
+        assert time.monotonic() - began < 1
+
+
+def test_a_signal_stops_a_run_between_two_batches(tmp_path: Path) -> None:
+    """What was embedded is kept: the next run embeds only the rest."""
+    films, store = tmp_path / "films.jsonl", tmp_path / "store"
+    rows = [{"id": number, "title": f"Film {number}", "plot": f"Plot {number} of space."} for number in range(6000)]
+    films.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with started(store, "--file", str(films), "--watch") as process:
+        wait_for(lambda _: (store / "vectors.sqlite3-wal").exists(), store)
+        wait_for(lambda _: cached(store) > 0, store)
+        ended(process)
+    runs = wait_for(outcomes(RunOutcome.STOPPED), store)
+    assert len(runs) == 1
+    assert "stopped" in (runs[0].reason or "")
+    assert 0 < cached(store) < 6000
+    assert not (store / "CURRENT").exists()
+
+
+def cached(store: Path) -> int:
+    """Vectors acknowledged so far."""
+    connection = connect(store / "vectors.sqlite3")
+    try:
+        return int(connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def test_watch_follows_a_file(tmp_path: Path, seed_file: Path) -> None:
+    films, store = tmp_path / "films.json", tmp_path / "store"
+    films.write_bytes(seed_file.read_bytes())
+    with started(store, "--file", str(films), "--watch") as process:
+        wait_for(outcomes(RunOutcome.OK), store)
+        rows = json.loads(films.read_text(encoding="utf-8"))
+        (tmp_path / "new.json").write_text(json.dumps(rows[:5]), encoding="utf-8")
+        (tmp_path / "new.json").replace(films)
+        runs = wait_for(outcomes(RunOutcome.OK, RunOutcome.OK), store)
+        ended(process)
+    assert [run.counts["films"] for run in runs] == [6, 5]

@@ -1,0 +1,122 @@
+"""One interface, here and over HTTP: the same results, the same errors."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import CatalogMissing, MovieNotFound, PlotseekError, StoreError, TooManyRequests, UsageError
+from catalog.movie import Movie
+from query.client import PlotseekClient
+from query.film_catalog import FilmCatalog
+from query.serving.local import LocalCatalog
+from tests.support.service import saying, service, settings
+
+
+@pytest.fixture(scope="module")
+def here(seed_store: Path) -> Iterator[FilmCatalog]:
+    with LocalCatalog(seed_store, settings(seed_store)) as films:
+        yield films
+
+
+@pytest.fixture(scope="module")
+def there(seed_store: Path) -> Iterator[FilmCatalog]:
+    with service(seed_store) as url, PlotseekClient(url) as films:
+        yield films
+
+
+def test_both_find_the_same(here: FilmCatalog, there: FilmCatalog) -> None:
+    assert here.search("space ships", limit=3, why=True) == there.search("space ships", limit=3, why=True)
+    assert here.search("space ships").hits[0].movie.title == "Star Trek: Generations"
+
+
+def test_both_name_similar_films(here: FilmCatalog, there: FilmCatalog) -> None:
+    assert here.similar("5") == there.similar("5")
+    assert here.similar("Ghostbusters", limit=1).hits[0].movie.title == "Ghostbusters II"
+
+
+def test_both_recommend(here: FilmCatalog, there: FilmCatalog) -> None:
+    found = here.recommend(["Ghostbusters", "a boxer"], ["soap"], text="funny", exclude=["1"], why=True)
+    assert found == there.recommend(["Ghostbusters", "a boxer"], ["soap"], text="funny", exclude=["1"], why=True)
+    assert found.hits[0].why is not None
+
+
+def test_both_know_a_film(here: FilmCatalog, there: FilmCatalog) -> None:
+    assert here.movie("1") == there.movie("1")
+    assert here.movie("1").title == "Star Trek: Generations"
+
+
+@pytest.mark.parametrize("name", ["99", "tmdb:1", "a/b c?d#e%2f", "../status", "ü"])
+def test_both_say_the_same_of_a_film_that_is_not_there(here: FilmCatalog, there: FilmCatalog, name: str) -> None:
+    with pytest.raises(MovieNotFound) as ours:
+        here.movie(name)
+    with pytest.raises(MovieNotFound) as theirs:
+        there.movie(name)
+    assert str(ours.value) == str(theirs.value) == f"no film has the id {name!r}"
+
+
+def test_both_refuse_the_same_questions(here: FilmCatalog, there: FilmCatalog) -> None:
+    for films in (here, there):
+        with pytest.raises(UsageError, match="say what to look for: words, or a film that you like"):
+            films.search(" ")
+        with pytest.raises(MovieNotFound, match="did you mean 'Ghostbusters' or 'Ghostbusters II'"):
+            films.similar("Ghostbuster")
+
+
+def test_nobody_there_is_an_error_with_the_way_out() -> None:
+    with PlotseekClient("http://127.0.0.1:9") as films, pytest.raises(StoreError, match="is query-server running"):
+        films.movie("1")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "films.example", "ftp://films.example", "http://", "http://[::1", "http://a:99999"]
+)
+def test_what_is_no_address_is_refused_at_once(url: str) -> None:
+    with pytest.raises(UsageError, match="is no address"):
+        PlotseekClient(url)
+
+
+def answered(status: str, body: bytes, *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "said"),
+    [
+        (b"", StoreError, "does not answer: .*; is query-server running"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", StoreError, "does not answer: .*; is query-server running"),
+        (answered("200 OK", b"<html>"), StoreError, "its answer is not understood"),
+        (answered("200 OK", b"null"), StoreError, "its answer is not understood"),
+        (answered("200 OK", b'{"name": "a film of something else"}'), StoreError, "its answer is not understood"),
+        (answered("200 OK", b"[" * 100_000), StoreError, "its answer is not understood"),
+        (answered("200 OK", b" " * ((64 << 20) + 1)), StoreError, "its answer is longer than 64 MB"),
+        (answered("302 Found", b"", "Location: /elsewhere"), PlotseekError, "127.0.0.1: answers 302 Found"),
+        (answered("502 Bad Gateway", b"<html>"), PlotseekError, "127.0.0.1: answers 502 Bad Gateway"),
+        (answered("500 Oops", b'{"detail": "broken"}'), PlotseekError, "127.0.0.1: broken"),
+        (
+            answered("429 Too Many", b'{"type": "urn:plotseek:too-many-requests", "detail": "slowly"}'),
+            TooManyRequests,
+            "slowly",
+        ),
+    ],
+)
+def test_whatever_answers_there_is_one_of_our_errors(reply: bytes, error: type[PlotseekError], said: str) -> None:
+    with saying(reply) as port, pytest.raises(error, match=said):
+        PlotseekClient(f"http://127.0.0.1:{port}").movie("1")
+
+
+def test_no_answer_is_waited_for_longer_than_was_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(StoreError, match="timed out"):
+        PlotseekClient(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.05).movie("1")
+
+
+def test_a_service_may_lie_below_an_address() -> None:
+    with saying(answered("200 OK", b'{"id": "1", "title": "Alien", "plot": "A ship."}')) as port:
+        assert PlotseekClient(f"http://127.0.0.1:{port}/films/").movie("1") == Movie("1", "Alien", "A ship.")
+
+
+def test_no_catalog_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(CatalogMissing, match="there is no catalog yet; run 'ingest --file movies.json' first"):
+        LocalCatalog(tmp_path)

@@ -1,0 +1,203 @@
+"""A command finds the service of the same catalog and gets the same answer; what is stale or strange is passed by."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from click.testing import CliRunner
+
+from catalog.config import SearchConfig
+from ingest.run import Request, run
+from query.cli import main
+from query.discovery import announced, ask_server
+from query.http.auth import Role, make_key
+from query.models import SearchRequest
+from query.serving.local import LocalCatalog
+from tests.support.service import saying, service, settings
+
+pytestmark = pytest.mark.slow
+
+REQUEST = SearchRequest("space ships", limit=3, diversity=0.0, popularity=1.0, least_confidence=0.05)
+
+
+@pytest.fixture(scope="module")
+def address(seed_store: Path) -> Iterator[tuple[str, int]]:
+    with service(seed_store) as url:
+        where = urlsplit(url)
+        yield where.hostname or "", where.port or 0
+
+
+def test_the_service_answers_what_would_be_answered_here(seed_store: Path, address: tuple[str, int]) -> None:
+    request = SearchRequest("space ships", likes=("5",), why=True, limit=4).with_defaults(settings(seed_store).search)
+    with announced(seed_store, *address), LocalCatalog(seed_store, settings(seed_store)) as films:
+        answer = ask_server(seed_store, request)
+        assert answer is not None
+        assert answer.result == films.ask(request)
+    assert answer.model == "bundled"
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        SearchRequest(likes=("Ghostbuster",)),
+        SearchRequest("ship", sort="size"),
+        SearchRequest("x" * 1001),
+        SearchRequest("ship", limit=1000),
+        SearchRequest("ship", filter="gnre:Horror"),
+    ],
+)
+def test_what_it_refuses_is_answered_or_refused_here(
+    seed_store: Path, address: tuple[str, int], refused: SearchRequest
+) -> None:
+    with announced(seed_store, *address):
+        assert ask_server(seed_store, REQUEST) is not None
+        assert ask_server(seed_store, refused.with_defaults(SearchConfig())) is None
+
+
+def test_without_a_service_there_is_no_answer(seed_store: Path, address: tuple[str, int]) -> None:
+    with announced(seed_store, *address):
+        assert (seed_store / "server.json").exists()
+    assert not (seed_store / "server.json").exists()
+    assert ask_server(seed_store, REQUEST) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"port": 9},
+        {"catalog": "/somewhere/else"},
+        {"port": "8080"},
+        {"host": None},
+        {"host": "no.such.host.invalid"},
+        {"port": 99999999},
+    ],
+)
+def test_a_stale_or_strange_file_harms_nobody(
+    seed_store: Path, address: tuple[str, int], changed: dict[str, Any]
+) -> None:
+    path = seed_store / "server.json"
+    with announced(seed_store, *address):
+        path.write_text(json.dumps(json.loads(path.read_text()) | changed), encoding="utf-8")
+        assert ask_server(seed_store, REQUEST) is None
+    path.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"])
+def test_neither_does_a_broken_one(seed_store: Path, text: str) -> None:
+    path = seed_store / "server.json"
+    path.write_text(text, encoding="utf-8")
+    assert ask_server(seed_store, REQUEST) is None
+    path.unlink()
+
+
+def test_an_older_generation_is_not_taken(seed_store: Path, address: tuple[str, int]) -> None:
+    current = (seed_store / "CURRENT").read_text(encoding="ascii")
+    with announced(seed_store, *address):
+        assert ask_server(seed_store, REQUEST) is not None
+        (seed_store / "CURRENT").write_text("0099\n", encoding="ascii")
+        assert ask_server(seed_store, REQUEST) is None
+        (seed_store / "CURRENT").write_text(current, encoding="ascii")
+
+
+def test_another_catalog_at_the_same_address_is_not_asked(address: tuple[str, int], tmp_path: Path) -> None:
+    """Its generation has the same number: what a killed service announced may be another's port by now."""
+    other = tmp_path / "other"
+    config = settings(other)
+    run(config, Request(str(_one_film(tmp_path))))
+    with announced(other, *address):
+        assert ask_server(other, REQUEST) is None
+
+
+def _one_film(folder: Path) -> Path:
+    path = folder / "films.json"
+    path.write_text('[{"id": 1, "title": "Alien", "plot": "A ship answers a call."}]', encoding="utf-8")
+    return path
+
+
+def test_a_server_that_is_no_service_harms_nobody(seed_store: Path) -> None:
+    for reply in (b"", b"\xff\x00\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull"):
+        with saying(reply) as port, announced(seed_store, "127.0.0.1", port):
+            assert ask_server(seed_store, REQUEST) is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["space ships"],
+        ["space", "ships", "--limit", "3", "--why"],
+        ["--like", "Ghostbusters", "--limit", "2"],
+        ["--like", "5", "--unlike", "soap", "funny", "--why"],
+        ["a ship", "--filter", "-year>=1990", "--all", "--offset", "2"],
+        ["a ship", "--plain", "--exclude", "1", "--sort", "-title"],
+        ["xyzzy qwertz"],
+        ["Ein Mann jagt Geister in der Stadt"],
+        ["Ghostbuster", "--franchise", "1", "--diversity", "0.5"],
+        ["--like", "Ghostbuster"],
+        ["--like", "tmdb:1"],
+        ["a ship", "--sort", "size"],
+        ["a ship", "--filter", "gnre:Horror"],
+        ["a ship", "--limit", "500", "--all"],
+        ["x" * 1500, "--all", "--limit", "1"],
+        ["a\nship \udcff \x00", "--all"],
+        [],
+    ],
+)
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_the_command_says_the_same_with_a_service_and_without(
+    seed_store: Path, address: tuple[str, int], arguments: list[str], form: list[str]
+) -> None:
+    command = CliRunner(env={"PLOTSEEK_STORE_PATH": str(seed_store)})
+    with announced(seed_store, *address):
+        there = command.invoke(main, [*arguments, *form])
+        here = command.invoke(main, [*arguments, *form, "--no-server"])
+    assert (there.exit_code, there.stdout, there.stderr) == (here.exit_code, here.stdout, here.stderr)
+    assert (here.exit_code == 0) == bool(here.stdout)
+
+
+def test_the_command_presents_the_key_of_its_environment(seed_store: Path, tmp_path: Path) -> None:
+    key = make_key(tmp_path / "keys", "command", Role.READ)
+    with service(seed_store, keys_file=tmp_path / "keys", require_key="always") as url:
+        where = urlsplit(url)
+        with announced(seed_store, where.hostname or "", where.port or 0):
+            assert ask_server(seed_store, REQUEST) is None
+            assert ask_server(seed_store, REQUEST, "wrong") is None
+            assert ask_server(seed_store, REQUEST, key) is not None
+            for shown in (key, "wrong", ""):
+                command = CliRunner(env={"PLOTSEEK_STORE_PATH": str(seed_store), "PLOTSEEK_API_KEY": shown})
+                assert command.invoke(main, ["soap", "--limit", "1"]).stdout.splitlines()[1].split()[2] == "Fight"
+
+
+def test_the_command_asks_a_service_without_loading_the_catalog(seed_store: Path, address: tuple[str, int]) -> None:
+    script = (
+        "import sys; from query.cli import main\n"
+        "try: main(['space ships', '--limit', '1', '--json', *sys.argv[1:]])\n"
+        "except SystemExit as leaving: code = leaving.code\n"
+        "heavy = {'numpy', 'torch', 'httpx', 'pydantic', 'sqlite3', 'asyncio'} & set(sys.modules)\n"
+        "print(*sorted(heavy), file=sys.stderr); sys.exit(code)"
+    )
+    variables = {**os.environ, "PLOTSEEK_STORE_PATH": str(seed_store)}
+    with announced(seed_store, *address):
+        asked, alone = (
+            subprocess.run(
+                [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True, env=variables
+            )
+            for arguments in ([], ["--no-server"])
+        )
+    assert (asked.stderr.strip(), asked.stdout) == ("", alone.stdout)
+    assert "numpy" in alone.stderr.split()
+
+
+def test_asking_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, query.discovery\n"
+        "heavy = {'numpy', 'torch', 'httpx', 'pydantic', 'fastapi', 'sqlite3', 'asyncio'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")

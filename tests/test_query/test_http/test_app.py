@@ -1,0 +1,426 @@
+"""The service over real sockets: what it answers, what it refuses, and that it stays up."""
+
+import gzip
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from catalog.config import load_config
+from ingest.run import Request, run
+from query.http.middleware import CONTENT_POLICY
+from tests.conftest import SEED
+from tests.support.service import service
+
+pytestmark = pytest.mark.slow
+
+FILMS = SEED["movies"]
+TREK = "Star Trek: Generations"
+
+
+@pytest.fixture(scope="module")
+def url(seed_store: Path) -> Iterator[str]:
+    with service(seed_store) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def http(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=20) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("/search?q=space&filters=year:1980s", "unknown parameter 'filters'; did you mean 'filter'?"),
+        ("/facets?likes=1", "unknown parameter 'likes'; did you mean 'like'?"),
+        ("/suggest?q=a&xyz=1", "unknown parameter 'xyz'; allowed are q, limit"),
+        ("/map?xyz=1", "unknown parameter 'xyz'; allowed are limit"),
+        ("/movies/1?why=1", "unknown parameter 'why'; allowed are none"),
+    ],
+)
+def test_a_parameter_that_is_none_is_refused(http: httpx.Client, address: str, said: str) -> None:
+    refused = http.get(address)
+    assert (refused.status_code, refused.json()["detail"]) == (400, said)
+
+
+@pytest.mark.parametrize("page", ["/search", "/recommend", "/facets"])
+def test_a_slip_in_a_body_is_told_like_one_in_an_address(http: httpx.Client, page: str) -> None:
+    refused = http.post(page, json={"likes": ["1"], "filters": "year:1980s"})
+    said = "unknown parameter 'filters'; did you mean 'filter'?"
+    assert (refused.status_code, refused.json()["detail"]) == (400, said)
+
+
+def fill(store: Path, *films: dict[str, object]) -> None:
+    """Bring a store to these films."""
+    path = store.with_suffix(".json")
+    path.write_text(json.dumps(films), encoding="utf-8")
+    config = load_config(None, {"PLOTSEEK_STORE_PATH": str(store), "PLOTSEEK_EMBEDDING_MODEL": "bundled"})
+    run(config, Request(str(path), allow_deletes=True))
+
+
+def test_search_answers_like_the_command(http: httpx.Client) -> None:
+    response = http.get("/search", params={"q": "I want a movie with space ships", "limit": 2})
+    answer = response.json()
+    assert response.status_code == 200
+    assert list(answer) == ["query", "model", "results", "total", "total_is_exact", "generation", "notes"]
+    assert (answer["query"], answer["model"]) == ("I want a movie with space ships", "bundled")
+    assert answer["results"][0]["title"] == TREK
+    assert answer["results"][0]["score"] == pytest.approx(0.277, abs=0.002)
+    assert len(answer["results"]) == 2
+    assert response.headers["x-catalog-generation"] == str(answer["generation"])
+
+
+def test_a_long_question_goes_into_a_body_and_answers_the_same(http: httpx.Client) -> None:
+    asked = {"text": "space ships", "limit": 3, "why": True, "all": True}
+    posted = http.post("/search", json=asked)
+    got = http.get("/search", params={"q": "space ships", "limit": 3, "why": True, "all": True})
+    assert posted.content == got.content
+    assert set(posted.json()["results"][0]["why"]) == {"lanes", "words", "sentence", "nearest_like"}
+
+
+def test_a_batch_answers_each_question_in_order(http: httpx.Client) -> None:
+    answers = http.post("/search", json=[{"text": "soap", "limit": 1}, {"likes": ["5"], "limit": 1}]).json()
+    assert [answer["query"] for answer in answers] == ["soap", {"like": ["5"]}]
+    assert [answer["results"][0]["title"] for answer in answers] == ["Fight Club", "Ghostbusters II"]
+    assert len({answer["generation"] for answer in answers}) == 1
+
+
+def test_pages_do_not_overlap(http: httpx.Client) -> None:
+    pages = [
+        http.get("/search", params={"q": "a ship", "limit": 2, "offset": at, "all": True}).json() for at in (0, 2, 4)
+    ]
+    ids = [film["id"] for page in pages for film in page["results"]]
+    assert sorted(ids) == sorted(str(film["id"]) for film in FILMS)
+
+
+def test_a_film_by_its_id(http: httpx.Client) -> None:
+    film = http.get("/movies/1").json()
+    assert (film["id"], film["title"], film["plot"]) == ("1", TREK, FILMS[0]["plot"])
+
+
+def test_similar_leaves_the_film_out(http: httpx.Client) -> None:
+    answer = http.get("/movies/5/similar", params={"limit": 10, "all": True}).json()
+    assert answer["results"][0]["title"] == "Ghostbusters II"
+    assert "5" not in [film["id"] for film in answer["results"]]
+
+
+def test_recommend_takes_likes_dislikes_and_words(http: httpx.Client) -> None:
+    body = {"likes": ["Ghostbusters"], "dislikes": ["blood"], "text": "funny", "exclude": ["1"], "all": True}
+    answer = http.post("/recommend", json=body).json()
+    assert answer["query"] == {"text": "funny", "like": ["Ghostbusters"], "unlike": ["blood"]}
+    assert answer["results"][0]["title"] == "Ghostbusters II"
+    assert "1" not in [film["id"] for film in answer["results"]]
+
+
+def test_the_page_and_its_files_are_always_asked_for_again(http: httpx.Client) -> None:
+    for path, kind in {
+        "/": "text/html",
+        "/static/main.js": "javascript",
+        "/static/base.css": "text/css",
+        "/static/icon.svg": "image/svg+xml",
+    }.items():
+        response = http.get(path)
+        assert response.status_code == 200
+        assert kind in response.headers["content-type"]
+        assert response.headers["cache-control"] == "no-cache"
+        assert response.headers["content-security-policy"] == CONTENT_POLICY
+        again = http.get(path, headers={"If-None-Match": response.headers["etag"]})
+        assert (path, again.status_code) == (path, 200 if path == "/" else 304)
+
+
+def test_suggestions_begin_with_what_was_typed(http: httpx.Client) -> None:
+    answer = http.get("/suggest", params={"q": "Star", "limit": 2}).json()
+    assert [film["title"] for film in answer["suggestions"]] == [
+        TREK,
+        "Star Wars: Episode V - The Empire Strikes Back",
+    ]
+    assert http.get("/suggest", params={"q": "  "}).json() == {"suggestions": []}
+    assert http.get("/suggest", params={"q": "zzz"}).json() == {"suggestions": []}
+
+
+def test_names_from_elsewhere(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    fill(
+        store,
+        {"id": 1, "title": "Alien", "plot": "A ship answers a call.", "tmdb_id": 348, "imdb_id": "tt0078748"},
+        {"id": 2, "title": "Jaws", "plot": "A shark hunts swimmers.", "tmdb_id": 578},
+    )
+    with service(store) as address, httpx.Client(base_url=address) as http:
+        assert http.get("/movies/tmdb:348").json()["title"] == "Alien"
+        assert http.get("/movies/imdb:tt0078748").json()["title"] == "Alien"
+        assert http.get("/movies/tmdb:578/similar?all=true").json()["results"][0]["title"] == "Alien"
+        liked = http.post("/recommend", json={"likes": ["tmdb:348"], "all": True}).json()
+        assert [film["title"] for film in liked["results"]] == ["Jaws"]
+        assert http.get("/movies/tmdb:1").json()["detail"] == "no film has the id 'tmdb:1'"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "name", "detail"),
+    [
+        ("GET", "/search", None, 400, "usage-error", "say what to look for: words, or a film that you like"),
+        ("GET", "/search?q=ship&sort=size", None, 400, "usage-error", None),
+        ("GET", "/search?q=ship&limit=0", None, 422, "invalid-request", None),
+        ("GET", "/search?q=ship&limit=many", None, 422, "invalid-request", None),
+        ("GET", "/search?q=" + "x" * 1001, None, 400, "usage-error", None),
+        ("GET", "/search?q=" + "x" * 20_000, None, 413, "request-too-large", None),
+        ("GET", "/movies/99", None, 404, "movie-not-found", "no film has the id '99'"),
+        ("GET", "/movies/99/similar", None, 404, "movie-not-found", "no film has the id '99'"),
+        ("GET", "/movies/", None, 404, "movie-not-found", None),
+        ("GET", "/nothing", None, 404, "not-found", "Not Found"),
+        ("GET", "/static/../query/server.py", None, 404, "not-found", None),
+        ("GET", "/%2e%2e/%2e%2e/etc/passwd", None, 404, "not-found", None),
+        ("PUT", "/search", None, 405, "method-not-allowed", None),
+        ("POST", "/search", "{", 422, "invalid-request", None),
+        ("POST", "/search", '{"text": 5}', 422, "invalid-request", None),
+        ("POST", "/search", '{"txt": "ship"}', 400, "usage-error", "unknown parameter 'txt'; did you mean 'text'?"),
+        ("POST", "/search", "[]", 422, "invalid-request", None),
+        ("POST", "/search", "[" * 100_000, 400, "bad-request", None),
+        ("POST", "/search", " " * 300_000, 413, "request-too-large", None),
+        ("POST", "/recommend", '{"likes": []}', 422, "invalid-request", None),
+        (
+            "POST",
+            "/recommend",
+            '{"likes": ["Ghostbuster"]}',
+            404,
+            "movie-not-found",
+            "no film has the id or title 'Ghostbuster'; did you mean 'Ghostbusters' or 'Ghostbusters II'?",
+        ),
+        ("POST", "/admin/ingest", None, 401, "access-denied", None),
+        ("GET", "/admin/ingest", None, 401, "access-denied", None),
+        ("GET", "//admin/ingest", None, 404, "not-found", None),
+    ],
+)
+def test_a_wrong_request_is_a_problem(
+    http: httpx.Client, method: str, path: str, body: str | None, status: int, name: str, detail: str | None
+) -> None:
+    response = http.request(method, path, content=body, headers={"Content-Type": "application/json"})
+    problem = response.json()
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+    assert (problem["type"], problem["status"]) == (f"urn:plotseek:{name}", status)
+    assert problem["title"]
+    assert detail is None or problem["detail"] == detail
+    assert "/store" not in response.text
+    assert http.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("text", ["\\ud800", "\\u0000", "🛸" * 400, "'; DROP TABLE movies; --", "<script>", "%s%n{0}"])
+def test_odd_texts_are_only_texts(http: httpx.Client, text: str) -> None:
+    body = f'{{"text": "{text}", "all": true}}'.encode()
+    response = http.post("/search", content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, len(response.json()["results"])) == (200, 6)
+
+
+def test_an_etag_saves_the_answer(http: httpx.Client) -> None:
+    first = http.get("/search", params={"q": "soap"})
+    again = http.get("/search", params={"q": "soap"}, headers={"If-None-Match": first.headers["etag"]})
+    other = http.get("/search", params={"q": "soup"}, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert other.status_code == 200
+    assert http.get("/movies/1", headers={"If-None-Match": "nonsense"}).status_code == 200
+
+
+def test_answers_are_compressed_where_that_is_understood(url: str) -> None:
+    with httpx.stream("GET", f"{url}/search?q=ship&all=true", headers={"Accept-Encoding": "gzip"}) as response:
+        packed = b"".join(response.iter_raw())
+    plain = httpx.get(f"{url}/search?q=ship&all=true", headers={"Accept-Encoding": "identity"})
+    assert response.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed) == plain.content
+    assert "content-encoding" not in plain.headers
+
+
+def test_every_answer_carries_the_security_headers(http: httpx.Client) -> None:
+    for path in ("/healthz", "/nothing", "/search?q=ship", "/admin/ingest"):
+        headers = http.get(path).headers
+        assert headers["content-security-policy"] == CONTENT_POLICY
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "server" not in headers
+
+
+def test_health_readiness_status_and_metrics(http: httpx.Client) -> None:
+    assert http.get("/healthz").json() == {"status": "ok"}
+    assert http.get("/readyz").json() == {"status": "ok", "generation": 1}
+    status = http.get("/status").json()
+    assert (status["films"], status["generation"], status["model"]["name"]) == (6, 1, "bundled")
+    assert status["runs"][0]["outcome"] == "ok"
+    text = http.get("/metrics").text
+    assert "plotseek_catalog_films 6.0\n" in text
+    assert 'plotseek_requests_total{route="/readyz",status="200"}' in text
+    assert "nothing" not in text
+
+
+def test_the_openapi_document_has_examples_and_problems(http: httpx.Client) -> None:
+    document = http.get("/openapi.json").json()
+    assert set(document["paths"]) >= {"/search", "/recommend", "/movies/{name}", "/movies/{name}/similar", "/suggest"}
+    search = document["paths"]["/search"]
+    assert search["get"]["parameters"][0]["name"] in {"q", "filter"}
+    assert "application/problem+json" in search["get"]["responses"]["400"]["content"]
+    assert document["components"]["schemas"]["SearchBody"]["examples"]
+
+
+def test_concurrent_questions_get_their_own_answers(http: httpx.Client) -> None:
+    words = ["soap", "ghosts in New York", "space ships", "a boxer and gangsters"]
+    alone = {text: http.get("/search", params={"q": text, "all": True}).content for text in words}
+
+    def ask(text: str) -> bool:
+        with httpx.Client(base_url=str(http.base_url), timeout=20) as client:
+            body = {"text": text, "all": True, "popularity": 1.0}
+            return client.post("/search", json=body).content == alone[text]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(ask, words * 8))
+
+
+def test_a_server_without_a_catalog_starts_says_why_and_follows_the_first_one(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    with service(store) as address, httpx.Client(base_url=address) as http:
+        refused = http.get("/readyz")
+        assert (refused.status_code, refused.json()["type"]) == (503, "urn:plotseek:catalog-missing")
+        assert refused.json()["detail"] == "catalog: there is no catalog yet; run 'ingest --file movies.json' first"
+        assert http.get("/healthz").status_code == 200
+        fill(store, {"id": 1, "title": "Alien", "plot": "A ship answers a call."})
+        assert eventually(lambda: http.get("/readyz").status_code == 200)
+
+
+def test_a_new_generation_is_followed_without_an_error(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    fill(store, {"id": 1, "title": "Alien", "plot": "A ship answers a call."})
+    with service(store) as address, httpx.Client(base_url=address) as http:
+        before = http.get("/search?q=ship&all=true")
+        stop, wrong = threading.Event(), list[str]()
+
+        def ask() -> None:
+            while not stop.is_set():
+                answer = httpx.get(f"{address}/search?q=ship&all=true")
+                films = len(answer.json().get("results", ()))
+                if answer.status_code != 200 or films != answer.json()["generation"]:
+                    wrong.append(answer.text)
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for count in (2, 3):
+            fill(store, *({"id": n, "title": f"Alien {n}", "plot": f"Ship {n} calls."} for n in range(1, count + 1)))
+            assert eventually(lambda count=count: http.get("/status").json()["generation"] == count)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        after = http.get("/search?q=ship&all=true", headers={"If-None-Match": before.headers["etag"]})
+    assert wrong == []
+    assert (after.status_code, after.headers["x-catalog-generation"]) == (200, "3")
+
+
+def test_a_damaged_generation_does_not_come_into_force(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    fill(store, {"id": 1, "title": "Alien", "plot": "A ship answers a call."})
+    with service(store) as address, httpx.Client(base_url=address) as http:
+        assert eventually(lambda: http.get("/readyz").status_code == 200)
+        broken = store / "generations" / "0002"
+        broken.mkdir()
+        (broken / "generation.json").write_text("{}", encoding="utf-8")
+        (store / "CURRENT").write_text("0002\n", encoding="ascii")
+        assert eventually(lambda: "plotseek_catalog_stale 1.0" in http.get("/metrics").text)
+        assert http.get("/search?q=ship&all=true").json()["generation"] == 1
+        assert http.get("/status").json()["problem"].startswith("catalog/generations/0002/generation.json: ")
+        (store / "CURRENT").write_text("0001\n", encoding="ascii")
+        assert eventually(lambda: "plotseek_catalog_stale 0.0" in http.get("/metrics").text)
+
+
+def test_a_slow_body_is_given_up(seed_store: Path) -> None:
+    with service(seed_store, deadline=0.5) as address:
+        with connected(address) as client:
+            client.sendall(b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+            answer = client.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 504 ")
+        assert b"the body did not come within 0.5 s" in answer + b""
+        assert httpx.get(f"{address}/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("status", "request_"),
+    [
+        (400, b"GET /search\r\n\r\n"),
+        (400, b"\x00\xff\xfe\r\n\r\n"),
+        (400, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+        (400, b"GET /healthz HTTP/1.1\r\n\r\n"),
+        (413, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100_000 + b"\r\n\r\n"),
+        (400, b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n{}"),
+        (400, b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n{}"),
+        (400, b"POST /search HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+        (400, b"GET http://evil.example/healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n"),
+    ],
+)
+def test_what_is_not_http_is_refused(url: str, status: int, request_: bytes) -> None:
+    with connected(url) as client:
+        client.sendall(request_)
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(65536).split(b" ")[1] == b"%d" % status
+    assert httpx.get(f"{url}/healthz").status_code == 200
+
+
+def test_a_body_without_a_length_is_counted(url: str) -> None:
+    def parts() -> Iterator[bytes]:
+        for _ in range(40):
+            yield b" " * 10_000
+
+    assert httpx.post(f"{url}/search", content=parts()).status_code == 413
+
+
+def test_who_leaves_costs_nothing_more(seed_store: Path) -> None:
+    with service(seed_store, threads=1) as address:
+        asked = json.dumps([{"text": f"a ship number {n}", "why": True, "all": True} for n in range(50)]).encode()
+        for _ in range(20):
+            with connected(address) as client:
+                head = f"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(asked)}\r\n\r\n"
+                client.sendall(head.encode() + asked)
+        start = time.monotonic()
+        assert httpx.get(f"{address}/search?q=soap", timeout=20).status_code == 200
+        assert time.monotonic() - start < 5
+
+
+def test_more_than_can_wait_is_told_to_come_back(seed_store: Path) -> None:
+    with service(seed_store, threads=1, queue=1) as address:
+
+        def ask(number: int) -> httpx.Response:
+            asked = [{"text": f"a ship number {number} {n}", "why": True, "all": True} for n in range(5)]
+            return httpx.post(f"{address}/search", json=asked, timeout=30)
+
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(ask, range(8)))
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert len(answers) - len(refused) >= 2
+    assert refused
+    assert {answer.status_code for answer in refused} == {503}
+    assert {answer.headers["retry-after"] for answer in refused} == {"1"}
+    assert {answer.json()["type"] for answer in refused} == {"urn:plotseek:overloaded"}
+
+
+def test_an_answer_that_takes_too_long_is_a_problem(seed_store: Path) -> None:
+    with service(seed_store, deadline=0.2) as address:
+        assert eventually(lambda: httpx.get(f"{address}/readyz").status_code == 200)
+        asked = [{"text": f"{n} ships in a storm " * 40} for n in range(50)]
+        late = httpx.post(f"{address}/search", json=asked, timeout=30)
+        assert (late.status_code, late.json()["type"]) == (504, "urn:plotseek:deadline-exceeded")
+
+
+def connected(url: str) -> socket.socket:
+    where = urlsplit(url)
+    return socket.create_connection((where.hostname or "", where.port or 0), timeout=10)
+
+
+def eventually(holds: "object", seconds: float = 20.0) -> bool:
+    """Whether something comes true."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if callable(holds) and holds():
+            return True
+        time.sleep(0.1)
+    return False

@@ -1,0 +1,298 @@
+"""Keys, hosts and rates: who gets in, and how often."""
+
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from catalog.config import ServerConfig
+from catalog.errors import (
+    AccessDenied,
+    ConfigError,
+    NotAllowed,
+    PlotseekError,
+    TooManyRequests,
+    UsageError,
+)
+from query.http.auth import Buckets, Gate, KeyRing, Role, is_loopback, make_key, read_keys
+from query.http.cli import main
+from tests.support.service import service
+
+pytestmark = pytest.mark.slow
+
+LOCAL = ServerConfig()
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    return tmp_path / "secrets" / "keys"
+
+
+def bearer(key: str) -> dict[str, list[str]]:
+    return {"authorization": [f"Bearer {key}"]}
+
+
+def test_a_key_is_printed_once_and_only_its_hash_is_kept(keys: Path) -> None:
+    key = make_key(keys, "website", Role.READ)
+    text = keys.read_text(encoding="utf-8")
+    assert key not in text
+    assert text.startswith("website read ")
+    assert stat.S_IMODE(keys.stat().st_mode) == 0o600
+    found = KeyRing(keys).find(key)
+    assert found is not None
+    assert (found.name, found.role) == ("website", Role.READ)
+    assert KeyRing(keys).find(key + "x") is None
+
+
+def test_a_line_taken_out_is_a_key_revoked(keys: Path) -> None:
+    first, second = make_key(keys, "a", Role.READ), make_key(keys, "b", Role.ADMIN)
+    ring = KeyRing(keys)
+    assert ring.find(first) is not None
+    lines = keys.read_text(encoding="utf-8").splitlines()
+    keys.write_text(f"# only one\n\n{lines[1]}  # the boss\n", encoding="utf-8")
+    assert ring.find(first) is None
+    assert ring.find(second) is not None
+
+
+@pytest.mark.parametrize("line", ["website read", "website write " + "a" * 64, "website read 123", "a b c d"])
+def test_a_wrong_line_is_named(keys: Path, line: str) -> None:
+    make_key(keys, "good", Role.READ)
+    with keys.open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(ConfigError, match="keys: line 2: must be a name, read or admin, and 64 hexadecimal digits"):
+        read_keys(keys)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\nb", "#", "x" * 65])
+def test_a_key_needs_a_plain_name(keys: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="allowed are letters, digits"):
+        make_key(keys, name, Role.READ)
+    assert not keys.exists()
+
+
+def test_a_name_is_taken_once(keys: Path) -> None:
+    make_key(keys, "website", Role.READ)
+    with pytest.raises(UsageError, match="there is a key 'website' already"):
+        make_key(keys, "website", Role.ADMIN)
+
+
+def test_the_command_makes_keys(keys: Path) -> None:
+    runner = CliRunner(env={"PLOTSEEK_SERVER_KEYS_FILE": str(keys)})
+    made = runner.invoke(main, ["--make-key", "website", "--role", "admin"])
+    assert made.exit_code == 0
+    found = KeyRing(keys).find(made.stdout.strip())
+    assert found is not None
+    assert found.role is Role.ADMIN
+    again = runner.invoke(main, ["--make-key", "website"])
+    assert (again.exit_code, again.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "films.example.org"])
+def test_elsewhere_it_starts_only_with_keys(host: str, keys: Path) -> None:
+    settings = replace(LOCAL, host=host, keys_file=keys)
+    with pytest.raises(ConfigError, match="needs API keys: set server.keys_file and run 'query-server --make-key"):
+        Gate(settings)
+    make_key(keys, "website", Role.READ)
+    Gate(settings)
+
+
+def test_the_command_refuses_to_listen_elsewhere_without_keys(tmp_path: Path) -> None:
+    result = CliRunner(env={"PLOTSEEK_STORE_PATH": str(tmp_path)}).invoke(main, ["--host", "0.0.0.0"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("query-server: server.host 0.0.0.0 needs API keys: ")
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [("127.0.0.1", True), ("127.8.9.1", True), ("::1", True), ("[::1]", True), ("localhost", True)]
+    + [("0.0.0.0", False), ("::", False), ("10.0.0.1", False), ("localhost.example.org", False), ("", False)],
+)
+def test_what_means_this_machine(host: str, here: bool) -> None:
+    assert is_loopback(host) is here
+
+
+READ, ADMIN = Role.READ, Role.ADMIN
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "refusal"),
+    [
+        (None, "/search", AccessDenied),
+        (None, "/movies/1", AccessDenied),
+        (None, "/metrics", AccessDenied),
+        (None, "/status", AccessDenied),
+        (None, "/mcp", AccessDenied),
+        (None, "/healthz", None),
+        (None, "/readyz", None),
+        (None, "/", None),
+        (None, "/static/page.js", None),
+        (None, "//", AccessDenied),
+        (None, "/static", AccessDenied),
+        (None, "/healthz/", AccessDenied),
+        (READ, "/search", None),
+        (READ, "/admin/ingest", NotAllowed),
+        (ADMIN, "/search", None),
+        (ADMIN, "/admin/ingest", None),
+    ],
+)
+def test_who_may_what(keys: Path, role: Role | None, path: str, refusal: type[PlotseekError] | None) -> None:
+    made = {each: make_key(keys, each, each) for each in Role}
+    gate = Gate(replace(LOCAL, host="0.0.0.0", keys_file=keys))
+    headers = bearer(made[role]) if role else {}
+    if refusal is None:
+        gate.admit(path, "10.0.0.1", headers)
+    else:
+        with pytest.raises(refusal):
+            gate.admit(path, "10.0.0.1", headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": ["Bearer wrong"]},
+        {"authorization": ["Bearer "]},
+        {"authorization": ["Bearer \u00ff"]},
+        {"authorization": ["Basic dXNlcjpwYXNz"]},
+        {"x-api-key": ["wrong"]},
+        {"x-api-key": ["a", "b"]},
+        {"authorization": ["Bearer a"], "x-api-key": ["a"]},
+    ],
+)
+def test_a_wrong_key_is_refused_even_where_none_is_needed(headers: dict[str, list[str]]) -> None:
+    with pytest.raises(AccessDenied):
+        Gate(LOCAL).admit("/search", "127.0.0.1", headers)
+
+
+def test_on_this_machine_reading_needs_no_key_and_an_admin_does(keys: Path) -> None:
+    gate = Gate(replace(LOCAL, keys_file=keys))
+    gate.admit("/search", "127.0.0.1", {"host": ["localhost:8080"]})
+    with pytest.raises(AccessDenied, match="role admin"):
+        gate.admit("/admin/ingest", "127.0.0.1", {})
+    gate.admit("/admin/ingest", "127.0.0.1", bearer(make_key(keys, "boss", Role.ADMIN)))
+
+
+def test_always_means_here_too(keys: Path) -> None:
+    key = make_key(keys, "website", Role.READ)
+    gate = Gate(replace(LOCAL, keys_file=keys, require_key="always"))
+    with pytest.raises(AccessDenied):
+        gate.admit("/search", "127.0.0.1", {})
+    gate.admit("/search", "127.0.0.1", {"x-api-key": [key]})
+
+
+@pytest.mark.parametrize(
+    ("headers", "refusal"),
+    [
+        ({"host": ["localhost"]}, None),
+        ({"host": ["127.0.0.1:8080"]}, None),
+        ({"host": ["[::1]:8080"]}, None),
+        ({"host": ["Films.example.org"]}, None),
+        ({"host": ["evil.example"]}, UsageError),
+        ({"host": ["localhost.evil.example:8080"]}, UsageError),
+        ({"host": ["localhost", "localhost"]}, UsageError),
+        ({"host": ["localhost"], "origin": ["http://localhost:8080"]}, None),
+        ({"host": ["localhost"], "origin": ["https://page.example"]}, None),
+        ({"host": ["localhost"], "origin": ["https://evil.example"]}, NotAllowed),
+        ({"host": ["localhost"], "origin": ["null"]}, NotAllowed),
+    ],
+)
+def test_where_no_key_protects_foreign_pages_do_not_get_in(
+    headers: dict[str, list[str]], refusal: type[PlotseekError] | None
+) -> None:
+    gate = Gate(replace(LOCAL, names=("films.example.org",), cors_origins=("https://page.example",)))
+    if refusal is None:
+        gate.admit("/search", "127.0.0.1", headers)
+    else:
+        with pytest.raises(refusal):
+            gate.admit("/search", "127.0.0.1", headers)
+
+
+def test_a_bucket_holds_a_burst_and_fills_by_the_rate() -> None:
+    buckets = Buckets(rate=2.0, burst=3)
+    assert [buckets.take("a", 0.0) for _ in range(4)] == [True, True, True, False]
+    assert buckets.take("b", 0.0)
+    assert not buckets.take("a", 0.4)
+    assert buckets.take("a", 0.5)
+    assert not buckets.take("a", 0.5)
+    assert [buckets.take("a", 100.0) for _ in range(4)] == [True, True, True, False]
+
+
+def test_clients_and_keys_have_their_own_rate_and_this_machine_none(keys: Path) -> None:
+    key = make_key(keys, "website", Role.READ)
+    gate = Gate(replace(LOCAL, keys_file=keys, rate_limit=0.001, burst=2))
+    for _ in range(5):
+        gate.admit("/search", "127.0.0.1", {})
+    for client in ("10.0.0.1", "10.0.0.2"):
+        for _ in range(2):
+            gate.admit("/search", client, {})
+        with pytest.raises(TooManyRequests):
+            gate.admit("/search", client, {})
+    for _ in range(2):
+        gate.admit("/search", "127.0.0.1", bearer(key))
+    with pytest.raises(TooManyRequests):
+        gate.admit("/search", "10.9.9.9", bearer(key))
+
+
+def test_no_limit_is_no_limit(keys: Path) -> None:
+    key = make_key(keys, "website", Role.READ)
+    unlimited, limited = (Gate(replace(LOCAL, keys_file=keys, rate_limit=rate, burst=1)) for rate in (0.0, 0.001))
+    assert admitted(unlimited, 5, bearer(key)) == 5
+    assert admitted(limited, 5, bearer(key)) == 1
+
+
+def admitted(gate: Gate, times: int, headers: dict[str, list[str]]) -> int:
+    """How many of so many requests of one client get in."""
+    for count in range(times):
+        try:
+            gate.admit("/search", "10.0.0.1", headers)
+        except TooManyRequests:
+            return count
+    return times
+
+
+@pytest.fixture
+def guarded(seed_store: Path, keys: Path) -> Iterator[tuple[httpx.Client, dict[Role, str]]]:
+    made = {each: make_key(keys, each, each) for each in Role}
+    server = {"keys_file": keys, "require_key": "always", "cors_origins": ("https://page.example",)}
+    with service(seed_store, **server) as url, httpx.Client(base_url=url) as http:
+        yield http, made
+
+
+def test_over_http(guarded: tuple[httpx.Client, dict[Role, str]]) -> None:
+    http, keys = guarded
+    none = http.get("/search?q=ship")
+    assert (none.status_code, none.headers["www-authenticate"]) == (401, "Bearer")
+    assert none.json()["type"] == "urn:plotseek:access-denied"
+    wrong = http.get("/search?q=ship", headers={"Authorization": "Bearer guess"})
+    assert (wrong.status_code, wrong.json()["detail"]) == (401, "this API key is not known")
+    read = {"Authorization": f"Bearer {keys[Role.READ]}"}
+    assert http.get("/search?q=ship", headers=read).status_code == 200
+    assert http.get("/admin/ingest", headers=read).status_code == 403
+    assert http.get("/admin/ingest", headers={"X-API-Key": keys[Role.ADMIN]}).status_code == 404
+    assert http.get("/search?q=ship&key=" + keys[Role.READ]).status_code == 401
+    assert http.get("/readyz").status_code == 200
+
+
+def test_cors(guarded: tuple[httpx.Client, dict[Role, str]]) -> None:
+    http, keys = guarded
+    asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+    allowed = http.options("/search", headers={"Origin": "https://page.example", **asked})
+    refused = http.options("/search", headers={"Origin": "https://evil.example", **asked})
+    assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, "https://page.example")
+    assert (refused.status_code, "access-control-allow-origin" in refused.headers) == (400, False)
+    key = {"Authorization": f"Bearer {keys[Role.READ]}"}
+    assert "access-control-allow-origin" not in http.get("/search?q=ship", headers=key).headers
+    answer = http.get("/search?q=ship", headers={**key, "Origin": "https://page.example"})
+    assert answer.headers["access-control-allow-origin"] == "https://page.example"
+    assert "etag" in answer.headers["access-control-expose-headers"].lower()
+
+
+def test_a_limit_over_http(seed_store: Path, keys: Path) -> None:
+    key = {"X-API-Key": make_key(keys, "website", Role.READ)}
+    with service(seed_store, keys_file=keys, rate_limit=0.001, burst=2) as url, httpx.Client(base_url=url) as http:
+        answers = [http.get("/healthz", headers=key) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].headers["retry-after"] == "1"

@@ -1,0 +1,163 @@
+"""Questions that wait together are prepared together, and nobody waits for nothing."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from catalog.errors import DeadlineExceeded, ModelError, Overloaded
+from query.serving.executor import ClientGone, Ticket, WorkPool
+from query.serving.query_embedder import QuestionEmbedder
+from tests.support.fakes import Heard, WordEmbedder
+
+PATIENT = 20.0
+
+
+class Kitchen:
+    """Prepares nothing until the gate is opened."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.begun = threading.Event()
+        self.prepared: list[list[str]] = []
+
+    def __call__(self, asked: Sequence[str]) -> None:
+        self.prepared.append(list(asked))
+        self.begun.set()
+        assert self.gate.wait(PATIENT)
+        if "broken" in asked:
+            raise ModelError("the model holds NaN")
+
+
+@pytest.fixture
+def kitchen() -> Kitchen:
+    return Kitchen()
+
+
+def with_pool(
+    kitchen: Kitchen, scene: Callable[[WorkPool[str]], Awaitable[Any]], threads: int = 2, queue: int = 20
+) -> None:
+    """Play a scene with a pool of threads on an event loop; the gate is open after it."""
+
+    async def play() -> None:
+        pool = WorkPool(threads, queue, kitchen)
+        try:
+            await scene(pool)
+        finally:
+            kitchen.gate.set()
+            pool.close()
+
+    asyncio.run(play())
+
+
+async def begun(kitchen: Kitchen, pool: WorkPool[str], tickets: Sequence[tuple[str, Ticket]]) -> list[Any]:
+    """A question that is being prepared, and behind it in the line these."""
+    tasks = []
+    for text, ticket in (("space", Ticket(PATIENT)), *tickets):
+        tasks.append(asyncio.create_task(pool.run(text.upper, ticket, [text])))
+        await asyncio.to_thread(kitchen.begun.wait, PATIENT)
+    return tasks
+
+
+def test_what_waits_together_is_prepared_together_and_each_gets_its_own_answer(kitchen: Kitchen) -> None:
+    async def scene(pool: WorkPool[str]) -> None:
+        tasks = await begun(kitchen, pool, [(text, Ticket(PATIENT)) for text in ("ghost", "shark", "ghost")])
+        assert pool.pending == 4
+        kitchen.gate.set()
+        assert await asyncio.gather(*tasks) == ["SPACE", "GHOST", "SHARK", "GHOST"]
+        assert kitchen.prepared == [["space"], ["ghost", "shark", "ghost"]]
+
+    with_pool(kitchen, scene)
+
+
+def test_what_needs_no_preparation_does_not_wait_for_it(kitchen: Kitchen) -> None:
+    async def scene(pool: WorkPool[str]) -> None:
+        await begun(kitchen, pool, [])
+        assert await pool.run(lambda: 5, Ticket(PATIENT)) == 5
+
+    with_pool(kitchen, scene)
+
+
+def test_a_full_queue_refuses_at_once(kitchen: Kitchen) -> None:
+    async def scene(pool: WorkPool[str]) -> None:
+        await begun(kitchen, pool, [(text, Ticket(PATIENT)) for text in ("ghost", "shark")])
+        with pytest.raises(Overloaded, match="come back in a second"):
+            await pool.run(lambda: 5, Ticket(PATIENT), ["dream"])
+
+    with_pool(kitchen, scene, threads=1, queue=2)
+
+
+def test_for_who_has_left_or_waited_too_long_nothing_is_prepared(kitchen: Kitchen) -> None:
+    async def scene(pool: WorkPool[str]) -> None:
+        first, leaving, late, last = await begun(
+            kitchen, pool, [("ghost", Ticket(PATIENT)), ("shark", Ticket(0.05)), ("love", Ticket(PATIENT))]
+        )
+        with pytest.raises(DeadlineExceeded, match=r"no answer within 0\.05 s"):
+            await late
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        kitchen.gate.set()
+        assert (await first, await last) == ("SPACE", "LOVE")
+        assert kitchen.prepared == [["space"], ["love"]]
+        assert pool.pending == 0
+
+    with_pool(kitchen, scene)
+
+
+def test_a_ticket_that_is_over_does_nothing(kitchen: Kitchen) -> None:
+    gone = Ticket(PATIENT)
+    gone.gone = True
+    kitchen.gate.set()
+
+    async def scene(pool: WorkPool[str]) -> None:
+        with pytest.raises(ClientGone):
+            await pool.run(lambda: 5, gone, ["space"])
+        with pytest.raises(DeadlineExceeded):
+            await pool.run(lambda: 5, Ticket(0.0), ["space"])
+
+    with_pool(kitchen, scene)
+    assert kitchen.prepared == []
+
+
+def test_an_error_reaches_who_asked_and_the_next_question_is_answered(kitchen: Kitchen) -> None:
+    kitchen.gate.set()
+
+    async def scene(pool: WorkPool[str]) -> None:
+        with pytest.raises(ModelError, match="the model holds NaN"):
+            await pool.run(lambda: 5, Ticket(PATIENT), ["broken"])
+        with pytest.raises(ZeroDivisionError):
+            await pool.run(lambda: 1 // 0, Ticket(PATIENT), ["space"])
+        assert await pool.run(lambda: 5, Ticket(PATIENT), ["space"]) == 5
+
+    with_pool(kitchen, scene)
+
+
+def test_questions_are_embedded_together_and_none_twice() -> None:
+    heard, sizes = Heard(WordEmbedder()), list[int]()
+    questions = QuestionEmbedder(heard, watched=lambda count, seconds: sizes.append(count))
+    assert questions.identity == heard.identity
+    vectors = questions.embed_queries(["ghost", "shark", "ghost"])
+    np.testing.assert_array_equal(vectors, WordEmbedder().embed_queries(["ghost", "shark", "ghost"]))
+    again = questions.embed_query("shark")
+    np.testing.assert_array_equal(again, vectors[1])
+    assert questions.embed_query("shark") is again
+    questions.embed_query("space ship")
+    assert (heard.together, sizes) == ([["ghost", "shark"]], [2, 1])
+    with pytest.raises(ValueError, match="read-only"):
+        again[0] = 5.0
+
+
+def test_who_has_left_embeds_nothing() -> None:
+    heard = Heard(WordEmbedder())
+    questions = QuestionEmbedder(heard)
+    gone = Ticket(PATIENT)
+    gone.gone = True
+    with pytest.raises(ClientGone):
+        questions.within(gone).embed_query("space")
+    with pytest.raises(DeadlineExceeded):
+        questions.within(Ticket(0.0)).embed_queries(["space", "ship"])
+    assert heard.together == []

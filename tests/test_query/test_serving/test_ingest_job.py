@@ -1,0 +1,110 @@
+"""A sync that the service is asked for: one at a time, told as it goes, followed when it is done."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count, takewhile
+from pathlib import Path
+
+import httpx
+import pytest
+
+from catalog.config import load_config
+from query.http.app import create_app
+from query.http.auth import Role, make_key
+from tests.support.service import serving
+
+pytestmark = pytest.mark.slow
+
+ALIEN = {"id": 1, "title": "Alien", "plot": "A ship answers a call."}
+JAWS = {"id": 2, "title": "Jaws", "plot": "A shark hunts swimmers."}
+
+
+@contextmanager
+def administered(folder: Path, source: str = "films.json") -> Iterator[httpx.Client]:
+    """A service as its settings file says, and a client that may start syncs."""
+    path = folder / "config.yaml"
+    lines = ["embedding: {model: bundled}", "store: {path: store}", "server:", "  keys_file: keys", "  port: 0"]
+    path.write_text("\n".join([*lines, *([f"  source: {source}"] if source else [])]), encoding="utf-8")
+    key = make_key(folder / "keys", f"boss{time.monotonic_ns()}", Role.ADMIN)
+    config = load_config(path, {})
+    client = httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=30)  # longer than server.deadline
+    with serving(create_app(config, path), config) as url, client as http:
+        http.base_url = httpx.URL(url)
+        yield http
+
+
+def ended(http: httpx.Client) -> dict[str, object]:
+    """The sync, once it is over."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        run: dict[str, object] = http.get("/admin/ingest").json()
+        if run["state"] != "running":
+            return run
+        time.sleep(0.1)
+    raise AssertionError(run)
+
+
+def test_a_sync_is_told_and_followed(tmp_path: Path) -> None:
+    (tmp_path / "films.json").write_text(json.dumps([ALIEN, JAWS]), encoding="utf-8")
+    with administered(tmp_path) as http, administered(tmp_path) as sibling:
+        assert http.get("/admin/ingest").status_code == 404
+        begun = http.post("/admin/ingest")
+        assert (begun.status_code, begun.json()["state"], begun.json()["report"]) == (202, "running", None)
+        for each in (http, sibling):
+            second = each.post("/admin/ingest")
+            assert (second.status_code, second.json()["type"]) == (409, "urn:plotseek:ingest-running")
+            assert each.get("/admin/ingest").json()["state"] == "running"
+        run = ended(sibling)
+        assert (run["state"], run["exit_code"], run["error"]) == ("done", 0, None)
+        assert isinstance(run["report"], dict)
+        assert run["report"]["added"] == 2
+        assert http.get("/admin/ingest").json() == run
+        until = time.monotonic() + 20
+        while http.get("/readyz").status_code != 200 and time.monotonic() < until:
+            time.sleep(0.1)
+        assert http.get("/search?q=shark").json()["results"][0]["title"] == "Jaws"
+        assert http.post("/admin/ingest").status_code == 202
+        assert ended(http)["state"] == "done"
+
+
+def test_a_sync_that_fails_says_why(tmp_path: Path) -> None:
+    with administered(tmp_path, "nothing.json") as http:
+        assert http.post("/admin/ingest").status_code == 202
+        run = ended(http)
+    assert (run["state"], run["exit_code"]) == ("failed", 1)
+    assert str(run["error"]).startswith("ingest: ")
+    assert "nothing.json" in str(run["error"])
+
+
+def test_a_sync_that_begins_while_questions_are_computed_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "films.json").write_text(json.dumps([ALIEN, JAWS]), encoding="utf-8")
+    with administered(tmp_path) as http:
+        assert (http.post("/admin/ingest").status_code, ended(http)["state"]) == (202, "done")
+        over = threading.Event()
+
+        def ask(asker: int) -> set[int]:
+            numbers = takewhile(lambda _: not over.is_set(), count())
+            texts = (f"{asker} {number} ships in a storm " * 25 for number in numbers)
+            return {http.post("/search", json={"text": text}).status_code for text in texts}
+
+        with ThreadPoolExecutor(6) as pool:
+            asking = [pool.submit(ask, asker) for asker in range(6)]
+            begun = [(http.post("/admin/ingest").status_code, ended(http)["state"]) for _ in range(3)]
+            over.set()
+            statuses = [each.result(20) for each in asking]
+    assert begun == [(202, "done")] * 3
+    assert statuses == [{200}] * 6
+
+
+def test_without_a_source_there_is_no_sync(tmp_path: Path) -> None:
+    with administered(tmp_path, "") as http:
+        refused = http.post("/admin/ingest")
+        assert (refused.status_code, refused.json()["detail"]) == (
+            400,
+            "server.source is not set: there is nothing to sync from",
+        )
+        assert http.get("/admin/ingest").status_code == 404
