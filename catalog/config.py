@@ -157,7 +157,7 @@ class SearchConfig:
     limit: int = _setting(10, minimum=1, maximum=1000)
     popularity: float = _setting(1.0, minimum=-2, maximum=2)
     diversity: float = _setting(0.0, minimum=0, maximum=1)
-    least_confidence: float = _setting(0.1, minimum=0, maximum=1)
+    min_confidence: float = _setting(0.1, minimum=0, maximum=1)
 
 
 def _check_networks(networks: tuple[str, ...]) -> None:
@@ -268,8 +268,14 @@ def _build(kind: type[T], values: Any, source: str, prefix: str, folder: Path) -
     return kind(**built)
 
 
+#: Keys of earlier versions, and what they are called now.
+RENAMED = {"search.least_confidence": "search.min_confidence"}
+
+
 def _refuse_unknown(values: Mapping[Any, Any], known: Mapping[str, Any], source: str, prefix: str) -> None:
     for name in values:
+        if now := RENAMED.get(f"{prefix}{name}"):
+            raise ConfigError(f"{source}: {prefix}{name} is called {now} now")
         if name not in known:
             raise ConfigError(f"{source}: unknown key {prefix}{name}; allowed are {', '.join(known)}")
 
@@ -284,7 +290,10 @@ OTHER_VARIABLES = (f"{PREFIX}_CONFIG", f"{PREFIX}_EMBEDDING_TOKEN", f"{PREFIX}_S
 
 def _override(config: Config, variables: Mapping[str, str]) -> Any:
     known = {variable_name(key) for key in setting_names(Config)}
+    renamed = {variable_name(before): variable_name(now) for before, now in RENAMED.items()}
     for name in variables:
+        if name in renamed:
+            raise ConfigError(f"environment: {name} is called {renamed[name]} now")
         if name not in known and name not in OTHER_VARIABLES:
             raise ConfigError(f"environment: unknown variable {name}; {PREFIX}_STORE_PATH stands for store.path")
     return _replace(config, variables, "")

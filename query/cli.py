@@ -20,10 +20,16 @@ _WIDTH = (100, 24)
 """Columns and lines where the output is no terminal."""
 
 
+def _refuse_renamed(_: click.Context, option: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        raise click.UsageError(f"--{option.name}: called --dislike now")
+
+
 @click.command()
 @click.argument("text", nargs=-1)
 @click.option("--like", "likes", multiple=True, metavar="ID-OR-TITLE", help="Films like this one, or like these words.")
-@click.option("--unlike", "dislikes", multiple=True, metavar="ID-OR-TITLE", help="But not like this.")
+@click.option("--dislike", "dislikes", multiple=True, metavar="ID-OR-TITLE", help="But not like this.")
+@click.option("--unlike", hidden=True, expose_value=False, callback=_refuse_renamed, help="Called --dislike now.")
 @click.option("--filter", metavar="CONDITIONS", default="", help='For one, "year>=1980 genre:Horror".')
 @click.option("--exclude", multiple=True, metavar="ID", help="Leave this film out: one that was seen, for one.")
 @click.option(
@@ -47,7 +53,7 @@ def main(text: tuple[str, ...], as_json: bool, no_server: bool, config: Path | N
     \b
     query "a man relives the same day"
     query --like "Ghostbusters" --limit 5
-    query --like "Alien" --like "Das Boot" --unlike "gore" "claustrophobic"
+    query --like "Alien" --like "Das Boot" --dislike "gore" "claustrophobic"
     query "haunted house" --filter "year>=1980 -genre:Comedy"
     """
     with one_line_errors("query"):

@@ -13,9 +13,9 @@ from urllib.parse import quote, urlsplit
 from catalog.errors import PlotseekError, StoreError, UsageError
 from catalog.movie import Movie
 from query.answer import Answered, facets_from_dict, result_from_dict
-from query.film_catalog import FilmCatalog
 from query.http.problems import error_of
 from query.models import FacetCounts, SearchRequest, SearchResult
+from query.movie_catalog import MovieCatalog
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class _Reply:
     body: bytes
 
 
-class PlotseekClient(FilmCatalog):
+class PlotseekClient(MovieCatalog):
     """A running service; safe to use from any thread, because each question has a connection of its own.
 
     with PlotseekClient("http://127.0.0.1:8080") as films:

@@ -46,7 +46,7 @@ class SearchRequest:
     """0 none, 1 as different as can be (maximal marginal relevance)."""
     popularity: float | None = None
     """Weight of the popularity prior: 0 none, negative prefers hidden gems."""
-    least_confidence: float | None = None
+    min_confidence: float | None = None
     """Movies that are less sure than this are left out, unless `all`."""
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class SearchRequest:
             limit=settings.limit if self.limit is None else self.limit,
             diversity=settings.diversity if self.diversity is None else self.diversity,
             popularity=settings.popularity if self.popularity is None else self.popularity,
-            least_confidence=settings.least_confidence if self.least_confidence is None else self.least_confidence,
+            min_confidence=settings.min_confidence if self.min_confidence is None else self.min_confidence,
         )
 
     def for_facets(self) -> Self:
@@ -86,7 +86,7 @@ class SearchRequest:
         """What was asked, as it stands in an answer: a text, or an object where there are examples."""
         if not self.likes and not self.dislikes:
             return self.text
-        examples = {"text": self.text, "like": list(self.likes), "unlike": list(self.dislikes)}
+        examples = {"text": self.text, "like": list(self.likes), "dislike": list(self.dislikes)}
         return {name: value for name, value in examples.items() if value}
 
 
@@ -94,8 +94,8 @@ class SearchRequest:
 class Why:
     """What brought a movie."""
 
-    lanes: Mapping[str, int]
-    """Rank in the list of each retriever that found it, from 1: "meaning", "words", "title"."""
+    ranks: Mapping[str, int]
+    """Rank in the list of each retriever that found it, from 1: "dense", "lexical", "title"."""
     words: tuple[str, ...] = ()
     """Words of the question that the movie holds."""
     sentence: str | None = None

@@ -67,9 +67,9 @@ def _counts(facet: Facet) -> str:
 
 
 def _why_line(why: Why) -> str:
-    lanes = ", ".join(f"{lane} #{rank}" for lane, rank in why.lanes.items())
+    ranks = ", ".join(f"{retriever} #{rank}" for retriever, rank in why.ranks.items())
     nearest = f"nearest to {why.nearest_like}" if why.nearest_like else ""
-    parts = [lanes, " ".join(why.words), nearest, f'"{why.sentence}"' if why.sentence else ""]
+    parts = [ranks, " ".join(why.words), nearest, f'"{why.sentence}"' if why.sentence else ""]
     return " · ".join(part for part in parts if part)
 
 

@@ -34,7 +34,7 @@ _SPEEDS = (
 
 @click.command()
 @click.argument("folders", nargs=-1, metavar="FOLDER...", type=click.Path(path_type=Path))
-@click.option("--compare", type=click.Choice(["lanes"]), help="Also evaluate each retriever alone.")
+@click.option("--compare", type=click.Choice(["retrievers"]), help="Also evaluate each retriever alone.")
 @click.option("--queries", type=click.IntRange(1), metavar="N", help="At most N queries of each set, always the same.")
 @click.option("--titles", type=click.IntRange(1), metavar="N", help="Also N titles, exact and with one typing error.")
 @click.option("--baseline", type=click.Path(path_type=Path), help="An earlier --json; a regression is exit code 1.")
@@ -56,7 +56,7 @@ def main(
     judged pairs. Every measure comes with its 95 % confidence interval; times are for 100 results.
 
     \b
-    query-evaluate judgments --compare lanes
+    query-evaluate judgments --compare retrievers
     query-evaluate judgments --json > before.json
     query-evaluate judgments --baseline before.json
     """
@@ -76,7 +76,7 @@ def _run(
     queries: int | None,
     titles: int | None,
     baseline: Path | None,
-    lanes: bool,
+    retrievers: bool,
     as_json: bool,
 ) -> bool:
     """Whether nothing fell below the baseline."""
@@ -98,7 +98,7 @@ def _run(
             movies = [entry.movie for part in snapshot.movies.entries() for entry in part]
             sets += title_sets([movie.id for movie in movies], [movie.title for movie in movies], titles)
         rankers = {_SEARCH: whole_search(snapshot, embedder, config.search)}
-        if lanes:
+        if retrievers:
             rankers |= single_retrievers(snapshot, embedder)
         results = {name: _evaluated(name, ranker, sets) for name, ranker in rankers.items()}
     click.echo(_as_json(results) if as_json else _as_text(results))
@@ -143,13 +143,13 @@ def _say_notes(outcomes: "Sequence[Outcome]") -> None:
 
 
 def _compared(results: Results, before: Mapping[str, Mapping[str, float]]) -> bool:
-    """Say what fell below a lane alone, and below the baseline; whether the latter is nothing."""
+    """Say what fell below a retriever alone, and below the baseline; whether the latter is nothing."""
     from query.evaluation.regression import not_compared, regressions
 
     now = results[_SEARCH]
-    for lane in results:
-        for found in regressions(results[lane], now):
-            say(_line(found, f"{lane} alone", "less in all of search"))
+    for retriever in results:
+        for found in regressions(results[retriever], now):
+            say(_line(found, f"{retriever} alone", "less in all of search"))
     for line in not_compared(before, now):
         say(line)
     worse = regressions(before, now)
@@ -166,10 +166,10 @@ def _line(found: "Regression", which: str, kind: str) -> str:
 
 
 def _as_json(results: Results) -> str:
-    """The sets; with --compare lanes also "lanes", the same for each lane alone."""
+    """The sets; with --compare retrievers also "retrievers", what each of them reaches alone."""
     answer: dict[str, object] = {"sets": results[_SEARCH]}
-    lanes = {name: sets for name, sets in results.items() if name != _SEARCH}
-    return json.dumps(answer | ({"lanes": lanes} if lanes else {}), ensure_ascii=False)
+    alone = {name: sets for name, sets in results.items() if name != _SEARCH}
+    return json.dumps(answer | ({"retrievers": alone} if alone else {}), ensure_ascii=False)
 
 
 def _as_text(results: Results) -> str:

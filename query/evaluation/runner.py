@@ -1,6 +1,6 @@
 """How well rankings agree with people's judgments. Pure, but for the clock: whatever can rank is passed in.
 
-What ranks is a `Ranker`, functions from a question to an answer, so that the whole search, one of its lanes,
+What ranks is a `Ranker`, functions from a question to an answer, so that the whole search, one of its retrievers,
 or a dictionary in a test are evaluated alike.
 """
 

@@ -30,7 +30,7 @@ _REQUEST = {
     "franchise": Field(ge=1, le=MOST_RESULTS),
     "diversity": Field(ge=0, le=1),
     "popularity": Field(ge=-2, le=2),
-    "least_confidence": Field(ge=0, le=1),
+    "min_confidence": Field(ge=0, le=1),
 }
 #: An address has no room for ten thousand ids.
 _ADDRESS = _REQUEST | {"exclude": Field(max_length=MOST_EXAMPLES)}

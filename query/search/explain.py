@@ -55,9 +55,9 @@ def _ranks(evidence: Evidence, row: int, movie: Movie) -> dict[str, int]:
         return ranks
     place = int(np.searchsorted(evidence.rows, row))
     if (rank := int((evidence.dense > evidence.dense[place]).sum()) + 1) <= TIER_ONE:
-        ranks["meaning"] = rank
+        ranks["dense"] = rank
     if evidence.lexical[place] > 0:
-        ranks["words"] = int((evidence.lexical > evidence.lexical[place]).sum()) + 1
+        ranks["lexical"] = int((evidence.lexical > evidence.lexical[place]).sum()) + 1
     for rank, match in enumerate(evidence.titles, 1):
         if match.id == movie.id:
             ranks["title"] = rank

@@ -61,7 +61,7 @@ def order(question: Question, snapshot: Snapshot, scored: Scored) -> Rows:
     request, rows = question.request, scored.found.rows
     fits = ~np.isin(rows, question.excluded)
     if not request.all:
-        fits &= scored.confidence >= (request.least_confidence or 0.0)
+        fits &= scored.confidence >= (request.min_confidence or 0.0)
     places = np.flatnonzero(fits)
     places = places[np.lexsort((rows[places], -scored.relevance[places]))]
     if not (request.diversity or request.franchise):

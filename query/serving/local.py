@@ -7,8 +7,8 @@ from catalog.embedding.embedder import Embedder
 from catalog.movie import Movie
 from catalog.store.chroma.server import configured_server
 from catalog.store.snapshot import Snapshot
-from query.film_catalog import FilmCatalog
 from query.models import FacetCounts, SearchRequest, SearchResult
+from query.movie_catalog import MovieCatalog
 from query.names import movie_named
 from query.search.pipeline import count_facets, search
 from query.serving.executor import Ticket
@@ -24,7 +24,7 @@ _PATIENCE = 600.0
 """Seconds: in a notebook nobody else waits."""
 
 
-class LocalCatalog(FilmCatalog):
+class LocalCatalog(MovieCatalog):
     """A catalog's folder, opened for reading; always the generation in force, safe to use from any thread.
 
     with LocalCatalog("data") as films:

@@ -247,7 +247,7 @@ def test_a_wrong_setting_is_exit_2(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert (
         result.stderr
-        == f"query: {settings}: unknown key search.limt; allowed are limit, popularity, diversity, least_confidence\n"
+        == f"query: {settings}: unknown key search.limt; allowed are limit, popularity, diversity, min_confidence\n"
     )
 
 

@@ -9,46 +9,46 @@ import pytest
 from catalog.errors import CatalogMissing, MovieNotFound, PlotseekError, StoreError, TooManyRequests, UsageError
 from catalog.movie import Movie
 from query.client import PlotseekClient
-from query.film_catalog import FilmCatalog
+from query.movie_catalog import MovieCatalog
 from query.serving.local import LocalCatalog
 from tests.support.service import saying, service, settings
 
 
 @pytest.fixture(scope="module")
-def here(seed_store: Path) -> Iterator[FilmCatalog]:
+def here(seed_store: Path) -> Iterator[MovieCatalog]:
     with LocalCatalog(seed_store, settings(seed_store)) as films:
         yield films
 
 
 @pytest.fixture(scope="module")
-def there(seed_store: Path) -> Iterator[FilmCatalog]:
+def there(seed_store: Path) -> Iterator[MovieCatalog]:
     with service(seed_store) as url, PlotseekClient(url) as films:
         yield films
 
 
-def test_both_find_the_same(here: FilmCatalog, there: FilmCatalog) -> None:
+def test_both_find_the_same(here: MovieCatalog, there: MovieCatalog) -> None:
     assert here.search("space ships", limit=3, why=True) == there.search("space ships", limit=3, why=True)
     assert here.search("space ships").hits[0].movie.title == "Star Trek: Generations"
 
 
-def test_both_name_similar_films(here: FilmCatalog, there: FilmCatalog) -> None:
+def test_both_name_similar_films(here: MovieCatalog, there: MovieCatalog) -> None:
     assert here.similar("5") == there.similar("5")
     assert here.similar("Ghostbusters", limit=1).hits[0].movie.title == "Ghostbusters II"
 
 
-def test_both_recommend(here: FilmCatalog, there: FilmCatalog) -> None:
+def test_both_recommend(here: MovieCatalog, there: MovieCatalog) -> None:
     found = here.recommend(["Ghostbusters", "a boxer"], ["soap"], text="funny", exclude=["1"], why=True)
     assert found == there.recommend(["Ghostbusters", "a boxer"], ["soap"], text="funny", exclude=["1"], why=True)
     assert found.hits[0].why is not None
 
 
-def test_both_know_a_film(here: FilmCatalog, there: FilmCatalog) -> None:
+def test_both_know_a_film(here: MovieCatalog, there: MovieCatalog) -> None:
     assert here.movie("1") == there.movie("1")
     assert here.movie("1").title == "Star Trek: Generations"
 
 
 @pytest.mark.parametrize("name", ["99", "tmdb:1", "a/b c?d#e%2f", "../status", "ü"])
-def test_both_say_the_same_of_a_film_that_is_not_there(here: FilmCatalog, there: FilmCatalog, name: str) -> None:
+def test_both_say_the_same_of_a_film_that_is_not_there(here: MovieCatalog, there: MovieCatalog, name: str) -> None:
     with pytest.raises(MovieNotFound) as ours:
         here.movie(name)
     with pytest.raises(MovieNotFound) as theirs:
@@ -56,7 +56,7 @@ def test_both_say_the_same_of_a_film_that_is_not_there(here: FilmCatalog, there:
     assert str(ours.value) == str(theirs.value) == f"no film has the id {name!r}"
 
 
-def test_both_refuse_the_same_questions(here: FilmCatalog, there: FilmCatalog) -> None:
+def test_both_refuse_the_same_questions(here: MovieCatalog, there: MovieCatalog) -> None:
     for films in (here, there):
         with pytest.raises(UsageError, match="say what to look for: words, or a film that you like"):
             films.search(" ")

@@ -23,7 +23,7 @@ from tests.support.service import saying, service, settings
 
 pytestmark = pytest.mark.slow
 
-REQUEST = SearchRequest("space ships", limit=3, diversity=0.0, popularity=1.0, least_confidence=0.05)
+REQUEST = SearchRequest("space ships", limit=3, diversity=0.0, popularity=1.0, min_confidence=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_a_server_that_is_no_service_harms_nobody(seed_store: Path) -> None:
         ["space ships"],
         ["space", "ships", "--limit", "3", "--why"],
         ["--like", "Ghostbusters", "--limit", "2"],
-        ["--like", "5", "--unlike", "soap", "funny", "--why"],
+        ["--like", "5", "--dislike", "soap", "funny", "--why"],
         ["a ship", "--filter", "-year>=1990", "--all", "--offset", "2"],
         ["a ship", "--plain", "--exclude", "1", "--sort", "-title"],
         ["xyzzy qwertz"],

@@ -5,7 +5,7 @@ import { el, fill, icon } from "./dom.js";
 import { now, question } from "./state.js";
 import { t } from "./words.js";
 
-const LANES = { meaning: "meaning", words: "words", title: "title-lane" };
+const RETRIEVERS = { dense: "dense", lexical: "lexical", title: "title-retriever" };
 
 export function whyButton(film, panel, plot) {
   const button = el(
@@ -41,10 +41,10 @@ async function toggle(button, film, panel, plot) {
 }
 
 async function explain(why, panel, plot) {
-  const lanes = Object.entries(why?.lanes ?? {}).map(([lane, n]) => t("rank", { lane: t(LANES[lane] ?? lane), n }));
+  const ranks = Object.entries(why?.ranks ?? {}).map(([by, n]) => t("rank", { by: t(RETRIEVERS[by] ?? by), n }));
   const like = why?.nearest_like && (await movie(why.nearest_like)).title;
   const pairs = [
-    [t("why-lanes"), lanes.join(" · ")],
+    [t("why-ranks"), ranks.join(" · ")],
     [t("why-words"), why?.words.map(whole).join(", ")],
     [t("why-sentence"), why?.sentence && !highlight(plot, why.sentence) && why.sentence],
     [t("why-like"), like],

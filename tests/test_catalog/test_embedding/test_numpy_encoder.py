@@ -74,7 +74,7 @@ def test_queries_of_all_lengths_equal_documents(words: int) -> None:
 @pytest.mark.parametrize("folder", [JINA_TINY, bundled_folder()], ids=["jina", "bundled"])
 def test_a_query_needs_neither_torch_nor_sentence_transformers(folder: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from catalog.embedding.local import open_local;"
+        "import sys; from pathlib import Path; from catalog.embedding.bert.local import open_local;"
         "e = open_local(Path(sys.argv[1]), 'm', '', max_tokens=99, precision='auto', device='auto');"
         "e.embed_query('space ships');"
         "print(sorted({'torch', 'sentence_transformers', 'transformers', 'safetensors'} & sys.modules.keys()))"

@@ -216,8 +216,8 @@ def test_the_quick_check_stops_a_wrong_model(tiny: Embedder, known: Known, wrong
 
 def test_the_quick_check_needs_no_torch() -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom catalog.embedding.checks import quick_check\n"
-        "from catalog.embedding.hub import locate\nfrom catalog.embedding.local import open_local\n"
+        "import sys\nfrom pathlib import Path\nfrom catalog.embedding.self_test import quick_check\n"
+        "from catalog.embedding.hub import locate\nfrom catalog.embedding.bert.local import open_local\n"
         "files = locate(sys.argv[1], None)\n"
         "settings = {'max_tokens': 512, 'precision': 'auto', 'device': 'auto'}\n"
         "quick_check(files, open_local(files.folder, files.name, files.revision, **settings))\n"

@@ -315,7 +315,7 @@ def test_evaluate_prints_one_object(seed_store: Path, judgments: Path) -> None:
 
 
 def test_evaluate_prints_each_retriever_beside_the_whole(seed_store: Path, judgments: Path) -> None:
-    result = run_evaluate(seed_store, str(judgments), "--compare", "lanes")
+    result = run_evaluate(seed_store, str(judgments), "--compare", "retrievers")
     assert result.exit_code == 0, result.stderr
     rankings, told_apart = result.stdout.split("\n\n")
     rows = [line.split() for line in rankings.splitlines()]
@@ -334,9 +334,9 @@ def test_evaluate_prints_each_retriever_beside_the_whole(seed_store: Path, judgm
         ["similar-pairs", "search"],
         ["similar-pairs", "dense"],
     ]
-    again = json.loads(run_evaluate(seed_store, str(judgments), "--compare", "lanes", "--json").stdout)
-    assert list(again) == ["sets", "lanes"]
-    assert list(again["lanes"]) == ["dense", "lexical", "title"]
+    again = json.loads(run_evaluate(seed_store, str(judgments), "--compare", "retrievers", "--json").stdout)
+    assert list(again) == ["sets", "retrievers"]
+    assert list(again["retrievers"]) == ["dense", "lexical", "title"]
 
 
 def test_a_regression_is_exit_1_and_a_line_each(seed_store: Path, judgments: Path, tmp_path: Path) -> None:
@@ -368,7 +368,7 @@ def test_a_wrong_evaluation_is_one_line(seed_store: Path, arguments: list[str], 
 
 def test_help_is_light() -> None:
     script = (
-        "import sys; from query.evaluate_cli import main\n"
+        "import sys; from query.evaluation.cli import main\n"
         "try: main(['--help'])\n"
         "except SystemExit as leaving: code = leaving.code\n"
         "heavy = {'torch', 'chromadb', 'ir_measures', 'numpy'} & set(sys.modules)\n"

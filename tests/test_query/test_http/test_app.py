@@ -84,7 +84,7 @@ def test_a_long_question_goes_into_a_body_and_answers_the_same(http: httpx.Clien
     posted = http.post("/search", json=asked)
     got = http.get("/search", params={"q": "space ships", "limit": 3, "why": True, "all": True})
     assert posted.content == got.content
-    assert set(posted.json()["results"][0]["why"]) == {"lanes", "words", "sentence", "nearest_like"}
+    assert set(posted.json()["results"][0]["why"]) == {"ranks", "words", "sentence", "nearest_like"}
 
 
 def test_a_batch_answers_each_question_in_order(http: httpx.Client) -> None:
@@ -116,7 +116,7 @@ def test_similar_leaves_the_film_out(http: httpx.Client) -> None:
 def test_recommend_takes_likes_dislikes_and_words(http: httpx.Client) -> None:
     body = {"likes": ["Ghostbusters"], "dislikes": ["blood"], "text": "funny", "exclude": ["1"], "all": True}
     answer = http.post("/recommend", json=body).json()
-    assert answer["query"] == {"text": "funny", "like": ["Ghostbusters"], "unlike": ["blood"]}
+    assert answer["query"] == {"text": "funny", "like": ["Ghostbusters"], "dislike": ["blood"]}
     assert answer["results"][0]["title"] == "Ghostbusters II"
     assert "1" not in [film["id"] for film in answer["results"]]
 

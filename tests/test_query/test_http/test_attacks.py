@@ -118,7 +118,7 @@ def test_odd_addresses(url: str, seed_store: Path, target: bytes, status: int) -
     [
         (b'{"text": "ship", "popularity": NaN}', 422),
         (b'{"text": "ship", "diversity": Infinity}', 422),
-        (b'{"text": "ship", "least_confidence": -Infinity}', 422),
+        (b'{"text": "ship", "min_confidence": -Infinity}', 422),
         (b'{"text": "ship", "offset": 1e400}', 422),
         (b'{"text": "ship", "offset": ' + b"9" * 5000 + b"}", 400),
         (b'{"text": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", 400),

@@ -249,7 +249,7 @@ def test_more_like_this(visitor: Visitor) -> None:
     assert said(page) == {"similar": "90"}
 
 
-def test_why_tells_lanes_and_words_and_marks_the_sentence(visitor: Visitor) -> None:
+def test_why_tells_ranks_and_words_and_marks_the_sentence(visitor: Visitor) -> None:
     page = visitor.open(f"/?q={SAME_DAY}")
     film = card(page, "Groundhog Day")
     button = film.get_by_role("button", name="Why Groundhog Day was found")

@@ -211,11 +211,11 @@ def test_facets_count_the_films_of_the_total(films: Snapshot, sort: str) -> None
 def test_what_is_less_sure_is_left_out_unless_all_is_asked_for(films: Snapshot) -> None:
     everything = ask(films, QUESTION, all=True, limit=5000)
     sure = [hit.movie.id for hit in everything.hits[: everything.total] if hit.confidence >= 0.15]
-    result = ask(films, QUESTION, least_confidence=0.15, limit=5000)
+    result = ask(films, QUESTION, min_confidence=0.15, limit=5000)
     assert 0 < result.total == len(sure) < everything.total
     assert ids(result)[: result.total] == sure
     assert all(hit.confidence >= 0.15 for hit in result.hits)
-    assert ask(films, QUESTION, least_confidence=0.15, all=True, limit=5000) == everything
+    assert ask(films, QUESTION, min_confidence=0.15, all=True, limit=5000) == everything
 
 
 def test_negative_popularity_finds_what_nobody_knows(films: Snapshot) -> None:
@@ -237,10 +237,10 @@ def test_why_says_ranks_over_all_films(films: Snapshot) -> None:
         among_listed, among_all = (
             sum(cosine > cosines[hit.movie.id] + 1e-6 for cosine in some) + 1 for some in (listed, cosines.values())
         )
-        assert among_listed <= hit.why.lanes.get("meaning", among_all) <= among_all
+        assert among_listed <= hit.why.ranks.get("dense", among_all) <= among_all
         assert set(hit.why.words) <= {"ghost", "love", "kirn", "sktt"}
         assert (hit.why.sentence, hit.why.nearest_like) == (hit.movie.plot, None)
-    assert min(hit.why.lanes.get("words", 99) for hit in hits if hit.why) == 1
+    assert min(hit.why.ranks.get("lexical", 99) for hit in hits if hit.why) == 1
 
 
 def test_why_names_the_nearest_like(films: Snapshot) -> None:

@@ -61,9 +61,9 @@ def cosine(first: str, second: str) -> float:
 
 def test_words_beside_a_like_shift_the_answer_and_never_empty_it(films: Snapshot) -> None:
     alien = ("1",)
-    assert ask(films, "qqqq", likes=alien, least_confidence=0.9).total == ask(films, likes=alien).total == 7
+    assert ask(films, "qqqq", likes=alien, min_confidence=0.9).total == ask(films, likes=alien).total == 7
     assert ids(ask(films, likes=alien))[:2] == ["2", "6"]
-    assert set(ids(ask(films, "love", likes=alien, least_confidence=0.9))[:2]) == {"5", "6"}
+    assert set(ids(ask(films, "love", likes=alien, min_confidence=0.9))[:2]) == {"5", "6"}
 
 
 def test_a_misspelt_title_is_not_said_to_be_found_by_meaning_alone(films: Snapshot) -> None:
@@ -169,8 +169,8 @@ def test_sorted_by_year(films: Snapshot) -> None:
 def test_why_names_ranks_words_and_sentence(films: Snapshot) -> None:
     why = ask(films, "robot", why=True, limit=1).hits[0].why
     assert why is not None
-    assert (dict(why.lanes), why.words, why.sentence) == (
-        {"meaning": 1, "words": 1},
+    assert (dict(why.ranks), why.words, why.sentence) == (
+        {"dense": 1, "lexical": 1},
         ("robot",),
         "A robot and a ship in space.",
     )
@@ -234,14 +234,14 @@ def test_a_slip_in_a_title_does_not_become_words(films: Snapshot) -> None:
 
 def test_what_is_not_sure_enough_is_shown_on_demand(films: Snapshot) -> None:
     # A handful of films has no background, so that all of them are certain; a thousand are in test_pages.py.
-    assert ask(films, "space", least_confidence=1.0).total == 8
+    assert ask(films, "space", min_confidence=1.0).total == 8
     assert ask(films, "space", all=True).total == 8
 
 
 def test_a_request_stands_in_its_answer_as_it_was_asked() -> None:
     assert SearchRequest(" space ").echo() == "space"
     asked = SearchRequest("space", likes=("1",), dislikes=("2",))
-    assert asked.echo() == {"text": "space", "like": ["1"], "unlike": ["2"]}
+    assert asked.echo() == {"text": "space", "like": ["1"], "dislike": ["2"]}
     assert SearchRequest.from_dict(asked.to_dict()) == asked
     assert asked.to_dict() == {"text": "space", "likes": ("1",), "dislikes": ("2",)}
 

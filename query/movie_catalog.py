@@ -8,7 +8,7 @@ from catalog.movie import Movie
 from query.models import FacetCounts, SearchRequest, SearchResult
 
 
-class FilmCatalog(ABC):
+class MovieCatalog(ABC):
     """What both can do, with the same words, the same values and the same errors."""
 
     @abstractmethod
