@@ -230,9 +230,10 @@ def run_unprivileged(*arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_a_signal_stops_after_the_batch_in_hand(tmp_path: Path, number: signal.Signals) -> None:
     root = tmp_path / "store"
     script = (
-        "import sys; from ingest.schedule.signals import stop_on; from signal import SIGINT, SIGTERM; from pathlib import Path\n"
+        "import sys; from pathlib import Path; from signal import SIGINT, SIGTERM\n"
+        "from ingest.schedule.signals import stop_on; from ingest.sync.apply import SyncOptions, sync\n"
         "from catalog.terminal import one_line_errors; from catalog.store.writer import open_writer\n"
-        "from ingest.sync import SyncOptions, sync; from tests import survivor; from tests.support.chroma import server\n"
+        "from tests.support import survivor; from tests.support.chroma import server\n"
         "root = Path(sys.argv[1])\n"
         "with one_line_errors('ingest'), stop_on(SIGINT, SIGTERM) as stop, open_writer(root, server()) as writer:\n"
         "    embedder = survivor.LoggingEmbedder(survivor.log_of(root), 0.3)\n"
