@@ -37,12 +37,12 @@ from catalog.store.generations import Generations
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.vectors.sample import known_vectors
 from catalog.store.writer import open_writer
+from catalog.text.translation import gloss
 from ingest.sync.apply import Progress, SyncOptions, sync
 from query.models import SearchRequest
 from query.search.pipeline import search
 from query.search.retrievers import TIER_ONE, similarities
 from query.search.scoring import find_candidates, look_up
-from query.search.translation import gloss
 
 Figures = dict[str, Any]
 

@@ -39,3 +39,16 @@ class Embedder(Protocol):
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """Embed several, shape (n, d): together, where that is faster, and then the same to the seventh digit."""
+
+
+def embed_together(texts: Sequence[str], embedder: Embedder) -> Vector:
+    """One question that is read as several texts: the direction of the sum of their embeddings, shape (d,)."""
+    if len(texts) == 1:
+        return embedder.embed_query(texts[0])
+    return direction_of_sum(embedder.embed_queries(texts))
+
+
+def direction_of_sum(vectors: Vectors) -> Vector:
+    """The unit vector, shape (d,), that points where the sum of vectors, shape (n, d), does."""
+    together = np.sum(vectors, axis=0)
+    return np.asarray(together / np.linalg.norm(together), dtype=np.float32)

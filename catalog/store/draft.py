@@ -24,7 +24,8 @@ from catalog.store.lexical.writer import build_lexical, patch_lexical
 from catalog.store.maintenance.film_map import FilmMap
 from catalog.store.movies import Entry, Movies
 from catalog.store.vectors.by_row import open_vectors, write_vectors
-from catalog.store.vectors.moments import Moments
+from catalog.store.vectors.moments import FEWEST, Moments
+from catalog.store.vectors.questions import example_vectors, missing_questions
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -95,6 +96,12 @@ class Draft:
         """What the model reads of the movies in these rows, by digest."""
         texts = (model_text(movie, self._plan.template) for movie in self.movies.at(rows).values())
         return {text_digest(text): text for text in texts}
+
+    def missing_questions(self) -> list[tuple[str, list[str]]]:
+        """The example questions that still have to be embedded, by kind; none for a handful of movies."""
+        if self.movies.count() < FEWEST:
+            return []
+        return list(missing_questions(self._cache, self._plan.model))
 
     def remember(self, vectors: dict[bytes, Floats]) -> None:
         """Acknowledge vectors: from now on no kill can lose them."""
@@ -176,10 +183,13 @@ class Draft:
 
     def _write_moments(self, vectors: Floats, rows: Rows, difference: Difference) -> None:
         """Those of before, where no vector came or went: learning them takes a second of 65,451 movies."""
+        examples = example_vectors(self._cache, self._plan.model)
         if self._plan.before is not None and not difference.embed and not difference.gone:
-            shutil.copyfile(self._plan.before[0].moments, self._generation.moments)
-        else:
-            Moments.of(vectors, rows).save(self._generation.moments)
+            moments = Moments.load(self._plan.before[0].moments)
+            if len(moments.questions) == len(examples):
+                shutil.copyfile(self._plan.before[0].moments, self._generation.moments)
+                return
+        Moments.of(vectors, rows, examples).save(self._generation.moments)
 
     def _write_map(self, vectors: Floats, rows: Rows, fresh: Rows) -> None:
         drawn = None

@@ -19,6 +19,7 @@ from catalog.store.draft import Difference, Draft
 from catalog.store.movies import Entry
 from catalog.store.writer import CatalogWriter
 from ingest.sync.hook import run_check
+from ingest.sync.questions import embed_questions
 from ingest.sync.row_cache import Familiar
 
 EXAMPLES = 3
@@ -234,6 +235,7 @@ def embed_missing(
         embedded += len(texts)
         truncated += answer.truncated
         show(Progress("embedding", embedded, len(missing)))
+    embed_questions(draft, embedder)
     return embedded, truncated
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.config import SearchConfig
-from catalog.embedding.embedder import Embedder
+from catalog.embedding.embedder import Embedder, embed_together
 from catalog.store.columns.conditions import EVERYTHING, Filter, WithId
 from catalog.store.snapshot import Snapshot
 from query.evaluation.runner import Answer, Question, Ranker
@@ -15,7 +15,6 @@ from query.models import SearchRequest
 from query.names import movie_vector
 from query.search.pipeline import rank
 from query.search.query_analysis import analyze
-from query.search.retrievers import embed
 from query.search.scoring import find_candidates, look_up, score
 from query.search.titles import match_titles
 
@@ -57,7 +56,8 @@ def single_retrievers(snapshot: Snapshot, embedder: Embedder) -> dict[str, Ranke
         if question.movie_id is not None:
             vector = movie_vector(snapshot, question.movie_id)
         else:
-            vector = embed(analyze(question.text, embedder.identity, snapshot.lexical.held).model_texts, embedder)
+            analysis = analyze(question.text, embedder.identity, snapshot.lexical.held)
+            vector = embed_together(analysis.model_texts, embedder)
         rows = _rows(snapshot, question)
         near = snapshot.vectors[rows] @ vector
         best = np.argsort(-near, kind="stable")[: question.limit + 1]

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from query.constraints.years import YearRange
-from query.search.query_analysis import Phrasing
 
 Floats = NDArray[np.float32]
 
@@ -35,17 +34,24 @@ class Weights:
     """What a movie of quite another time than asked loses; a told plot speaks of when it plays."""
 
 
-WEIGHTS: Mapping[Phrasing, Weights] = {
-    Phrasing.ASKED: Weights(lexical=3.0, popularity=0.7, first=1.5, last=4.8, years=4.0),
-    Phrasing.TOLD: Weights(lexical=5.3, popularity=1.8, first=2.5, saturation=3.75, years=0.0),
-    Phrasing.NAMED: Weights(lexical=6.0, popularity=0.9, first=2.0, years=5.0),
-    Phrasing.OTHER: Weights(lexical=3.3, popularity=0.9, first=1.5, saturation=2.5),
+_ASKED = Weights(lexical=4.2, popularity=0.7, first=1.5, last=4.8, saturation=2.5, years=4.0)
+_OTHER = Weights(lexical=3.3, popularity=0.9, first=1.5, saturation=2.5)
+
+WEIGHTS: Mapping[str, Weights] = {
+    "asked-en": _ASKED,
+    "asked-de": _ASKED,
+    "told-en": Weights(lexical=5.3, popularity=1.8, first=2.5, saturation=3.75, years=0.0),
+    "told-de": Weights(lexical=7.0, popularity=0.9, first=2.5, saturation=2.5, years=0.0),
+    "named-en": Weights(lexical=6.0, popularity=0.9, first=2.0, years=5.0),
+    "other-en": _OTHER,
+    "other-de": _OTHER,
 }
+"""By the kind of the question, one of `questions.KINDS`."""
 
 
-def weights_of(phrasing: Phrasing, *, rare_words: bool) -> Weights:
+def weights_of(kind: str, *, rare_words: bool) -> Weights:
     """What counts for a question; a handful of movies has no rare words, so that common ones are not doubted."""
-    weights = WEIGHTS[phrasing]
+    weights = WEIGHTS[kind]
     return weights if rare_words else replace(weights, saturation=0.0)
 
 

@@ -9,11 +9,8 @@ from enum import Enum
 from catalog.identity import ModelIdentity
 from catalog.text.folding import tokens
 from catalog.text.stems import english_terms, german_terms
+from catalog.text.translation import is_german, knows, model_texts, translated_terms
 from query.constraints.years import YearRange, read_years, without_decades
-from query.search.translation import gloss, is_german, knows, translated_terms
-
-ENGLISH_ONLY = frozenset({"bundled"})
-"""Models that read a German question better with its word-by-word translation."""
 
 Held = Callable[[Sequence[str]], AbstractSet[str]]
 """Says which terms some movie of the catalog holds."""
@@ -51,6 +48,7 @@ class Analysis:
 
     text: str
     phrasing: Phrasing
+    german: bool
     terms: Mapping[str, float]
     """Stems with their weights, for the lexical index."""
     all_known: bool
@@ -60,6 +58,13 @@ class Analysis:
     years: YearRange | None
     """When the film was made, where the question says so."""
 
+    @property
+    def kind(self) -> str:
+        """One of `questions.KINDS`."""
+        if not self.german:
+            return f"{self.phrasing.value}-en"
+        return f"{'other' if self.phrasing is Phrasing.NAMED else self.phrasing.value}-de"
+
 
 def analyze(text: str, model: ModelIdentity, held: Held) -> Analysis:
     """Read a question that is not empty."""
@@ -67,9 +72,9 @@ def analyze(text: str, model: ModelIdentity, held: Held) -> Analysis:
     stems = list(dict.fromkeys(english_terms(text)))
     all_known = len(held(stems)) == len(stems)
     german = is_german(text) or _only_lexicon_knows(text, all_known=all_known)
-    texts = [text, gloss(text) or text] if german and model.name in ENGLISH_ONLY else [text]
+    texts = model_texts(text, model.name, german=german)
     terms = _german_terms(text) if german else _english_terms(text, how)
-    return Analysis(text, how, terms, all_known, texts, read_years(text))
+    return Analysis(text, how, german, terms, all_known, texts, read_years(text))
 
 
 def phrasing(text: str) -> Phrasing:

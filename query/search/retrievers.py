@@ -10,7 +10,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.embedding.embedder import Embedder, Vector
+from catalog.embedding.embedder import Vector
 from catalog.errors import StoreError
 from catalog.store.columns.conditions import EVERYTHING, Filter, Numbers, Range
 from catalog.store.lexical.index import LexicalHits, LexicalIndex
@@ -116,32 +116,25 @@ def _united(parts: Sequence[LexicalHits], passing: int, notes: tuple[str, ...] =
     return Candidates(rows, scores, years, votes, len(rows) == passing, notes)
 
 
-def embed(texts: Sequence[str], embedder: Embedder) -> Vector:
-    """The embedding of what the model reads of one question."""
-    if len(texts) == 1:
-        return embedder.embed_query(texts[0])
-    together = np.sum(embedder.embed_queries(texts), axis=0)
-    return np.asarray(together / np.linalg.norm(together), dtype=np.float32)
-
-
 def cosines(snapshot: Snapshot, rows: Rows, vectors: Floats) -> Floats:
     """Exact cosine similarity of some movies to unit vectors, shape (k, d); shape (movies, k)."""
     parts = [snapshot.vectors[part] @ vectors.T for part in _parts(rows)]
     return np.concatenate(parts) if parts else np.zeros((0, len(vectors)), dtype=np.float32)
 
 
-def compare(snapshot: Snapshot, rows: Rows, vector: Vector) -> tuple[Floats, Floats]:
-    """Exact cosine similarity of some movies to a unit vector, and as seen from the mean movie; both (movies,)."""
+def compare(snapshot: Snapshot, rows: Rows, vector: Vector, direction: Vector) -> tuple[Floats, Floats]:
+    """Exact cosine similarity of some movies to a vector, and to its direction from a mean; both (movies,)."""
     parts = [snapshot.vectors[part] for part in _parts(rows)]
     if not parts:
         return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
-    seen = [snapshot.moments.similarity(part, vector[None])[:, 0] for part in parts]
+    seen = [snapshot.moments.similarity(part, direction[None])[:, 0] for part in parts]
     return np.concatenate([part @ vector for part in parts]), np.concatenate(seen)
 
 
 def similarities(snapshot: Snapshot, rows: Rows, vectors: Floats) -> Floats:
     """Exact cosine similarity of some movies to vectors, shape (k, d), as seen from the mean movie; (movies, k)."""
-    parts = [snapshot.moments.similarity(snapshot.vectors[part], vectors) for part in _parts(rows)]
+    directions = snapshot.moments.directions(vectors)
+    parts = [snapshot.moments.similarity(snapshot.vectors[part], directions) for part in _parts(rows)]
     return np.concatenate(parts) if parts else np.zeros((0, len(vectors)), dtype=np.float32)
 
 

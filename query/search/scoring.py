@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.embedding.embedder import Embedder, Vector
+from catalog.embedding.embedder import Embedder, Vector, embed_together
 from catalog.errors import MovieNotFound
 from catalog.store.columns.conditions import Filter
 from catalog.store.snapshot import Snapshot
+from catalog.text.folding import tokens
 from query.filters import parse_filter
 from query.models import SearchRequest
 from query.names import find_movie, movie_vector, native_ids, near_titles
@@ -16,7 +17,7 @@ from query.search.calibration import confidences, has_votes
 from query.search.fusion import fewest_votes, fuse, popularity_prior, weights_of, year_penalty
 from query.search.query_analysis import Analysis, analyze
 from query.search.recommend import NO_TASTE, Example, Taste, alike, query_vectors, score_taste
-from query.search.retrievers import Candidates, Sought, compare, cosines, embed, retrieve
+from query.search.retrievers import Candidates, Sought, compare, cosines, retrieve
 from query.search.titles import TitleMatch, add_titles, match_titles
 
 Floats = NDArray[np.float32]
@@ -66,7 +67,7 @@ def look_up(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Q
         return question
     analysis = analyze(request.text, embedder.identity, snapshot.lexical.held)
     titles = match_titles(snapshot.lexical, request.text, all_known=analysis.all_known)
-    vector = embed(analysis.model_texts, embedder)
+    vector = embed_together(analysis.model_texts, embedder)
     return replace(question, analysis=analysis, vector=vector, titles=tuple(titles))
 
 
@@ -82,7 +83,7 @@ def _example(snapshot: Snapshot, name: str, embedder: Embedder, *, strict: bool)
         if strict and (" " not in name.strip() or near_titles(snapshot, name)):
             raise
         analysis = analyze(name, embedder.identity, snapshot.lexical.held)
-        return Example(embed(analysis.model_texts, embedder))
+        return Example(embed_together(analysis.model_texts, embedder))
     return Example(movie_vector(snapshot, movie.id), movie)
 
 
@@ -122,14 +123,15 @@ def _score_text(question: Question, snapshot: Snapshot, found: Candidates) -> Sc
     analysis, vector, moments = question.analysis, question.vector, snapshot.moments
     assert analysis is not None  # noqa: S101 - the caller looked
     assert vector is not None  # noqa: S101
-    near, similarity = compare(snapshot, found.rows, vector)
+    direction = moments.question_direction(vector, analysis.kind, len(tokens(analysis.text)))
+    near, similarity = compare(snapshot, found.rows, vector, direction)
     best = _best_lexical(analysis, question.keep, snapshot, found)
-    weights = weights_of(analysis.phrasing, rare_words=not moments.is_empty)
+    weights = weights_of(analysis.kind, rare_words=not moments.is_empty)
     gain = popularity_prior(np.log10(1.0 + found.votes), weights)
     prior = np.float32(question.request.popularity or 0.0) * gain
     if analysis.years is not None:
         prior = prior - year_penalty(found.years, analysis.years, weights)
-    relevance = fuse(moments.z_scores(similarity, vector), found.lexical, best, weights, prior)
+    relevance = fuse(moments.z_scores(similarity, direction), found.lexical, best, weights, prior)
     known = has_votes(snapshot.lexical, found.votes, fewest_votes(weights))
     sure = confidences(moments, snapshot.info.films, similarity, found.lexical, gain, votes_known=known)
     add_titles(question.titles, snapshot, found.rows, relevance, sure)

@@ -14,16 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import CatalogDamaged
+from catalog.text.questions import KINDS
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 _QUESTIONS = 200
-"""Movies spread over the catalog that are taken as questions."""
+"""Movies spread over the catalog that are taken as questions where there are none."""
+_WORDS = 20
+"""Words of a question from which on it says more of how questions are put than of anything else."""
 _SAMPLE = 50_000
 """Movies among which the similarity is counted that one in a hundred has."""
 _AT_ONCE = 8192
-_FEWEST, _ALWAYS = 100, 30.0
+FEWEST, _ALWAYS = 100, 30.0
 """A handful of movies has no background: everything fits."""
 
 
@@ -38,9 +41,11 @@ class Moments:
     covariance: Floats
     """Of u, shape (d, d)."""
     p99_similarity: float
-    """Similarity to a movie that one movie in a hundred has, median over movies."""
+    """Similarity to a question that one movie in a hundred has, median over the example questions."""
     nearest_similarity: float
-    """Similarity of the movie nearest to another one, median over movies."""
+    """Similarity to a question of the movie nearest to it, median over the example questions."""
+    questions: Floats
+    """The mean example of each of `questions.KINDS`, shape (kinds, d); (0, d) where they were not embedded."""
 
     @property
     def is_empty(self) -> bool:
@@ -48,8 +53,11 @@ class Moments:
         return self.nearest_similarity <= -_ALWAYS
 
     @classmethod
-    def of(cls, vectors: Floats, rows: Rows) -> Self:
-        """Of the unit vectors in some rows of a matrix, shape (height, d); three passes over it."""
+    def of(cls, vectors: Floats, rows: Rows, examples: Floats) -> Self:
+        """Of the unit vectors in some rows of a matrix, shape (height, d); three passes over it.
+
+        `examples` are those of example questions, shape (kinds, n, d), or (0, 0, d): movies then stand for questions.
+        """
         dimension = vectors.shape[1]
         total = np.zeros(dimension)
         for part in _parts(rows):
@@ -62,21 +70,35 @@ class Moments:
             squares += directions.T @ directions
         direction = sums / max(len(rows), 1)
         covariance = squares / max(len(rows), 1) - np.outer(direction, direction)
-        p99, nearest = _neighbours(vectors, rows, mean)
-        return cls(mean, direction.astype(np.float32), covariance.astype(np.float32), p99, nearest)
+        questions = examples.mean(axis=1) if len(examples) else np.zeros((0, dimension), dtype=np.float32)
+        p99, nearest = _neighbours(vectors, rows, mean, (examples - questions[:, None]).reshape(-1, dimension))
+        return cls(mean, direction.astype(np.float32), covariance.astype(np.float32), p99, nearest, questions)
 
-    def similarity(self, vectors: Floats, asked: Floats) -> Floats:
-        """Cosines of movies, shape (n, d), and questions, shape (k, d), all seen from the mean movie; shape (n, k)."""
-        questions = _directions(asked, self.mean)
+    def directions(self, vectors: Floats) -> Floats:
+        """Where vectors, shape (k, d), lie as seen from the mean movie."""
+        return _directions(vectors, self.mean)
+
+    def question_direction(self, vector: Floats, kind: str, words: int) -> Floats:
+        """Where a question, shape (d,), lies as seen from the mean question of its kind.
+
+        Of few words it is seen from nearer the mean movie (shrinkage): the fewer they are, the less of the embedding
+        comes from how they are put. Where no examples were embedded it is seen from the mean movie.
+        """
+        origin = self.mean
+        if len(self.questions):
+            origin = origin + np.float32(words / (words + _WORDS)) * (self.questions[KINDS.index(kind)] - origin)
+        return np.asarray(_directions(vector[None], origin)[0])
+
+    def similarity(self, vectors: Floats, directions: Floats) -> Floats:
+        """Cosines of movies, shape (n, d), seen from the mean movie, and `directions`, shape (k, d); shape (n, k)."""
         squares = 1.0 - 2.0 * (vectors @ self.mean) + float(self.mean @ self.mean)
         lengths = np.sqrt(np.maximum(squares, 1e-6))
         # By vector: a product with a matrix of few columns first copies all vectors into an order of its own.
-        products = [vectors @ question - float(question @ self.mean) for question in questions]
+        products = [vectors @ question - float(question @ self.mean) for question in directions]
         return np.asarray(np.stack(products, axis=1) / lengths[:, None], dtype=np.float32)
 
-    def z_scores(self, similarity: Floats, vector: Floats) -> Floats:
-        """How far movies, shape (n,), stand out for a question, shape (d,), in standard deviations over all movies."""
-        asked = _directions(vector[None], self.mean)[0]
+    def z_scores(self, similarity: Floats, asked: Floats) -> Floats:
+        """How far movies, shape (n,), stand out in a direction, shape (d,), in standard deviations over all movies."""
         spread = max(float(np.sqrt(max(float(asked @ self.covariance @ asked), 0.0))), 1e-6)
         return np.asarray((similarity - float(self.direction @ asked)) / spread, dtype=np.float32)
 
@@ -84,7 +106,14 @@ class Moments:
         """Write to a new file; raises OSError."""
         neighbours = np.array([self.p99_similarity, self.nearest_similarity])
         with path.open("wb") as file:
-            np.savez(file, mean=self.mean, direction=self.direction, covariance=self.covariance, neighbours=neighbours)
+            np.savez(
+                file,
+                mean=self.mean,
+                direction=self.direction,
+                covariance=self.covariance,
+                neighbours=neighbours,
+                questions=self.questions,
+            )
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -93,7 +122,10 @@ class Moments:
             # Opened here: numpy leaves a file open that it cannot read.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 p99, nearest = stored["neighbours"].tolist()
-                return cls(stored["mean"], stored["direction"], stored["covariance"], p99, nearest)
+                mean = stored["mean"]
+                none = np.zeros((0, len(mean)), dtype=np.float32)  # before questions had means of their own
+                questions = stored.get("questions", none)
+                return cls(mean, stored["direction"], stored["covariance"], p99, nearest, questions)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise CatalogDamaged(f"{path}: is damaged; run 'ingest verify --repair'") from error
 
@@ -108,12 +140,16 @@ def _directions(vectors: Floats, mean: Floats) -> Floats:
     return np.asarray(away / lengths[:, None], dtype=np.float32)
 
 
-def _neighbours(vectors: Floats, rows: Rows, mean: Floats) -> tuple[float, float]:
-    """What one movie in a hundred, and the nearest movie, have in similarity to a movie: medians over some."""
-    if len(rows) < _FEWEST:
+def _neighbours(vectors: Floats, rows: Rows, mean: Floats, questions: Floats) -> tuple[float, float]:
+    """What one movie in a hundred, and the nearest one, have in similarity to a question, shape (n, d): medians."""
+    if len(rows) < FEWEST:
         return -_ALWAYS, -_ALWAYS
-    chosen = rows[np.linspace(0, len(rows) - 1, min(_QUESTIONS, len(rows)), dtype=int)]
-    asked = _directions(vectors[chosen], mean)
+    if len(questions):
+        chosen = np.full(len(questions), -1)
+        asked = _directions(questions, np.zeros_like(mean))
+    else:
+        chosen = rows[np.linspace(0, len(rows) - 1, min(_QUESTIONS, len(rows)), dtype=int)]
+        asked = _directions(vectors[chosen], mean)
     step = -(-len(rows) // _SAMPLE)
     nearest = np.full(len(chosen), -np.inf, dtype=np.float32)
     sampled: list[Floats] = []

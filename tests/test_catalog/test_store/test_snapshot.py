@@ -20,6 +20,7 @@ from catalog.store.generations import Generations, file_digests, index_digests
 from catalog.store.lexical.fields import LISTS
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.vectors.moments import Moments
+from catalog.text.questions import KINDS
 from query.filters import parse_filter
 from tests.support.fakes import WORDS, WordEmbedder
 from tests.test_catalog.test_store.test_catalog import FILMS, run
@@ -180,7 +181,7 @@ def test_moments_stand_for_a_scan_of_all_movies() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     rows = np.setdiff1d(np.arange(500), [0, 3, 77, 78, 499])
     vectors[[0, 3, 77, 78, 499]] = np.nan  # free rows, of which nothing may be read
-    moments = Moments.of(vectors, rows)
+    moments = Moments.of(vectors, rows, np.zeros((0, 0, 16), dtype=np.float32))
     films = vectors[rows].astype(np.float64)
     mean = films.mean(axis=0)
     directions = films - mean
@@ -189,9 +190,25 @@ def test_moments_stand_for_a_scan_of_all_movies() -> None:
         asked = (question - mean) / np.linalg.norm(question - mean)
         similarity = directions @ asked
         expected = (similarity - similarity.mean()) / similarity.std()
-        found = moments.similarity(vectors[rows], question[None].astype(np.float32))[:, 0]
+        direction = moments.directions(question[None].astype(np.float32))
+        found = moments.similarity(vectors[rows], direction)[:, 0]
         assert np.allclose(found, similarity, atol=1e-4)
-        assert np.allclose(moments.z_scores(found, question.astype(np.float32)), expected, atol=1e-4)
+        assert np.allclose(moments.z_scores(found, direction[0]), expected, atol=1e-4)
+
+
+def test_a_question_is_seen_from_the_mean_of_its_kind(tmp_path: Path) -> None:
+    """Of a catalog with a background; where the questions were never embedded, from the mean movie."""
+    examples = np.zeros((len(KINDS), 2, 3), dtype=np.float32)
+    examples[KINDS.index("told-de")] = ((0, 1, 0), (0, 3, 0))
+    vectors = np.eye(3, dtype=np.float32)[[0, 0, 0]]
+    moments = Moments.of(vectors, np.arange(3), examples)
+    asked = np.array([0.25, 1.75, 2], dtype=np.float32)
+    assert np.allclose(moments.question_direction(asked, "told-de", 60), (0, 0.124, 0.992), atol=1e-3)
+    assert np.allclose(moments.question_direction(asked, "told-de", 20), (-0.116, 0.349, 0.930), atol=1e-3)
+    moments.save(tmp_path / "moments.npz")
+    assert Moments.load(tmp_path / "moments.npz").questions[KINDS.index("told-de")].tolist() == [0, 2, 0]
+    without = Moments.of(vectors, np.arange(3), examples[:0, :0])
+    assert np.allclose(without.question_direction(asked, "told-de", 60), without.directions(asked[None])[0])
 
 
 def test_what_a_killed_reader_left_is_thrown_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -242,6 +242,7 @@ def test_a_signal_stops_after_the_batch_in_hand(tmp_path: Path, number: signal.S
     )
     process = subprocess.Popen([sys.executable, "-c", script, root], stderr=subprocess.PIPE, text=True)
     while not survivor.batches(root):
+        assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(number)
     errors = process.communicate()[1]

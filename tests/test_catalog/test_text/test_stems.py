@@ -4,7 +4,7 @@ import pytest
 
 from catalog.text.folding import fold, plain_title, tokens, without_article
 from catalog.text.stems import english_terms, german_terms
-from query.search.translation import gloss, is_german, knows, translated_terms
+from catalog.text.translation import gloss, is_german, knows, translated_terms
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ PROJECT = Path(__file__).parents[3]
         (READING, ("ingest/mapping/*.py", "ingest/readers/*.py", "catalog/movie.py"), (1, "8b699d0ba490eb61")),
         (
             ANALYSIS,
-            ("catalog/text/*.py", "catalog/text/lexicon/*", "catalog/store/lexical/fields.py"),
-            (1, "f762603937460c00"),
+            ("catalog/text/[fs]*.py", "catalog/text/lexicon/*stopwords.txt", "catalog/store/lexical/fields.py"),
+            (1, "cd6e2ef625f2e4cc"),
         ),
     ],
     ids=["row_cache.READING", "fields.ANALYSIS"],

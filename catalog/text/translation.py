@@ -12,6 +12,9 @@ from catalog.text.folding import fold, tokens
 from catalog.text.stems import english_stem, english_terms, german_stem
 from catalog.text.stopwords import german_stopwords, read_list
 
+ENGLISH_ONLY = frozenset({"bundled"})
+"""Models that read a German question better with its word-by-word translation."""
+
 _UMLAUT = re.compile("[äöüßÄÖÜ]")
 _GERMAN = frozenset(
     "der die das und ein eine einen einem einer eines ist nicht mit von zu den dem des auf fur im sich als auch wird"
@@ -38,6 +41,11 @@ def is_german(text: str) -> bool:
 def gloss(text: str) -> str:
     """The text word by word in English, first meanings, function words left out."""
     return " ".join(part[0] if part else word for word, parts in _translated(text) for part in parts or [()])
+
+
+def model_texts(text: str, model: str, *, german: bool) -> list[str]:
+    """What a model, by its name, reads of a question; the sum of their embeddings is the question's."""
+    return [text, gloss(text) or text] if german and model in ENGLISH_ONLY else [text]
 
 
 def translated_terms(text: str) -> dict[str, float]:
