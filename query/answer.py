@@ -11,7 +11,7 @@ from query.render import hit_to_dict
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ModelAnswer:
     """An answer, and the name of the model that read the question."""
 
     result: SearchResult

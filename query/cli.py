@@ -12,7 +12,7 @@ import click
 from catalog.config import PREFIX, Config
 from catalog.errors import UsageError
 from catalog.terminal import one_line_errors, say, settings
-from query.answer import Answered
+from query.answer import ModelAnswer
 from query.discovery import ask_server
 from query.models import SearchRequest
 
@@ -58,20 +58,20 @@ def main(text: tuple[str, ...], as_json: bool, no_server: bool, config: Path | N
     """
     with one_line_errors("query"):
         request = SearchRequest(" ".join(text), **asked)
-        answered = _answered(settings(config), request, use_server=not no_server)
+        answered = _answer(settings(config), request, use_server=not no_server)
         _show(request, answered, as_json=as_json)
 
 
-def _answered(config: Config, request: SearchRequest, *, use_server: bool) -> Answered:
+def _answer(config: Config, request: SearchRequest, *, use_server: bool) -> ModelAnswer:
     """The answer of a running service of this catalog, which has the model at hand; our own without one."""
     if not request.text and not request.likes and not request.filter.strip():
         raise UsageError("say what to look for: either a TEXT or --like ID-OR-TITLE (see query --help)")
     request = request.with_defaults(config.search)
     answered = ask_server(config.store.path, request, os.environ.get(f"{PREFIX}_API_KEY")) if use_server else None
-    return answered or _answered_here(config, request)
+    return answered or _answer_here(config, request)
 
 
-def _answered_here(config: Config, request: SearchRequest) -> Answered:
+def _answer_here(config: Config, request: SearchRequest) -> ModelAnswer:
     from catalog.embedding.factory import open_remembered
     from catalog.store.chroma.server import configured_server
     from catalog.store.snapshot import open_snapshot
@@ -89,10 +89,10 @@ def _answered_here(config: Config, request: SearchRequest) -> Answered:
         embedder = open_remembered(config.embedding, model, lambda: known_vectors(snapshot), notify=say)
         if asks_index:
             warming.join()
-        return Answered(search(request, snapshot, embedder, config.search), model.name)
+        return ModelAnswer(search(request, snapshot, embedder, config.search), model.name)
 
 
-def _show(request: SearchRequest, answered: Answered, *, as_json: bool) -> None:
+def _show(request: SearchRequest, answered: ModelAnswer, *, as_json: bool) -> None:
     from query.render import as_json as json_of
     from query.render import as_table, facet_table, why_nothing
 

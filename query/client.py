@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from catalog.errors import PlotseekError, StoreError, UsageError
 from catalog.movie import Movie
-from query.answer import Answered, facets_from_dict, result_from_dict
+from query.answer import ModelAnswer, facets_from_dict, result_from_dict
 from query.http.problems import error_of
 from query.models import FacetCounts, SearchRequest, SearchResult
 from query.movie_catalog import MovieCatalog
@@ -59,12 +59,12 @@ class PlotseekClient(MovieCatalog):
         """Answer any question; besides the usual errors those of the service: AccessDenied, Overloaded ..."""
         return self.answer(request).result
 
-    def answer(self, request: SearchRequest) -> Answered:
+    def answer(self, request: SearchRequest) -> ModelAnswer:
         """What `ask` returns, and who answered."""
 
-        def read(values: Any, etag: str) -> Answered:
+        def read(values: Any, etag: str) -> ModelAnswer:
             version = etag.removeprefix('W/"').rpartition("-")[0]
-            return Answered(result_from_dict(values), str(values["model"]), version)
+            return ModelAnswer(result_from_dict(values), str(values["model"]), version)
 
         return self._read(read, "POST", "/search", request)
 

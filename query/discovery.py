@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import PlotseekError
-from query.answer import Answered, catalog_version
+from query.answer import ModelAnswer, catalog_version
 from query.client import PlotseekClient
 from query.models import SearchRequest
 
@@ -38,7 +38,7 @@ def announced(store: Path, host: str, port: int) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def ask_server(store: Path, request: SearchRequest, key: str | None = None) -> Answered | None:
+def ask_server(store: Path, request: SearchRequest, key: str | None = None) -> ModelAnswer | None:
     """Ask the service that runs for this catalog; None if there is none that can answer for it now.
 
     The request must be `with_defaults`: the service may have others. A refusal counts as no answer: it may be

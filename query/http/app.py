@@ -19,8 +19,8 @@ from catalog.config import Config
 from catalog.errors import PlotseekError
 from query.http import routes
 from query.http import schemas as api
-from query.http.auth import Gate
-from query.http.middleware import Doors
+from query.http.auth import Authenticator
+from query.http.middleware import RequestMiddleware
 from query.http.problems import MEDIA_TYPE, Problem, plain_problem, problem_of, status_name
 from query.serving.service import Service, our_version
 
@@ -30,7 +30,7 @@ _MOST_ERRORS = 20
 
 
 class _Documented(FastAPI):
-    """With the API keys in its OpenAPI document: the gate stands before the framework, which does not know of them."""
+    """With the API keys in its OpenAPI document: the framework does not know of them."""
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
@@ -76,7 +76,9 @@ def create_app(config: Config, config_file: Path | None = None) -> FastAPI:
 def _wrap(app: FastAPI, config: Config, service: Service) -> None:
     """What stands around the routes; the last one added is the outermost."""
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    app.add_middleware(Doors, gate=Gate(config.server), settings=config.server, instruments=service.instruments)
+    app.add_middleware(
+        RequestMiddleware, authenticator=Authenticator(config.server), settings=config.server, metrics=service.metrics
+    )
     if config.server.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -172,7 +172,7 @@ _PUBLIC = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico"
 _PUBLIC_FOLDERS = ("/static/",)
 
 
-class Gate:
+class Authenticator:
     """Decides about a request before anything else looks at it."""
 
     def __init__(self, settings: ServerConfig) -> None:
@@ -189,7 +189,7 @@ class Gate:
                 " set server.require_key: never"
             )
 
-    def admit(self, path: str, client: str, headers: Mapping[str, Sequence[str]]) -> None:
+    def authorize(self, path: str, client: str, headers: Mapping[str, Sequence[str]]) -> None:
         """Let a request in, or raise UsageError, AccessDenied, NotAllowed, TooManyRequests.
 
         `headers` are by lower-case name; one that stands there twice has two values.

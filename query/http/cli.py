@@ -48,7 +48,7 @@ def main(
     with one_line_errors("query-server"):
         config_ = _with_address(settings(config), host, port)
         if make_key is not None:
-            _make_key(config_, make_key, role)
+            _add_key(config_, make_key, role)
             return
         if mcp == "stdio":
             from query.http.mcp import serve_stdio
@@ -70,13 +70,12 @@ def _with_address(config: Config, host: str | None, port: int | None) -> Config:
     return replace(config, server=chosen)
 
 
-def _make_key(config: Config, name: str, role: str) -> None:
-    from query.http.auth import Role
-    from query.http.auth import make_key as made
+def _add_key(config: Config, name: str, role: str) -> None:
+    from query.http.auth import Role, make_key
 
     if config.server.keys_file is None:
         raise UsageError("server.keys_file is not set: name the file that shall hold the hashed keys")
-    key = made(config.server.keys_file, name, Role(role))
+    key = make_key(config.server.keys_file, name, Role(role))
     say(f"query-server: key {name!r} with the role {role}; it is shown this once, only its hash is kept:")
     click.echo(key)
 

@@ -13,12 +13,12 @@ from pydantic import Field
 from catalog.config import Config
 from catalog.errors import PlotseekError
 from query.http import schemas as api
-from query.http.auth import Gate
-from query.http.middleware import App, Doors
+from query.http.auth import Authenticator
+from query.http.middleware import App, RequestMiddleware
 from query.http.problems import problem_of
 from query.models import SearchRequest
-from query.serving.executor import Ticket
-from query.serving.service import Answer, Service, our_version
+from query.serving.executor import Deadline
+from query.serving.service import EncodedAnswer, Service, our_version
 
 _INSTRUCTIONS = (
     "A catalogue of films that is searched by what happens in them. Ask `search` with a plain description of the"
@@ -55,21 +55,21 @@ def create_mcp(config: Config) -> MCPServer:
 
 
 def _add_tools(server: MCPServer, service: Service) -> None:
-    def ticket() -> Ticket:
-        return Ticket(service.config.server.deadline)
+    def deadline() -> Deadline:
+        return Deadline(service.config.server.deadline)
 
-    async def answered(answer: Awaitable[Answer]) -> api.Answer:
-        return api.Answer.model_validate_json(await _body(service, answer))
+    async def answer(found: Awaitable[EncodedAnswer]) -> api.SearchAnswer:
+        return api.SearchAnswer.model_validate_json(await _body(service, found))
 
     @server.tool(annotations=_READS)
-    async def search(text: Text, filter: Filter = "", limit: Limit = 10, why: bool = False) -> api.Answer:  # noqa: A002
+    async def search(text: Text, filter: Filter = "", limit: Limit = 10, why: bool = False) -> api.SearchAnswer:  # noqa: A002
         """Find films by what happens in them."""
-        return await answered(service.ask(SearchRequest(text, filter=filter, limit=limit, why=why), ticket()))
+        return await answer(service.ask(SearchRequest(text, filter=filter, limit=limit, why=why), deadline()))
 
     @server.tool(annotations=_READS)
-    async def similar(id: FilmId, filter: Filter = "", limit: Limit = 10) -> api.Answer:  # noqa: A002
+    async def similar(id: FilmId, filter: Filter = "", limit: Limit = 10) -> api.SearchAnswer:  # noqa: A002
         """Find films like this one."""
-        return await answered(service.similar(id, SearchRequest(filter=filter, limit=limit), ticket()))
+        return await answer(service.similar(id, SearchRequest(filter=filter, limit=limit), deadline()))
 
     @server.tool(annotations=_READS)
     async def recommend(
@@ -79,19 +79,19 @@ def _add_tools(server: MCPServer, service: Service) -> None:
         filter: Filter = "",  # noqa: A002
         exclude: Names | None = None,
         limit: Limit = 10,
-    ) -> api.Answer:
+    ) -> api.SearchAnswer:
         """Find films for someone who likes and dislikes these; `exclude` holds ids of films already seen."""
         examples = tuple(likes), tuple(dislikes or ())
         request = SearchRequest(text, *examples, filter, tuple(exclude or ()), limit=limit)
-        return await answered(service.ask(request, ticket()))
+        return await answer(service.ask(request, deadline()))
 
     @server.tool(annotations=_READS)
     async def movie(id: FilmId) -> api.Film:  # noqa: A002
         """Everything the catalogue knows of one film."""
-        return api.Film.model_validate_json(await _body(service, service.movie(id, ticket())))
+        return api.Film.model_validate_json(await _body(service, service.movie(id, deadline())))
 
 
-async def _body(service: Service, answer: Awaitable[Answer]) -> bytes:
+async def _body(service: Service, answer: Awaitable[EncodedAnswer]) -> bytes:
     """The JSON of an answer; errors in words that an assistant can act upon."""
     try:
         found = await answer
@@ -111,7 +111,7 @@ def create_mcp_app(config: Config) -> App:
         stateless_http=True,
         json_response=True,
         max_request_body_size=config.server.max_body,
-        # Host and Origin are the gate's matter, which knows server.names.
+        # Host and Origin are the authenticator's matter, which knows server.names.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    return Doors(app, Gate(config.server), config.server)
+    return RequestMiddleware(app, Authenticator(config.server), config.server)

@@ -1,6 +1,6 @@
 """What every request passes on its way in and out, whatever the web framework: ASGI, and nothing else.
 
-In: the gate, the length and the pace of the body. Out: security headers, counters, one line in the log
+In: the authenticator, the length and the pace of the body. Out: security headers, counters, one line in the log
 that holds no word of a question.
 """
 
@@ -12,10 +12,10 @@ from typing import Any
 
 from catalog.config import ServerConfig
 from catalog.errors import DeadlineExceeded, PlotseekError, RequestTooLarge, UsageError
-from query.http.auth import Gate
+from query.http.auth import Authenticator
 from query.http.problems import MEDIA_TYPE, problem_of
 from query.serving.executor import ClientGone
-from query.serving.telemetry import Instruments
+from query.serving.telemetry import Metrics
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -48,25 +48,27 @@ SECURITY_HEADERS = tuple(
 )
 
 
-class Doors:
+class RequestMiddleware:
     """The way in and out of the service."""
 
-    def __init__(self, app: App, gate: Gate, settings: ServerConfig, instruments: Instruments | None = None) -> None:
+    def __init__(
+        self, app: App, authenticator: Authenticator, settings: ServerConfig, metrics: Metrics | None = None
+    ) -> None:
         self._app = app
-        self._gate = gate
+        self._authenticator = authenticator
         self._settings = settings
-        self._instruments = instruments
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         if scope["method"] == "HEAD":
-            # Answered like GET; the server of the protocol leaves the body out.
+            # ModelAnswer like GET; the server of the protocol leaves the body out.
             scope = {**scope, "method": "GET"}
         visit = _Visit(send)
-        if self._instruments is not None:
-            self._instruments.in_flight.inc()
+        if self._metrics is not None:
+            self._metrics.in_flight.inc()
         try:
             await self._let_in(scope, receive, visit)
         finally:
@@ -89,7 +91,7 @@ class Doors:
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
         client = scope["client"][0] if scope.get("client") else "unknown"
-        self._gate.admit(scope["path"], client, headers)
+        self._authenticator.authorize(scope["path"], client, headers)
         if "content-encoding" in headers:
             raise UsageError("bodies are read as they come; send this one without Content-Encoding")
         if "transfer-encoding" in headers and "content-length" in headers:
@@ -106,9 +108,9 @@ class Doors:
         # What the address matched, not the address: that may hold a question, and anybody can make up many.
         route = getattr(scope.get("route"), "path", "other")
         seconds = perf_counter() - visit.start
-        if self._instruments is not None:
-            self._instruments.in_flight.dec()
-            self._instruments.answered(route, visit.status, seconds)
+        if self._metrics is not None:
+            self._metrics.in_flight.dec()
+            self._metrics.count_request(route, visit.status, seconds)
         log.info("%s %s %d %.0f ms", scope["method"][:20], route, visit.status, 1000 * seconds)
 
 

@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException
 
 from query.http import schemas as api
 from query.http.schemas import problems
-from query.serving.executor import Ticket
-from query.serving.service import Answer, Service
+from query.serving.executor import Deadline
+from query.serving.service import EncodedAnswer, Service
 from query.serving.telemetry import MEDIA_TYPE as METRICS_TYPE
 
 T = TypeVar("T")
@@ -43,10 +43,10 @@ class Caller:
     service: Service
     known: str
     """The If-None-Match: what is held already comes without a body."""
-    ticket: Ticket = field(init=False)
+    deadline: Deadline = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ticket = Ticket(self.service.config.server.deadline)
+        self.deadline = Deadline(self.service.config.server.deadline)
 
     async def wait(self, answer: Awaitable[T]) -> T:
         """The answer, unless the client leaves before: then the work for it ends."""
@@ -65,7 +65,7 @@ class Caller:
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
 
-    async def send(self, answer: Awaitable[Answer]) -> Response:
+    async def send(self, answer: Awaitable[EncodedAnswer]) -> Response:
         """The answer as it goes out."""
         found = await self.wait(answer)
         headers = {"Cache-Control": "no-cache", "ETag": found.etag, "X-Catalog-Generation": str(found.generation)}
@@ -87,62 +87,62 @@ async def _caller(
 Calling = Annotated[Caller, Depends(_caller)]
 FilmName = Annotated[str, PathParameter(description="Our id, or `tmdb:278`, `imdb:tt0111161`", examples=["tmdb:348"])]
 Several = Annotated[list[api.SearchBody], Field(min_length=1, max_length=api.MOST_TOGETHER)]
-_FOUND = {200: {"model": api.Answer}, **problems(404, 409)}
-_SEVERAL = {200: {"model": api.Answer | list[api.Answer]}, **problems(404, 409)}
+_FOUND = {200: {"model": api.SearchAnswer}, **problems(404, 409)}
+_SEVERAL = {200: {"model": api.SearchAnswer | list[api.SearchAnswer]}, **problems(404, 409)}
 _COUNTED = {200: {"model": api.Facets}, **problems(404, 409)}
 
 
 @films.get("/search", responses=_FOUND)
 async def search(caller: Calling, asked: Annotated[api.SearchAddress, Query()]) -> Response:
     """Films by what happens in them."""
-    return await caller.send(caller.service.ask(asked.request(), caller.ticket, caller.known))
+    return await caller.send(caller.service.ask(asked.request(), caller.deadline, caller.known))
 
 
 @films.post("/search", responses=_SEVERAL)
 async def search_long(caller: Calling, body: Annotated[api.SearchBody | Several, Body()]) -> Response:
     """One question as an object, or several as a list; several answers are of one generation."""
     if isinstance(body, list):
-        return await caller.send(caller.service.ask_many([each.request() for each in body], caller.ticket))
-    return await caller.send(caller.service.ask(body.request(), caller.ticket))
+        return await caller.send(caller.service.ask_many([each.request() for each in body], caller.deadline))
+    return await caller.send(caller.service.ask(body.request(), caller.deadline))
 
 
 @films.post("/recommend", responses=_FOUND)
 async def recommend(caller: Calling, body: api.RecommendBody) -> Response:
     """Films for someone who likes and dislikes these."""
-    return await caller.send(caller.service.ask(body.request(), caller.ticket))
+    return await caller.send(caller.service.ask(body.request(), caller.deadline))
 
 
 @films.get("/movies/{name:path}/similar", responses=_FOUND)
 async def similar(caller: Calling, name: FilmName, asked: Annotated[api.SimilarAddress, Query()]) -> Response:
     """Films like this one."""
-    return await caller.send(caller.service.similar(name, asked.request(), caller.ticket, caller.known))
+    return await caller.send(caller.service.similar(name, asked.request(), caller.deadline, caller.known))
 
 
 @films.get("/movies/{name:path}", responses={200: {"model": api.Film}, **problems(404)})
 async def movie(caller: Calling, name: FilmName, _: Annotated[api.Nothing, Query()]) -> Response:
     """One film."""
-    return await caller.send(caller.service.movie(name, caller.ticket, caller.known))
+    return await caller.send(caller.service.movie(name, caller.deadline, caller.known))
 
 
 @films.get("/facets", responses=_COUNTED)
 async def facets(caller: Calling, asked: Annotated[api.SearchAddress, Query()]) -> Response:
     """How many of all films that fit have which genre, decade ...; of all films if nothing is looked for."""
-    return await caller.send(caller.service.facets(asked.request(), caller.ticket, caller.known))
+    return await caller.send(caller.service.facets(asked.request(), caller.deadline, caller.known))
 
 
 @films.post("/facets", responses=_COUNTED)
 async def facets_long(caller: Calling, body: api.SearchBody) -> Response:
     """How many of all films that fit a long question have which genre, decade ..."""
-    return await caller.send(caller.service.facets(body.request(), caller.ticket))
+    return await caller.send(caller.service.facets(body.request(), caller.deadline))
 
 
-@films.get("/map", responses={200: {"model": api.FilmMap}, **problems(404)})
+@films.get("/map", responses={200: {"model": api.MapColumns}, **problems()})
 async def film_map(caller: Calling, part: Annotated[api.MapPart, Query()]) -> Response:
     """Where films lie on the map, like ones beside each other: the best known first, a column for each value."""
-    return await caller.send(_unpacked(caller, caller.service.map(part.limit, caller.ticket, caller.known)))
+    return await caller.send(_unpacked(caller, caller.service.map(part.limit, caller.deadline, caller.known)))
 
 
-async def _unpacked(caller: Caller, packed: Awaitable[Answer]) -> Answer:
+async def _unpacked(caller: Caller, packed: Awaitable[EncodedAnswer]) -> EncodedAnswer:
     """For a client that cannot do it by itself."""
     answer = await packed
     if answer.body is None or "gzip" in caller.request.headers.get("accept-encoding", ""):
@@ -153,14 +153,14 @@ async def _unpacked(caller: Caller, packed: Awaitable[Answer]) -> Answer:
 @films.get("/suggest", responses={200: {"model": api.Suggestions}, **problems()})
 async def suggest(caller: Calling, typed: Annotated[api.Typed, Query()]) -> Response:
     """Titles as someone types them, the best known first."""
-    return await caller.send(caller.service.suggest(typed.q, typed.limit, caller.ticket, caller.known))
+    return await caller.send(caller.service.suggest(typed.q, typed.limit, caller.deadline, caller.known))
 
 
 _STATE = {200: {"model": api.State}, **problems()}
 _ADMIN: dict[str, Any] = {"response_model": None, "openapi_extra": {"security": api.KEY_NEEDED}}
 
 
-@operation.get("/status", responses={200: {"model": api.Status}, **problems()}, response_model=None)
+@operation.get("/status", responses={200: {"model": api.ServiceStatus}, **problems()}, response_model=None)
 async def status(service: Serving) -> dict[str, Any]:
     """What answers, and the last runs that filled it."""
     return await service.status()
@@ -181,7 +181,7 @@ async def readyz(service: Serving) -> dict[str, Any]:
 @operation.get("/metrics", responses=problems(), response_class=PlainTextResponse)
 async def metrics(service: Serving) -> Response:
     """Counters for Prometheus."""
-    return Response(service.metrics(), media_type=METRICS_TYPE)
+    return Response(service.metrics_text(), media_type=METRICS_TYPE)
 
 
 @operation.post("/admin/ingest", responses={202: {"model": api.Sync}, **problems(404, 409)}, status_code=202, **_ADMIN)

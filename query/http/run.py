@@ -18,7 +18,7 @@ from catalog.config import Config
 from catalog.store.generations import Generations
 from catalog.terminal import say
 from query.discovery import announced
-from query.http.auth import Gate
+from query.http.auth import Authenticator
 from query.http.middleware import App
 from query.http.patience import PatientProtocol
 
@@ -34,15 +34,15 @@ def serve(config: Config, config_file: Path | None, *, workers: int, mcp: bool =
 
     Raises ConfigError and StoreError for what cannot be served, OSError for an address that cannot be had.
     """
-    Gate(config.server)  # what is wrong is said before anything starts
+    Authenticator(config.server)  # what is wrong is said before anything starts
     Generations(config.store.path).stamp()
-    made = partial(application, config, config_file, mcp=mcp)
+    build = partial(application, config, config_file, mcp=mcp)
     with _listening(config.server.host, config.server.port, workers) as listening:
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         say(f"plotseek listens at http://{shown}:{port}{'/mcp' if mcp else ''}")
         with nullcontext() if mcp else announced(config.store.path, _reachable(host), port):
-            return _run(uvicorn_settings(made, config, workers), listening)
+            return _run(uvicorn_settings(build, config, workers), listening)
 
 
 def application(config: Config, config_file: Path | None, *, mcp: bool) -> App:
@@ -62,10 +62,10 @@ def application(config: Config, config_file: Path | None, *, mcp: bool) -> App:
     return create_app(config, config_file)
 
 
-def uvicorn_settings(made: Callable[[], App], config: Config, workers: int) -> uvicorn.Config:
-    """How uvicorn is to run the service; `made` makes it in each process."""
+def uvicorn_settings(build: Callable[[], App], config: Config, workers: int) -> uvicorn.Config:
+    """How uvicorn is to run the service; `build` makes it in each process."""
     return uvicorn.Config(
-        made,
+        build,
         factory=True,
         workers=workers,
         # On h11, which bounds the length of what it parses, and refuses what is ambiguous.

@@ -37,7 +37,7 @@ _ADDRESS = _REQUEST | {"exclude": Field(max_length=MOST_EXAMPLES)}
 _IN_ADDRESSES = {"text": "q", "likes": "like", "dislikes": "dislike"}
 
 
-class Question(Asked):
+class SearchParameters(Asked):
     """What becomes a request."""
 
     def request(self) -> SearchRequest:
@@ -46,19 +46,19 @@ class Question(Asked):
 
 
 @shaped_like(SearchRequest, more=_ADDRESS)
-class SearchAddress(Question):
+class SearchAddress(SearchParameters):
     """A question in an address."""
 
     model_config = ConfigDict(alias_generator=lambda name: _IN_ADDRESSES.get(name, name))
 
 
 @shaped_like(SearchRequest, more=_ADDRESS, without=_IN_ADDRESSES)
-class SimilarAddress(Question):
+class SimilarAddress(SearchParameters):
     """What an address may say besides the film that others shall be like."""
 
 
 @shaped_like(SearchRequest, more=_REQUEST)
-class SearchBody(Question):
+class SearchBody(SearchParameters):
     """A question: words, or films and words to be like and unlike, or both."""
 
     model_config = ConfigDict(
@@ -101,17 +101,17 @@ class Film(Shape):
 
 
 @shaped_like(Hit, without=["movie"])
-class Found(Film):
+class FoundFilm(Film):
     """A film that was found."""
 
 
 @shaped_like(SearchResult, without=["hits"])
-class Answer(Shape):
+class SearchAnswer(Shape):
     """An answer; its films all belong to one generation of the catalog."""
 
     query: str | dict[str, Any]
     model: str
-    results: list[Found]
+    results: list[FoundFilm]
 
 
 _GENRES: JsonDict = {
@@ -135,7 +135,7 @@ class Suggestions(BaseModel):
 
 
 @shaped_like(DrawnMap, more={"genre": Field(examples=[[0, -1]])})
-class FilmMap(Shape):
+class MapColumns(Shape):
     """Films of like plots lie beside each other; every list has one value a film, the best known first."""
 
 
@@ -146,7 +146,7 @@ class State(BaseModel):
     generation: int | None = None
 
 
-class Status(BaseModel):
+class ServiceStatus(BaseModel):
     """What answers, and the last runs that filled it."""
 
     version: str
@@ -167,7 +167,7 @@ class Sync(Shape):
     """A sync that the service was asked for."""
 
 
-class Problem(BaseModel):
+class ProblemBody(BaseModel):
     """RFC 9457 problem details."""
 
     type: str = Field(examples=["urn:plotseek:movie-not-found"])
@@ -203,7 +203,7 @@ _COMMON = (400, 401, 403, 405, 413, 422, 429, 500, 503, 504)
 
 def problems(*more: int) -> dict[int | str, dict[str, Any]]:
     """The problems that a route documents: those that any route may have, and its own."""
-    schema = Problem.model_json_schema()
+    schema = ProblemBody.model_json_schema()
     return {
         status: {"description": _WORDS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
         for status in sorted({*_COMMON, *more})

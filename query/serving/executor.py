@@ -22,11 +22,11 @@ class ClientGone(PlotseekError):
 
 
 @dataclass(slots=True)
-class Ticket:
+class Deadline:
     """Until when an answer is wanted. Threads look at it between their steps."""
 
     seconds: float
-    gone: bool = False
+    cancelled: bool = False
     until: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -39,7 +39,7 @@ class Ticket:
 
     def check(self) -> None:
         """Raise DeadlineExceeded or ClientGone once there is no use in going on."""
-        if self.gone:
+        if self.cancelled:
             raise ClientGone("the client closed the connection")
         if self.left <= 0:
             raise DeadlineExceeded(f"no answer within {self.seconds:g} s; ask again, or set server.deadline")
@@ -50,7 +50,7 @@ class _Call(Generic[Asked]):
     """What a thread is to do for somebody who waits."""
 
     call: Callable[[], Any]
-    ticket: Ticket
+    deadline: Deadline
     asked: Sequence[Asked]
     answer: Future[Any] = field(default_factory=Future)
 
@@ -59,7 +59,7 @@ class _Call(Generic[Asked]):
         if not self.answer.set_running_or_notify_cancel():
             return False
         try:
-            self.ticket.check()
+            self.deadline.check()
         except PlotseekError as error:
             self.answer.set_exception(error)
             return False
@@ -68,7 +68,7 @@ class _Call(Generic[Asked]):
     def finish(self) -> None:
         """Call, unless nobody waits any more."""
         try:
-            self.ticket.check()
+            self.deadline.check()
             made = self.call()
         except BaseException as error:  # noqa: BLE001  # not swallowed: it is raised where somebody waits for it
             self.answer.set_exception(error)
@@ -99,35 +99,35 @@ class WorkPool(Generic[Asked]):
     @cached_property
     def _line(self) -> Batcher[_Call[Asked]]:
         """Has a thread from the first question on."""
-        return Batcher("preparing", self._prepared)
+        return Batcher("preparing", self._prepare_together)
 
-    async def run(self, call: Callable[[], T], ticket: Ticket, asked: Sequence[Asked] = ()) -> T:
-        """What `call` returns, within the ticket's time; raises Overloaded at once if the queue is full.
+    async def run(self, call: Callable[[], T], deadline: Deadline, asked: Sequence[Asked] = ()) -> T:
+        """What `call` returns, within the deadline; raises Overloaded at once if the queue is full.
 
-        Cancelling takes a call out of the queue; one that runs sees it at its next look at the ticket.
+        Cancelling takes a call out of the queue; one that runs sees it at its next look at the deadline.
         What `asked` needs is prepared first, and an error in that raised.
         """
         if self.pending >= self._most:
             raise Overloaded(f"{self.pending} requests are waiting already; come back in a second")
         self.pending += 1
         loop = asyncio.get_running_loop()
-        work = _Call(call, ticket, asked)
+        work = _Call(call, deadline, asked)
         work.answer.add_done_callback(lambda _: _later(loop, self._done))
         if asked:
             self._line.add(work)
         else:
             self._threads.submit(work.do)
         try:
-            made: T = await asyncio.wait_for(asyncio.wrap_future(work.answer), ticket.left)
+            made: T = await asyncio.wait_for(asyncio.wrap_future(work.answer), deadline.left)
         except TimeoutError:
-            ticket.check()
-            raise DeadlineExceeded(f"no answer within {ticket.seconds:g} s") from None
+            deadline.check()
+            raise DeadlineExceeded(f"no answer within {deadline.seconds:g} s") from None
         except asyncio.CancelledError:
-            ticket.gone = True
+            deadline.cancelled = True
             raise
         return made
 
-    def _prepared(self, calls: Sequence[_Call[Asked]]) -> None:
+    def _prepare_together(self, calls: Sequence[_Call[Asked]]) -> None:
         wanted = [call for call in calls if call.begin()]
         if not wanted:
             return

@@ -27,7 +27,7 @@ _NEVER = (-1, -1)
 
 
 @dataclass
-class Ready:
+class LoadedGeneration:
     """A generation with all that answers need."""
 
     snapshot: Snapshot
@@ -45,12 +45,15 @@ class Follower:
     """Opens what is published, and hands out what is in force."""
 
     def __init__(
-        self, root: Path, server: ChromaServer | None, prepare: Callable[[Snapshot, Ready | None], Ready]
+        self,
+        root: Path,
+        server: ChromaServer | None,
+        prepare: Callable[[Snapshot, LoadedGeneration | None], LoadedGeneration],
     ) -> None:
-        """`prepare` makes a generation ready; it gets the one before, whose model it may go on using."""
+        """`prepare` loads a generation; it gets the one before, whose model it may go on using."""
         self._generations = Generations(root, server)
         self._prepare = prepare
-        self._ready: Ready | None = None
+        self._loaded: LoadedGeneration | None = None
         self._stamp: tuple[int, int] | None = _NEVER
         self._problem: PlotseekError | None = None
         self._retry_at = 0.0
@@ -77,34 +80,34 @@ class Follower:
         return self._problem
 
     @property
-    def current(self) -> Ready | None:
-        """What is in force, for a look; `lease` it to use it."""
-        return self._ready
+    def current(self) -> LoadedGeneration | None:
+        """What is in force, for a look; `acquire` it to use it."""
+        return self._loaded
 
     @contextmanager
-    def lease(self) -> Iterator[Ready]:
+    def acquire(self) -> Iterator[LoadedGeneration]:
         """The generation in force, which stays open meanwhile.
 
         Raises the reason if there is none: CatalogMissing, CatalogDamaged, ModelUnavailable ...
         """
-        if self._thread is None or self._ready is None:
+        if self._thread is None or self._loaded is None:
             self.look()
         with self._users:
-            ready = self._ready
-            if ready is None:
+            loaded = self._loaded
+            if loaded is None:
                 raise self._problem or StoreError("the service is starting; come back in a second")
-            ready.users += 1
+            loaded.users += 1
         try:
-            yield ready
+            yield loaded
         finally:
-            self._release(ready)
+            self._release(loaded)
 
-    def _release(self, ready: Ready) -> None:
+    def _release(self, loaded: LoadedGeneration) -> None:
         with self._users:
-            ready.users -= 1
-            done = ready.users == 0 and ready is not self._ready
+            loaded.users -= 1
+            done = loaded.users == 0 and loaded is not self._loaded
         if done:
-            ready.snapshot.close()
+            loaded.snapshot.close()
 
     def look(self) -> None:
         """Open what is published now, if that is new."""
@@ -114,7 +117,7 @@ class Follower:
             if unchanged and (self._problem is None or monotonic() < self._retry_at):
                 return
             try:
-                fresh = self._opened()
+                fresh = self._open()
             except PlotseekError as error:
                 self._stamp, self._problem = stamp, error
                 self._retry_at = monotonic() + _RETRY
@@ -122,17 +125,17 @@ class Follower:
             self._stamp, self._problem = stamp, None
             self._switch(fresh)
 
-    def _opened(self) -> Ready:
+    def _open(self) -> LoadedGeneration:
         snapshot = Snapshot(self._generations.in_force(), self._generations.server)
         try:
-            return self._prepare(snapshot, self._ready)
+            return self._prepare(snapshot, self._loaded)
         except BaseException:
             snapshot.close()
             raise
 
-    def _switch(self, fresh: Ready | None) -> None:
+    def _switch(self, fresh: LoadedGeneration | None) -> None:
         with self._users:
-            before, self._ready = self._ready, fresh
+            before, self._loaded = self._loaded, fresh
             idle = before is not None and before.users == 0
         if before is not None and idle:
             before.snapshot.close()

@@ -60,14 +60,14 @@ class IngestRunner:
         run = IngestRun("running", _now())
         try:
             await asyncio.to_thread(self._keep, run)
-            self._process = await asyncio.to_thread(self._begun, self._source)
+            self._process = await asyncio.to_thread(self._begin, self._source)
         except BaseException:
             lock.release()
             raise
         self._task = asyncio.create_task(self._follow(self._process, run, lock.release))
         return run
 
-    def _begun(self, source: str) -> subprocess.Popen[bytes]:
+    def _begin(self, source: str) -> subprocess.Popen[bytes]:
         """The sync's process.
 
         By Popen: uvloop forks, at which OpenBLAS waits for its threads to end, and a question that they are just

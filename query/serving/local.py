@@ -11,8 +11,8 @@ from query.models import FacetCounts, SearchRequest, SearchResult
 from query.movie_catalog import MovieCatalog
 from query.names import movie_named
 from query.search.pipeline import count_facets, search
-from query.serving.executor import Ticket
-from query.serving.hot_reload import Follower, Ready
+from query.serving.executor import Deadline
+from query.serving.hot_reload import Follower, LoadedGeneration
 from query.serving.query_embedder import QuestionEmbedder, Watched
 
 TRIAL = SearchRequest("a ship in a storm", limit=1)
@@ -36,29 +36,33 @@ class LocalCatalog(MovieCatalog):
         """Raises CatalogMissing, CatalogDamaged, ModelUnavailable."""
         self._config = config or load_config(None, {})
         server = configured_server(self._config.store)
-        self._follower = Follower(Path(path), server, lambda snapshot, before: prepared(snapshot, before, self._config))
-        with self._follower.lease():
+        self._follower = Follower(
+            Path(path), server, lambda snapshot, before: load_generation(snapshot, before, self._config)
+        )
+        with self._follower.acquire():
             pass
 
     def ask(self, request: SearchRequest) -> SearchResult:
         """Answer any question."""
-        with self._follower.lease() as ready:
-            return answered(ready, request, self._config, Ticket(_PATIENCE))
+        with self._follower.acquire() as loaded:
+            return answer(loaded, request, self._config, Deadline(_PATIENCE))
 
     def facets(self, request: SearchRequest) -> FacetCounts:
-        with self._follower.lease() as ready:
-            return counted(ready, request, self._config, Ticket(_PATIENCE))
+        with self._follower.acquire() as loaded:
+            return count_values(loaded, request, self._config, Deadline(_PATIENCE))
 
     def movie(self, name: str) -> Movie:
         """The film with this id; raises MovieNotFound."""
-        with self._follower.lease() as ready:
-            return movie_named(ready.snapshot, name)
+        with self._follower.acquire() as loaded:
+            return movie_named(loaded.snapshot, name)
 
     def close(self) -> None:
         self._follower.close()
 
 
-def prepared(snapshot: Snapshot, before: Ready | None, config: Config, watched: Watched | None = None) -> Ready:
+def load_generation(
+    snapshot: Snapshot, before: LoadedGeneration | None, config: Config, watched: Watched | None = None
+) -> LoadedGeneration:
     """A generation with its model, tried with a question: what is read on first use has been read after it.
 
     The model of the generation before goes on being used if it is the same.
@@ -66,24 +70,24 @@ def prepared(snapshot: Snapshot, before: Ready | None, config: Config, watched: 
     if before is not None and before.model.identity == snapshot.info.model:
         model = before.model
     else:
-        model = QuestionEmbedder(_opened(snapshot, config), watched=watched)
+        model = QuestionEmbedder(_open(snapshot, config), watched=watched)
     snapshot.warm(_WARM_SECONDS)
-    ready = Ready(snapshot, model)
-    answered(ready, TRIAL, config, Ticket(_TRIAL_SECONDS))
-    return ready
+    loaded = LoadedGeneration(snapshot, model)
+    answer(loaded, TRIAL, config, Deadline(_TRIAL_SECONDS))
+    return loaded
 
 
-def answered(ready: Ready, request: SearchRequest, config: Config, ticket: Ticket) -> SearchResult:
+def answer(loaded: LoadedGeneration, request: SearchRequest, config: Config, deadline: Deadline) -> SearchResult:
     """The answer of one generation."""
-    return search(request, ready.snapshot, ready.model.within(ticket), config.search)
+    return search(request, loaded.snapshot, loaded.model.within(deadline), config.search)
 
 
-def counted(ready: Ready, request: SearchRequest, config: Config, ticket: Ticket) -> FacetCounts:
+def count_values(loaded: LoadedGeneration, request: SearchRequest, config: Config, deadline: Deadline) -> FacetCounts:
     """The facets of one generation's answer."""
-    return count_facets(request, ready.snapshot, ready.model.within(ticket), config.search)
+    return count_facets(request, loaded.snapshot, loaded.model.within(deadline), config.search)
 
 
-def _opened(snapshot: Snapshot, config: Config) -> Embedder:
+def _open(snapshot: Snapshot, config: Config) -> Embedder:
     from catalog.embedding.bert.local import LocalEmbedder
     from catalog.embedding.factory import open_remembered
     from catalog.store.vectors.sample import known_vectors

@@ -10,7 +10,7 @@ import numpy as np
 
 from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
 from catalog.identity import ModelIdentity
-from query.serving.executor import Ticket
+from query.serving.executor import Deadline
 from query.serving.last_used import LastUsed
 
 _REMEMBERED = 2000
@@ -39,9 +39,9 @@ class QuestionEmbedder:
     def identity(self) -> ModelIdentity:
         return self.embedder.identity
 
-    def within(self, ticket: Ticket) -> Embedder:
+    def within(self, deadline: Deadline) -> Embedder:
         """The same for one request: it gives up when nobody waits for the answer any more."""
-        return _Within(self, ticket)
+        return _Within(self, deadline)
 
     def embed_query(self, text: str) -> Vector:
         """The vector of a question, shape (d,), read-only."""
@@ -83,18 +83,18 @@ class _Within:
     """The model as one request sees it."""
 
     questions: QuestionEmbedder
-    ticket: Ticket
+    deadline: Deadline
 
     @property
     def identity(self) -> ModelIdentity:
         return self.questions.identity
 
     def embed_query(self, text: str) -> Vector:
-        self.ticket.check()
+        self.deadline.check()
         return self.questions.embed_query(text)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        self.ticket.check()
+        self.deadline.check()
         return self.questions.embed_queries(texts)
 
     def embed_documents(self, texts: Sequence[str]) -> Embedded:

@@ -24,13 +24,13 @@ from query.http.problems import problem_of
 from query.models import SearchRequest
 from query.names import movie_named
 from query.serving.batcher import MOST_TOGETHER
-from query.serving.executor import Ticket, WorkPool
-from query.serving.hot_reload import Follower, Ready
+from query.serving.executor import Deadline, WorkPool
+from query.serving.hot_reload import Follower, LoadedGeneration
 from query.serving.ingest_job import IngestRunner
 from query.serving.last_used import LastUsed
-from query.serving.local import TRIAL, answered, counted, prepared
+from query.serving.local import TRIAL, answer, count_values, load_generation
 from query.serving.prefetch import prefetch
-from query.serving.telemetry import Instruments
+from query.serving.telemetry import Metrics
 from query.suggest import suggest as suggest_titles
 
 log = logging.getLogger("plotseek.questions")
@@ -42,7 +42,7 @@ _READY_FOR = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EncodedAnswer:
     """A body, and the generation that it is all from."""
 
     body: bytes | None
@@ -58,15 +58,15 @@ class Service:
 
     def __init__(self, config: Config, config_file: Path | None = None) -> None:
         self.config = config
-        self.instruments = Instruments()
+        self.metrics = Metrics()
         self._follower = Follower(
             config.store.path,
             configured_server(config.store),
-            lambda snapshot, before: _at_hand(prepared(snapshot, before, config, self.instruments.embedded)),
+            lambda snapshot, before: _at_hand(load_generation(snapshot, before, config, self.metrics.count_batch)),
         )
         self._pool: WorkPool[SearchRequest] = WorkPool(config.server.threads, config.server.queue, self._prefetch)
         self._health: WorkPool[SearchRequest] = WorkPool(1, config.server.queue, self._prefetch)
-        self._cache: LastUsed[str, Answer] = LastUsed(config.server.cache)
+        self._cache: LastUsed[str, EncodedAnswer] = LastUsed(config.server.cache)
         self.ingest = IngestRunner(config.store.path, config.server.source, config_file)
         self._ready_until = 0.0
         self._trials = count()
@@ -82,53 +82,53 @@ class Service:
         self._health.close()
         self._follower.close()
 
-    async def ask(self, request: SearchRequest, ticket: Ticket, known: str = "") -> Answer:
+    async def ask(self, request: SearchRequest, deadline: Deadline, known: str = "") -> EncodedAnswer:
         """The answer; `known` is the If-None-Match of a client: what it has already comes without a body."""
-        asked = self._taken(request)
-        work = partial(self._answered, request=asked, ticket=ticket)
-        return await self.answer("ask", asked.to_dict(), work, ticket, known, *_ahead(asked))
+        asked = self._accept(request)
+        work = partial(self._answer, request=asked, deadline=deadline)
+        return await self.answer("ask", asked.to_dict(), work, deadline, known, *_ahead(asked))
 
-    async def ask_many(self, requests: Sequence[SearchRequest], ticket: Ticket) -> Answer:
+    async def ask_many(self, requests: Sequence[SearchRequest], deadline: Deadline) -> EncodedAnswer:
         """All answers, of one generation."""
-        asked = list(map(self._taken, requests))
+        asked = list(map(self._accept, requests))
 
-        def work(ready: Ready) -> list[dict[str, Any]]:
+        def work(loaded: LoadedGeneration) -> list[dict[str, Any]]:
             answers = []
             for start in range(0, len(asked), MOST_TOGETHER):
                 part = asked[start : start + MOST_TOGETHER]
-                ticket.check()
-                prefetch(ready, part)
-                answers += [self._answered(ready, request, ticket) for request in part]
+                deadline.check()
+                prefetch(loaded, part)
+                answers += [self._answer(loaded, request, deadline) for request in part]
             return answers
 
-        return await self._computed("many", work, ticket)
+        return await self._compute("many", work, deadline)
 
-    async def facets(self, request: SearchRequest, ticket: Ticket, known: str = "") -> Answer:
+    async def facets(self, request: SearchRequest, deadline: Deadline, known: str = "") -> EncodedAnswer:
         """How many of the films that fit have which value."""
-        asked = self._taken(request).for_facets()
+        asked = self._accept(request).for_facets()
 
-        def work(ready: Ready) -> dict[str, Any]:
-            return facets_to_dict(counted(ready, asked, self.config, ticket))
+        def work(loaded: LoadedGeneration) -> dict[str, Any]:
+            return facets_to_dict(count_values(loaded, asked, self.config, deadline))
 
-        return await self.answer("facets", asked.to_dict(), work, ticket, known, *_ahead(asked))
+        return await self.answer("facets", asked.to_dict(), work, deadline, known, *_ahead(asked))
 
-    async def movie(self, name: str, ticket: Ticket, known: str = "") -> Answer:
+    async def movie(self, name: str, deadline: Deadline, known: str = "") -> EncodedAnswer:
         """One film by its id."""
         return await self.answer(
-            "movie", name, lambda ready: movie_named(ready.snapshot, name).to_dict(), ticket, known
+            "movie", name, lambda loaded: movie_named(loaded.snapshot, name).to_dict(), deadline, known
         )
 
-    async def similar(self, name: str, request: SearchRequest, ticket: Ticket, known: str = "") -> Answer:
+    async def similar(self, name: str, request: SearchRequest, deadline: Deadline, known: str = "") -> EncodedAnswer:
         """Films like one that is named by its id."""
-        asked = replace(self._taken(request), likes=(name,))
+        asked = replace(self._accept(request), likes=(name,))
 
-        def work(ready: Ready) -> dict[str, Any]:
-            identity = movie_named(ready.snapshot, name).id
-            return self._answered(ready, replace(asked, likes=(identity,)), ticket)
+        def work(loaded: LoadedGeneration) -> dict[str, Any]:
+            identity = movie_named(loaded.snapshot, name).id
+            return self._answer(loaded, replace(asked, likes=(identity,)), deadline)
 
-        return await self.answer("similar", asked.to_dict(), work, ticket, known)
+        return await self.answer("similar", asked.to_dict(), work, deadline, known)
 
-    async def map(self, limit: int, ticket: Ticket, known: str = "") -> Answer:
+    async def map(self, limit: int, deadline: Deadline, known: str = "") -> EncodedAnswer:
         """The best known films and where they lie; packed in a thread, because the event loop has not 30 ms.
 
         Not kept here, where each is a megabyte, but by browsers, which know its ETag.
@@ -136,25 +136,27 @@ class Service:
         key = _digest("map", limit)
         if (held := self._held(key, known)) is not None:
             return held
-        return await self._computed(key, lambda ready: draw_map(ready.snapshot, limit).to_dict(), ticket, packed=True)
+        return await self._compute(
+            key, lambda loaded: draw_map(loaded.snapshot, limit).to_dict(), deadline, packed=True
+        )
 
-    async def suggest(self, typed: str, count: int, ticket: Ticket, known: str = "") -> Answer:
+    async def suggest(self, typed: str, count: int, deadline: Deadline, known: str = "") -> EncodedAnswer:
         """Titles that begin with what was typed."""
 
-        def work(ready: Ready) -> dict[str, Any]:
-            return {"suggestions": list(map(asdict, suggest_titles(ready.snapshot, typed, count)))}
+        def work(loaded: LoadedGeneration) -> dict[str, Any]:
+            return {"suggestions": list(map(asdict, suggest_titles(loaded.snapshot, typed, count)))}
 
-        return await self.answer("suggest", [typed, count], work, ticket, known)
+        return await self.answer("suggest", [typed, count], work, deadline, known)
 
     async def answer(
         self,
         kind: str,
         asked: object,
-        work: Callable[[Ready], object],
-        ticket: Ticket,
+        work: Callable[[LoadedGeneration], object],
+        deadline: Deadline,
         known: str,
         *ahead: SearchRequest,
-    ) -> Answer:
+    ) -> EncodedAnswer:
         """What `work` makes of the generation in force, from the cache where it was asked before.
 
         What the questions `ahead` need is computed before, together with that of others.
@@ -164,46 +166,46 @@ class Service:
             return held
         current = self._follower.current
         if current is not None and (answer := self._cache.get(_etag(current, key))) is not None:
-            self.instruments.cached.labels("hit").inc()
+            self.metrics.cached.labels("hit").inc()
             return answer
-        self.instruments.cached.labels("miss").inc()
-        answer = await self._computed(key, work, ticket, ahead)
+        self.metrics.cached.labels("miss").inc()
+        answer = await self._compute(key, work, deadline, ahead)
         self._cache.put(answer.etag, answer)
         return answer
 
-    def _held(self, key: str, known: str) -> Answer | None:
+    def _held(self, key: str, known: str) -> EncodedAnswer | None:
         """An empty answer, where the client has that of the generation in force already."""
         current = self._follower.current
         if current is None or not known or (etag := _etag(current, key)).removeprefix("W/") not in known:
             return None
-        return Answer(None, current.snapshot.number, etag)
+        return EncodedAnswer(None, current.snapshot.number, etag)
 
-    async def _computed(
+    async def _compute(
         self,
         key: str,
-        work: Callable[[Ready], object],
-        ticket: Ticket,
+        work: Callable[[LoadedGeneration], object],
+        deadline: Deadline,
         ahead: Sequence[SearchRequest] = (),
         *,
         packed: bool = False,
-    ) -> Answer:
-        def call() -> Answer:
-            with self._follower.lease() as ready:
-                body = json.dumps(work(ready), ensure_ascii=False).encode("utf-8", "replace")
+    ) -> EncodedAnswer:
+        def call() -> EncodedAnswer:
+            with self._follower.acquire() as loaded:
+                body = json.dumps(work(loaded), ensure_ascii=False).encode("utf-8", "replace")
                 sent = gzip.compress(body, _LEVEL, mtime=0) if packed else body
-                return Answer(sent, ready.snapshot.number, _etag(ready, key), packed)
+                return EncodedAnswer(sent, loaded.snapshot.number, _etag(loaded, key), packed)
 
-        return await self._pool.run(call, ticket, ahead)
+        return await self._pool.run(call, deadline, ahead)
 
     def _prefetch(self, requests: Sequence[SearchRequest]) -> None:
-        with self._follower.lease() as ready:
-            prefetch(ready, requests)
+        with self._follower.acquire() as loaded:
+            prefetch(loaded, requests)
 
-    def _answered(self, ready: Ready, request: SearchRequest, ticket: Ticket) -> dict[str, Any]:
-        result = answered(ready, request, self.config, ticket)
-        return answer_to_dict(request.echo(), ready.snapshot.info.model.name, result)
+    def _answer(self, loaded: LoadedGeneration, request: SearchRequest, deadline: Deadline) -> dict[str, Any]:
+        result = answer(loaded, request, self.config, deadline)
+        return answer_to_dict(request.echo(), loaded.snapshot.info.model.name, result)
 
-    def _taken(self, request: SearchRequest) -> SearchRequest:
+    def _accept(self, request: SearchRequest) -> SearchRequest:
         """With our defaults; raises UsageError for texts that are too long."""
         most = self.config.server.max_query_length
         for text in (request.text, request.filter, *request.likes, *request.dislikes):
@@ -215,29 +217,29 @@ class Service:
 
     async def ready(self) -> int:
         """The number of the generation that has just answered a real question; raises what is wrong."""
-        ticket = Ticket(self.config.server.deadline)
+        deadline = Deadline(self.config.server.deadline)
 
         def call() -> int:
-            with self._follower.lease() as ready:
+            with self._follower.acquire() as loaded:
                 if monotonic() >= self._ready_until:
                     # Another text each time: a known one would be answered without the model.
                     trial = replace(TRIAL, text=f"{TRIAL.text} {next(self._trials)}")
-                    answered(ready, trial, self.config, ticket)
+                    answer(loaded, trial, self.config, deadline)
                     self._ready_until = monotonic() + _READY_FOR
-                if (problem := ready.snapshot.index.problem) is not None:
+                if (problem := loaded.snapshot.index.problem) is not None:
                     raise problem
-                return ready.snapshot.number
+                return loaded.snapshot.number
 
-        return await self._health.run(call, ticket)
+        return await self._health.run(call, deadline)
 
     async def status(self) -> dict[str, Any]:
         """What an operator asks first."""
-        return await self._health.run(self._status, Ticket(self.config.server.deadline))
+        return await self._health.run(self._status, Deadline(self.config.server.deadline))
 
     def _status(self) -> dict[str, Any]:
-        with self._follower.lease() as ready:
-            info = ready.snapshot.info
-            problem = self._follower.problem or ready.snapshot.index.problem
+        with self._follower.acquire() as loaded:
+            info = loaded.snapshot.info
+            problem = self._follower.problem or loaded.snapshot.index.problem
             return {
                 "version": our_version(),
                 "generation": info.number,
@@ -252,16 +254,16 @@ class Service:
                 "runs": _last_runs(self.config.store.path),
             }
 
-    def metrics(self) -> bytes:
+    def metrics_text(self) -> bytes:
         """Everything that is counted, in Prometheus' text format."""
-        self.instruments.pending.set(self._pool.pending)
-        self.instruments.stale.set(self._follower.problem is not None)
+        self.metrics.pending.set(self._pool.pending)
+        self.metrics.stale.set(self._follower.problem is not None)
         if (current := self._follower.current) is not None:
             info = current.snapshot.info
-            self.instruments.generation.set(info.number)
-            self.instruments.films.set(info.films)
-            self.instruments.published.set(info.published)
-        return self.instruments.text()
+            self.metrics.generation.set(info.number)
+            self.metrics.films.set(info.films)
+            self.metrics.published.set(info.published)
+        return self.metrics.text()
 
 
 def our_version() -> str:
@@ -277,11 +279,11 @@ def _ahead(request: SearchRequest) -> list[SearchRequest]:
     return [] if request.why or request.likes or request.dislikes else [request]
 
 
-def _at_hand(ready: Ready) -> Ready:
+def _at_hand(loaded: LoadedGeneration) -> LoadedGeneration:
     """Out of the garbage collector's way: while it looks through all that is held nobody is answered."""
     gc.collect()
     gc.freeze()
-    return ready
+    return loaded
 
 
 def _last_runs(store: Path, count: int = 5) -> list[dict[str, Any]]:
@@ -300,6 +302,6 @@ def _digest(kind: str, asked: object) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _etag(ready: Ready, key: str) -> str:
+def _etag(loaded: LoadedGeneration, key: str) -> str:
     """Weak: the body may be compressed on the way."""
-    return f'W/"{ready.version}-{key}"'
+    return f'W/"{loaded.version}-{key}"'

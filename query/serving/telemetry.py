@@ -8,7 +8,7 @@ MEDIA_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-class Instruments:
+class Metrics:
     """The counters of one process; with several workers each answers for itself."""
 
     def __init__(self) -> None:
@@ -36,12 +36,12 @@ class Instruments:
         self.published = Gauge("plotseek_catalog_published_seconds", "When it was published.", registry=registry)
         self.stale = Gauge("plotseek_catalog_stale", "1 while what is published cannot be opened.", registry=registry)
 
-    def embedded(self, count: int, seconds: float) -> None:
+    def count_batch(self, count: int, seconds: float) -> None:
         """So many questions were embedded together."""
         self.batch.observe(count)
         self.embedding.observe(seconds)
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
+    def count_request(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
         self.requests.labels(route, str(status)).inc()
         self.seconds.labels(route).observe(seconds)

@@ -50,10 +50,7 @@ export async function showMap() {
   try {
     films ??= await map(MOST);
   } catch (error) {
-    fill(
-      place,
-      el("p", { class: "notice" }, error.status === 404 ? t("map-none") : `${t("failed")}: ${error.message}`),
-    );
+    fill(place, el("p", { class: "notice" }, `${t("failed")}: ${error.message}`));
     return;
   }
   if (now().view === "map") build(place);

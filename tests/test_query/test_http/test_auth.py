@@ -18,7 +18,7 @@ from catalog.errors import (
     TooManyRequests,
     UsageError,
 )
-from query.http.auth import Buckets, Gate, KeyRing, Role, is_loopback, make_key, read_keys
+from query.http.auth import Authenticator, Buckets, KeyRing, Role, is_loopback, make_key, read_keys
 from query.http.cli import main
 from tests.support.service import service
 
@@ -95,9 +95,9 @@ def test_the_command_makes_keys(keys: Path) -> None:
 def test_elsewhere_it_starts_only_with_keys(host: str, keys: Path) -> None:
     settings = replace(LOCAL, host=host, keys_file=keys)
     with pytest.raises(ConfigError, match="needs API keys: set server.keys_file and run 'query-server --make-key"):
-        Gate(settings)
+        Authenticator(settings)
     make_key(keys, "website", Role.READ)
-    Gate(settings)
+    Authenticator(settings)
 
 
 def test_the_command_refuses_to_listen_elsewhere_without_keys(tmp_path: Path) -> None:
@@ -141,13 +141,13 @@ READ, ADMIN = Role.READ, Role.ADMIN
 )
 def test_who_may_what(keys: Path, role: Role | None, path: str, refusal: type[PlotseekError] | None) -> None:
     made = {each: make_key(keys, each, each) for each in Role}
-    gate = Gate(replace(LOCAL, host="0.0.0.0", keys_file=keys))
+    authenticator = Authenticator(replace(LOCAL, host="0.0.0.0", keys_file=keys))
     headers = bearer(made[role]) if role else {}
     if refusal is None:
-        gate.admit(path, "10.0.0.1", headers)
+        authenticator.authorize(path, "10.0.0.1", headers)
     else:
         with pytest.raises(refusal):
-            gate.admit(path, "10.0.0.1", headers)
+            authenticator.authorize(path, "10.0.0.1", headers)
 
 
 @pytest.mark.parametrize(
@@ -164,23 +164,23 @@ def test_who_may_what(keys: Path, role: Role | None, path: str, refusal: type[Pl
 )
 def test_a_wrong_key_is_refused_even_where_none_is_needed(headers: dict[str, list[str]]) -> None:
     with pytest.raises(AccessDenied):
-        Gate(LOCAL).admit("/search", "127.0.0.1", headers)
+        Authenticator(LOCAL).authorize("/search", "127.0.0.1", headers)
 
 
 def test_on_this_machine_reading_needs_no_key_and_an_admin_does(keys: Path) -> None:
-    gate = Gate(replace(LOCAL, keys_file=keys))
-    gate.admit("/search", "127.0.0.1", {"host": ["localhost:8080"]})
+    authenticator = Authenticator(replace(LOCAL, keys_file=keys))
+    authenticator.authorize("/search", "127.0.0.1", {"host": ["localhost:8080"]})
     with pytest.raises(AccessDenied, match="role admin"):
-        gate.admit("/admin/ingest", "127.0.0.1", {})
-    gate.admit("/admin/ingest", "127.0.0.1", bearer(make_key(keys, "boss", Role.ADMIN)))
+        authenticator.authorize("/admin/ingest", "127.0.0.1", {})
+    authenticator.authorize("/admin/ingest", "127.0.0.1", bearer(make_key(keys, "boss", Role.ADMIN)))
 
 
 def test_always_means_here_too(keys: Path) -> None:
     key = make_key(keys, "website", Role.READ)
-    gate = Gate(replace(LOCAL, keys_file=keys, require_key="always"))
+    authenticator = Authenticator(replace(LOCAL, keys_file=keys, require_key="always"))
     with pytest.raises(AccessDenied):
-        gate.admit("/search", "127.0.0.1", {})
-    gate.admit("/search", "127.0.0.1", {"x-api-key": [key]})
+        authenticator.authorize("/search", "127.0.0.1", {})
+    authenticator.authorize("/search", "127.0.0.1", {"x-api-key": [key]})
 
 
 @pytest.mark.parametrize(
@@ -202,12 +202,12 @@ def test_always_means_here_too(keys: Path) -> None:
 def test_where_no_key_protects_foreign_pages_do_not_get_in(
     headers: dict[str, list[str]], refusal: type[PlotseekError] | None
 ) -> None:
-    gate = Gate(replace(LOCAL, names=("films.example.org",), cors_origins=("https://page.example",)))
+    authenticator = Authenticator(replace(LOCAL, names=("films.example.org",), cors_origins=("https://page.example",)))
     if refusal is None:
-        gate.admit("/search", "127.0.0.1", headers)
+        authenticator.authorize("/search", "127.0.0.1", headers)
     else:
         with pytest.raises(refusal):
-            gate.admit("/search", "127.0.0.1", headers)
+            authenticator.authorize("/search", "127.0.0.1", headers)
 
 
 def test_a_bucket_holds_a_burst_and_fills_by_the_rate() -> None:
@@ -222,32 +222,34 @@ def test_a_bucket_holds_a_burst_and_fills_by_the_rate() -> None:
 
 def test_clients_and_keys_have_their_own_rate_and_this_machine_none(keys: Path) -> None:
     key = make_key(keys, "website", Role.READ)
-    gate = Gate(replace(LOCAL, keys_file=keys, rate_limit=0.001, burst=2))
+    authenticator = Authenticator(replace(LOCAL, keys_file=keys, rate_limit=0.001, burst=2))
     for _ in range(5):
-        gate.admit("/search", "127.0.0.1", {})
+        authenticator.authorize("/search", "127.0.0.1", {})
     for client in ("10.0.0.1", "10.0.0.2"):
         for _ in range(2):
-            gate.admit("/search", client, {})
+            authenticator.authorize("/search", client, {})
         with pytest.raises(TooManyRequests):
-            gate.admit("/search", client, {})
+            authenticator.authorize("/search", client, {})
     for _ in range(2):
-        gate.admit("/search", "127.0.0.1", bearer(key))
+        authenticator.authorize("/search", "127.0.0.1", bearer(key))
     with pytest.raises(TooManyRequests):
-        gate.admit("/search", "10.9.9.9", bearer(key))
+        authenticator.authorize("/search", "10.9.9.9", bearer(key))
 
 
 def test_no_limit_is_no_limit(keys: Path) -> None:
     key = make_key(keys, "website", Role.READ)
-    unlimited, limited = (Gate(replace(LOCAL, keys_file=keys, rate_limit=rate, burst=1)) for rate in (0.0, 0.001))
+    unlimited, limited = (
+        Authenticator(replace(LOCAL, keys_file=keys, rate_limit=rate, burst=1)) for rate in (0.0, 0.001)
+    )
     assert admitted(unlimited, 5, bearer(key)) == 5
     assert admitted(limited, 5, bearer(key)) == 1
 
 
-def admitted(gate: Gate, times: int, headers: dict[str, list[str]]) -> int:
+def admitted(authenticator: Authenticator, times: int, headers: dict[str, list[str]]) -> int:
     """How many of so many requests of one client get in."""
     for count in range(times):
         try:
-            gate.admit("/search", "10.0.0.1", headers)
+            authenticator.authorize("/search", "10.0.0.1", headers)
         except TooManyRequests:
             return count
     return times

@@ -12,7 +12,7 @@ import pytest
 
 from catalog.config import ServerConfig
 from catalog.errors import AccessDenied, ConfigError, StoreError, TooManyRequests
-from query.http.auth import Gate, Role, make_key, network_of
+from query.http.auth import Authenticator, Role, make_key, network_of
 from tests.support.service import service
 from tests.test_query.test_http.test_attacks import connected, exchanged, received
 
@@ -123,12 +123,12 @@ def test_whom_an_address_stands_for(client: str, network: str) -> None:
 
 
 def test_a_client_with_many_addresses_is_one_client() -> None:
-    gate = Gate(replace(ServerConfig(), rate_limit=0.001, burst=2))
+    authenticator = Authenticator(replace(ServerConfig(), rate_limit=0.001, burst=2))
     for last in (1, 2):
-        gate.admit("/search", f"2001:db8::{last}", {})
+        authenticator.authorize("/search", f"2001:db8::{last}", {})
     with pytest.raises(TooManyRequests):
-        gate.admit("/search", "2001:db8::3", {})
-    gate.admit("/search", "2001:db8:0:1::3", {})
+        authenticator.authorize("/search", "2001:db8::3", {})
+    authenticator.authorize("/search", "2001:db8:0:1::3", {})
 
 
 def test_a_proxy_says_for_whom_it_asks_and_nobody_else_may(seed_store: Path) -> None:
@@ -145,24 +145,24 @@ def test_a_file_of_keys_that_anybody_may_write_is_refused(tmp_path: Path) -> Non
     make_key(tmp_path / "keys", "website", Role.READ)
     (tmp_path / "keys").chmod(0o606)
     with pytest.raises(ConfigError, match=r"everybody may write into server\.keys_file; run 'chmod o-w'"):
-        Gate(replace(ServerConfig(), host="0.0.0.0", keys_file=tmp_path / "keys"))
+        Authenticator(replace(ServerConfig(), host="0.0.0.0", keys_file=tmp_path / "keys"))
 
 
 def test_a_file_of_keys_that_breaks_lets_nobody_in_and_is_not_shown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = {"x-api-key": [make_key(tmp_path / "keys", "website", Role.READ)]}
-    gate = Gate(replace(ServerConfig(), host="0.0.0.0", keys_file=tmp_path / "keys"))
-    gate.admit("/search", "10.0.0.1", key)
+    authenticator = Authenticator(replace(ServerConfig(), host="0.0.0.0", keys_file=tmp_path / "keys"))
+    authenticator.authorize("/search", "10.0.0.1", key)
     with (tmp_path / "keys").open("a", encoding="utf-8") as file:
         file.write("half a li")
     with caplog.at_level(logging.ERROR), pytest.raises(StoreError) as refused:
-        gate.admit("/search", "10.0.0.1", key)
+        authenticator.authorize("/search", "10.0.0.1", key)
     assert str(refused.value) == "the API keys cannot be read; the log of the service says why"
     assert "keys: line 2: must be a name" in caplog.text
     (tmp_path / "keys").unlink()
     with pytest.raises(AccessDenied):
-        gate.admit("/search", "10.0.0.1", key)
+        authenticator.authorize("/search", "10.0.0.1", key)
 
 
 def test_half_a_connection_costs_nothing(url: str) -> None:

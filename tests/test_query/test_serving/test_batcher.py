@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from catalog.errors import DeadlineExceeded, ModelError, Overloaded
-from query.serving.executor import ClientGone, Ticket, WorkPool
+from query.serving.executor import ClientGone, Deadline, WorkPool
 from query.serving.query_embedder import QuestionEmbedder
 from tests.support.fakes import Heard, WordEmbedder
 
@@ -53,18 +53,18 @@ def with_pool(
     asyncio.run(play())
 
 
-async def begun(kitchen: Kitchen, pool: WorkPool[str], tickets: Sequence[tuple[str, Ticket]]) -> list[Any]:
+async def begun(kitchen: Kitchen, pool: WorkPool[str], deadlines: Sequence[tuple[str, Deadline]]) -> list[Any]:
     """A question that is being prepared, and behind it in the line these."""
     tasks = []
-    for text, ticket in (("space", Ticket(PATIENT)), *tickets):
-        tasks.append(asyncio.create_task(pool.run(text.upper, ticket, [text])))
+    for text, deadline in (("space", Deadline(PATIENT)), *deadlines):
+        tasks.append(asyncio.create_task(pool.run(text.upper, deadline, [text])))
         await asyncio.to_thread(kitchen.begun.wait, PATIENT)
     return tasks
 
 
 def test_what_waits_together_is_prepared_together_and_each_gets_its_own_answer(kitchen: Kitchen) -> None:
     async def scene(pool: WorkPool[str]) -> None:
-        tasks = await begun(kitchen, pool, [(text, Ticket(PATIENT)) for text in ("ghost", "shark", "ghost")])
+        tasks = await begun(kitchen, pool, [(text, Deadline(PATIENT)) for text in ("ghost", "shark", "ghost")])
         assert pool.pending == 4
         kitchen.gate.set()
         assert await asyncio.gather(*tasks) == ["SPACE", "GHOST", "SHARK", "GHOST"]
@@ -76,16 +76,16 @@ def test_what_waits_together_is_prepared_together_and_each_gets_its_own_answer(k
 def test_what_needs_no_preparation_does_not_wait_for_it(kitchen: Kitchen) -> None:
     async def scene(pool: WorkPool[str]) -> None:
         await begun(kitchen, pool, [])
-        assert await pool.run(lambda: 5, Ticket(PATIENT)) == 5
+        assert await pool.run(lambda: 5, Deadline(PATIENT)) == 5
 
     with_pool(kitchen, scene)
 
 
 def test_a_full_queue_refuses_at_once(kitchen: Kitchen) -> None:
     async def scene(pool: WorkPool[str]) -> None:
-        await begun(kitchen, pool, [(text, Ticket(PATIENT)) for text in ("ghost", "shark")])
+        await begun(kitchen, pool, [(text, Deadline(PATIENT)) for text in ("ghost", "shark")])
         with pytest.raises(Overloaded, match="come back in a second"):
-            await pool.run(lambda: 5, Ticket(PATIENT), ["dream"])
+            await pool.run(lambda: 5, Deadline(PATIENT), ["dream"])
 
     with_pool(kitchen, scene, threads=1, queue=2)
 
@@ -93,7 +93,7 @@ def test_a_full_queue_refuses_at_once(kitchen: Kitchen) -> None:
 def test_for_who_has_left_or_waited_too_long_nothing_is_prepared(kitchen: Kitchen) -> None:
     async def scene(pool: WorkPool[str]) -> None:
         first, leaving, late, last = await begun(
-            kitchen, pool, [("ghost", Ticket(PATIENT)), ("shark", Ticket(0.05)), ("love", Ticket(PATIENT))]
+            kitchen, pool, [("ghost", Deadline(PATIENT)), ("shark", Deadline(0.05)), ("love", Deadline(PATIENT))]
         )
         with pytest.raises(DeadlineExceeded, match=r"no answer within 0\.05 s"):
             await late
@@ -109,15 +109,15 @@ def test_for_who_has_left_or_waited_too_long_nothing_is_prepared(kitchen: Kitche
 
 
 def test_a_ticket_that_is_over_does_nothing(kitchen: Kitchen) -> None:
-    gone = Ticket(PATIENT)
-    gone.gone = True
+    cancelled = Deadline(PATIENT)
+    cancelled.cancelled = True
     kitchen.gate.set()
 
     async def scene(pool: WorkPool[str]) -> None:
         with pytest.raises(ClientGone):
-            await pool.run(lambda: 5, gone, ["space"])
+            await pool.run(lambda: 5, cancelled, ["space"])
         with pytest.raises(DeadlineExceeded):
-            await pool.run(lambda: 5, Ticket(0.0), ["space"])
+            await pool.run(lambda: 5, Deadline(0.0), ["space"])
 
     with_pool(kitchen, scene)
     assert kitchen.prepared == []
@@ -128,10 +128,10 @@ def test_an_error_reaches_who_asked_and_the_next_question_is_answered(kitchen: K
 
     async def scene(pool: WorkPool[str]) -> None:
         with pytest.raises(ModelError, match="the model holds NaN"):
-            await pool.run(lambda: 5, Ticket(PATIENT), ["broken"])
+            await pool.run(lambda: 5, Deadline(PATIENT), ["broken"])
         with pytest.raises(ZeroDivisionError):
-            await pool.run(lambda: 1 // 0, Ticket(PATIENT), ["space"])
-        assert await pool.run(lambda: 5, Ticket(PATIENT), ["space"]) == 5
+            await pool.run(lambda: 1 // 0, Deadline(PATIENT), ["space"])
+        assert await pool.run(lambda: 5, Deadline(PATIENT), ["space"]) == 5
 
     with_pool(kitchen, scene)
 
@@ -154,10 +154,10 @@ def test_questions_are_embedded_together_and_none_twice() -> None:
 def test_who_has_left_embeds_nothing() -> None:
     heard = Heard(WordEmbedder())
     questions = QuestionEmbedder(heard)
-    gone = Ticket(PATIENT)
-    gone.gone = True
+    cancelled = Deadline(PATIENT)
+    cancelled.cancelled = True
     with pytest.raises(ClientGone):
-        questions.within(gone).embed_query("space")
+        questions.within(cancelled).embed_query("space")
     with pytest.raises(DeadlineExceeded):
-        questions.within(Ticket(0.0)).embed_queries(["space", "ship"])
+        questions.within(Deadline(0.0)).embed_queries(["space", "ship"])
     assert heard.together == []
