@@ -191,6 +191,7 @@ class ServerConfig:
     cache: int = _setting(1000, minimum=0, maximum=1_000_000)
     max_query_length: int = _setting(1000, minimum=1, maximum=1_000_000)
     max_body: int = _setting(262_144, minimum=1024, maximum=100_000_000)
+    stale_after: float = _setting(600.0, minimum=0, maximum=1e9)
     drain: int = _setting(20, minimum=0, maximum=3600)
     log_queries: bool = False
 

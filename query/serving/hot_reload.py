@@ -1,10 +1,11 @@
-"""The generation in force, as a long-lived process follows it.
+"""The current generation, as a long-lived process follows it.
 
 A new generation is opened, read and tried beside the old one, and then takes its place at once: no
-request pays for the switch, none sees half of it, and a generation that cannot be opened never comes
-into force here. An old one is closed when its last request is done.
+request pays for the switch, none sees half of it, and a generation that cannot be opened never
+comes to answer here. An old one is closed when its last request is done.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,10 +20,13 @@ from catalog.store.snapshot import Snapshot
 from query.answer import catalog_version
 from query.serving.query_embedder import QuestionEmbedder
 
+log = logging.getLogger("plotseek.catalog")
+
 _RETRY = 5.0
 """Seconds until a generation that could not be opened is tried again: looking at it reads all its files."""
 
-_NEVER = (-1, -1)
+Stamp = tuple[int, int] | None
+_NEVER: Stamp = (-1, -1)
 """A stamp that no catalog has, and none a missing one."""
 
 
@@ -42,21 +46,29 @@ class LoadedGeneration:
 
 
 class Follower:
-    """Opens what is published, and hands out what is in force."""
+    """Opens what is published, and hands out what is current.
+
+    Whatever goes wrong while it looks is told by `problem` and in the log, and tried again: a file system that is away
+    for a second must not end the following.
+    """
 
     def __init__(
         self,
         root: Path,
         server: ChromaServer | None,
-        prepare: Callable[[Snapshot, LoadedGeneration | None], LoadedGeneration],
+        load: Callable[[Snapshot, LoadedGeneration | None], LoadedGeneration],
     ) -> None:
-        """`prepare` loads a generation; it gets the one before, whose model it may go on using."""
+        """`load` gets a generation, and the one before, whose model it may go on using."""
         self._generations = Generations(root, server)
-        self._prepare = prepare
+        self._load = load
         self._loaded: LoadedGeneration | None = None
-        self._stamp: tuple[int, int] | None = _NEVER
-        self._problem: PlotseekError | None = None
+        self._stamp = _NEVER
+        """Of what is loaded."""
+        self._refused = _NEVER
+        """Of what could not be loaded, and is not tried before `_retry_at`."""
         self._retry_at = 0.0
+        self._problem: PlotseekError | None = None
+        self._failing_since: float | None = None
         self._users = threading.Lock()
         self._looking = threading.Lock()
         self._stop = threading.Event()
@@ -75,18 +87,22 @@ class Follower:
     @property
     def problem(self) -> PlotseekError | None:
         """Why what is published cannot be opened; answers then still come from the generation before."""
-        if self._thread is not None and not self._thread.is_alive() and not self._stop.is_set():
-            return StoreError("new generations are not followed any more, by a fault that the log tells; restart")
         return self._problem
 
     @property
+    def stale_seconds(self) -> float:
+        """For how long nobody could see, or open, what is published; 0 while all is well."""
+        since = self._failing_since
+        return 0.0 if since is None else monotonic() - since
+
+    @property
     def current(self) -> LoadedGeneration | None:
-        """What is in force, for a look; `acquire` it to use it."""
+        """The current generation, for a look; `acquire` it to use it."""
         return self._loaded
 
     @contextmanager
     def acquire(self) -> Iterator[LoadedGeneration]:
-        """The generation in force, which stays open meanwhile.
+        """The current generation, which stays open meanwhile.
 
         Raises the reason if there is none: CatalogMissing, CatalogDamaged, ModelUnavailable ...
         """
@@ -112,23 +128,37 @@ class Follower:
     def look(self) -> None:
         """Open what is published now, if that is new."""
         with self._looking:
-            stamp = self._generations.stamp()
-            unchanged = stamp == self._stamp
-            if unchanged and (self._problem is None or monotonic() < self._retry_at):
-                return
             try:
-                fresh = self._open()
+                self._advance()
             except PlotseekError as error:
-                self._stamp, self._problem = stamp, error
-                self._retry_at = monotonic() + _RETRY
-                return
-            self._stamp, self._problem = stamp, None
-            self._switch(fresh)
+                self._fail(error)
+            except Exception as error:  # noqa: BLE001  # told, and tried again: nobody else would look
+                root = self._generations.root
+                self._fail(StoreError(f"{root}: cannot be read: {' '.join(str(error).split())}"), error)
+
+    def _advance(self) -> None:
+        stamp = self._generations.stamp()
+        if stamp == self._refused and monotonic() < self._retry_at:
+            return
+        if stamp != self._stamp:
+            self._refused, self._retry_at = stamp, monotonic() + _RETRY
+            self._switch(self._open())
+            self._stamp, self._refused = stamp, _NEVER
+        self._problem = self._failing_since = None
+
+    def _fail(self, problem: PlotseekError, cause: Exception | None = None) -> None:
+        problem.__cause__ = problem.__cause__ or cause
+        if str(problem) != str(self._problem):  # once, and not twice a second
+            fault = None if isinstance(cause, OSError) else cause
+            log.error("what is published cannot be opened: %s", problem, exc_info=fault)
+        if self._failing_since is None:
+            self._failing_since = monotonic()
+        self._problem = problem
 
     def _open(self) -> LoadedGeneration:
         snapshot = Snapshot(self._generations.in_force(), self._generations.server)
         try:
-            return self._prepare(snapshot, self._loaded)
+            return self._load(snapshot, self._loaded)
         except BaseException:
             snapshot.close()
             raise

@@ -226,7 +226,9 @@ class Service:
                     trial = replace(TRIAL, text=f"{TRIAL.text} {next(self._trials)}")
                     answer(loaded, trial, self.config, deadline)
                     self._ready_until = monotonic() + _READY_FOR
-                if (problem := loaded.snapshot.index.problem) is not None:
+                stale = self._follower.stale_seconds > self.config.server.stale_after
+                problem = loaded.snapshot.index.problem or (self._follower.problem if stale else None)
+                if problem is not None:
                     raise problem
                 return loaded.snapshot.number
 
