@@ -3,19 +3,22 @@
 Only the standard library: every import counts for a process that lives for a tenth of a second.
 """
 
+import io
 import json
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from catalog.errors import PlotseekError, StoreError, UsageError
 from catalog.movie import Movie
 from query.answer import ModelAnswer, facets_from_dict, result_from_dict
+from query.movie_catalog import MovieCatalog
 from query.http.problems import error_of
 from query.models import FacetCounts, SearchRequest, SearchResult
-from query.movie_catalog import MovieCatalog
 
 T = TypeVar("T")
 
@@ -24,11 +27,86 @@ _MOST_MB = 64
 
 
 @dataclass(frozen=True, slots=True)
-class _Reply:
+class Reply:
+    """What came back."""
+
     status: int
     reason: str
     etag: str
     body: bytes
+
+
+class _BoundedSocket:
+    """A socket that is read and written until a moment: a byte now and then holds nobody up."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._connected = connected
+        self.until = 0.0
+        """By `monotonic`."""
+
+    def limited(self) -> socket.socket:
+        """The socket, with what is left of the time; raises TimeoutError if that is nothing."""
+        left = self.until - monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._connected.settimeout(left)
+        return self._connected
+
+    def sendall(self, data: bytes) -> None:
+        self.limited().sendall(data)
+
+    def makefile(self, _: str) -> io.BufferedReader:
+        """For one answer; closing it leaves the connection open."""
+        return io.BufferedReader(_Incoming(self))
+
+    def close(self) -> None:
+        self._connected.close()
+
+
+class _Incoming(io.RawIOBase):
+    """What comes in."""
+
+    def __init__(self, source: _BoundedSocket) -> None:
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._source.limited().recv_into(buffer)
+
+
+class Connection:
+    """An open connection that asks one thing after the other; it is never made anew."""
+
+    def __init__(self, http: HTTPConnection, seconds: float) -> None:
+        """Connect; that, and what is asked before more is allowed, takes `seconds` at most. Raises OSError."""
+        until = monotonic() + seconds
+        http.timeout = seconds
+        http.connect()
+        http.auto_open = 0  # another connection may lead to somebody else
+        host, port = http.sock.getpeername()[:2]
+        self.peer: tuple[str, int] = host, port
+        """The address it leads to."""
+        self._socket: Any = _BoundedSocket(http.sock)
+        self._socket.until = until
+        self._http = http
+        self._http.sock = self._socket
+
+    def allow(self, seconds: float) -> None:
+        """What is asked from now on may take so long altogether."""
+        self._socket.until = monotonic() + seconds
+
+    def exchange(
+        self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Raises OSError, HTTPException, ValueError, also for an answer that is too long."""
+        self._http.request(method, path, body, headers or {})
+        response = self._http.getresponse()
+        content = response.read((_MOST_MB << 20) + 1)
+        if len(content) > _MOST_MB << 20:
+            raise ValueError(f"its answer is longer than {_MOST_MB} MB")
+        return Reply(response.status, response.reason, response.getheader("ETag", ""), content)
 
 
 class PlotseekClient(MovieCatalog):
@@ -38,9 +116,18 @@ class PlotseekClient(MovieCatalog):
         films.similar("tmdb:348", limit=3)
     """
 
-    def __init__(self, url: str, *, key: str | None = None, timeout: float = 15.0, connect: float = 5.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        timeout: float = 15.0,
+        connect: float = 5.0,
+        check: Callable[[Connection], None] | None = None,
+    ) -> None:
         """`key` is an API key, where the service wants one; it may take `connect` seconds to be reached, and
-        `timeout` to answer. Raises UsageError for what is no address.
+        `timeout` to answer. `check`, within the time of `connect`, raises StoreError unless whoever listens may see
+        key and question. Raises UsageError for what is no address.
         """
         self._url = url.rstrip("/")
         try:
@@ -53,7 +140,7 @@ class PlotseekClient(MovieCatalog):
         self._kind = HTTPSConnection if where.scheme == "https" else HTTPConnection
         self._path = where.path
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._timeout, self._connect = timeout, connect
+        self._timeout, self._connect, self._check = timeout, connect, check
 
     def ask(self, request: SearchRequest) -> SearchResult:
         """Answer any question; besides the usual errors those of the service: AccessDenied, Overloaded ..."""
@@ -95,21 +182,18 @@ class PlotseekClient(MovieCatalog):
         said = problem.get("detail") or f"answers {reply.status} {reply.reason}"
         raise error_of(problem) or PlotseekError(f"{self._host}: {said}")
 
-    def _exchange(self, method: str, path: str, request: SearchRequest | None) -> _Reply:
+    def _exchange(self, method: str, path: str, request: SearchRequest | None) -> Reply:
         body = None if request is None else json.dumps(request.to_dict())
         headers = self._headers | ({"Content-Type": "application/json"} if body else {})
-        connection = self._kind(self._host, self._port, timeout=self._connect)
+        http = self._kind(self._host, self._port)
         try:
-            connection.connect()
-            connection.sock.settimeout(self._timeout)
-            connection.request(method, f"{self._path}{path}", body, headers)
-            response = connection.getresponse()
-            content = response.read((_MOST_MB << 20) + 1)
+            connection = Connection(http, self._connect)
+            if self._check is not None:
+                self._check(connection)
+            connection.allow(self._timeout)
+            return connection.exchange(method, f"{self._path}{path}", body, headers)
         except (OSError, HTTPException, ValueError) as error:
             reason = " ".join(str(error).split())
             raise StoreError(f"{self._url}: does not answer: {reason}; is query-server running?") from error
         finally:
-            connection.close()
-        if len(content) > _MOST_MB << 20:
-            raise StoreError(f"{self._url}: its answer is longer than {_MOST_MB} MB")
-        return _Reply(response.status, response.reason, response.getheader("ETag", ""), content)
+            http.close()

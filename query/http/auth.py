@@ -168,7 +168,7 @@ class Buckets:
 
 
 #: Paths that need no key: health checks, and the page, which asks for a key itself.
-_PUBLIC = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico"})
+_PUBLIC = frozenset({"/", "/healthz", "/readyz", "/proof", "/openapi.json", "/favicon.ico"})
 _PUBLIC_FOLDERS = ("/static/",)
 
 

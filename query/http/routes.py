@@ -12,6 +12,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import Field
 from starlette.exceptions import HTTPException
 
+from query.discovery import prove
 from query.http import schemas as api
 from query.http.schemas import problems
 from query.serving.executor import Deadline
@@ -176,6 +177,15 @@ async def healthz() -> dict[str, Any]:
 async def readyz(service: Serving) -> dict[str, Any]:
     """A real question has just been answered; otherwise the problem says why not."""
     return {"status": "ok", "generation": await service.ready()}
+
+
+@operation.get("/proof", responses=problems(404), response_class=PlainTextResponse)
+async def proof(request: Request, service: Serving, asked: Annotated[api.Nonce, Query()]) -> str:
+    """That this is the service of its catalog, to a command that knows the catalog's secret."""
+    digest = prove(service.config.store.path, asked.nonce, *request.scope["server"])
+    if digest is None:
+        raise HTTPException(404, "this service did not announce itself")
+    return digest
 
 
 @operation.get("/metrics", responses=problems(), response_class=PlainTextResponse)

@@ -89,6 +89,12 @@ class Typed(Asked):
     limit: int = Field(8, ge=1, le=50)
 
 
+class Nonce(Asked):
+    """What a proof shall be of."""
+
+    nonce: str = Field(pattern="^[0-9a-f]{32}$", description="Made up for this once")
+
+
 class MapPart(Asked):
     """How much of the map is wanted."""
 

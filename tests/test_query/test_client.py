@@ -1,7 +1,10 @@
 """One interface, here and over HTTP: the same results, the same errors."""
 
 import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -110,6 +113,24 @@ def test_whatever_answers_there_is_one_of_our_errors(reply: bytes, error: type[P
 def test_no_answer_is_waited_for_longer_than_was_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(StoreError, match="timed out"):
         PlotseekClient(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.05).movie("1")
+
+
+def test_an_answer_that_drips_is_not_waited_for_any_longer() -> None:
+    """Each byte comes in time."""
+
+    def drip(listening: socket.socket) -> None:
+        with suppress(OSError), listening.accept()[0] as connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            for _ in range(2000):
+                connection.sendall(b" ")
+                time.sleep(0.01)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=(listening,))
+        thread.start()
+        with pytest.raises(StoreError, match="timed out"):
+            PlotseekClient(f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=0.2).movie("1")
+        thread.join()
 
 
 def test_a_service_may_lie_below_an_address() -> None:
