@@ -183,8 +183,10 @@ class ServerConfig:
     """A path, a pattern or an address."""
     cors_origins: tuple[str, ...] = ()
     proxies: tuple[str, ...] = _setting(("127.0.0.1", "::1"), check=_check_networks)
+    trusted_networks: tuple[str, ...] = _setting((), check=_check_networks)
     rate_limit: float = _setting(20.0, minimum=0, maximum=1e6)
     burst: int = _setting(60, minimum=1, maximum=1_000_000)
+    parallel: int = _setting(32, minimum=1, maximum=1_000_000)
     deadline: float = _setting(10.0, minimum=0.01, maximum=3600)
     threads: int = _setting(4, minimum=1, maximum=256)
     queue: int = _setting(64, minimum=1, maximum=100_000)

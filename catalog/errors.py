@@ -132,6 +132,11 @@ class TooManyRequests(PlotseekError):
 
     http_status = 429
 
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        """It may come back in so many seconds."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
 
 class Overloaded(PlotseekError):
     """More requests wait than the service can answer in time."""

@@ -1,4 +1,4 @@
-"""Who may ask, and how often: API keys, host names, a token bucket for each client.
+"""Who may ask: API keys, host names, addresses.
 
 Keys are random, 256 bits, so that their SHA-256 can lie in a file: nobody guesses them, and a slow hash
 would only slow down the service.
@@ -11,23 +11,19 @@ import os
 import re
 import secrets
 import stat
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 from time import monotonic
 
 from catalog.config import ServerConfig
-from catalog.errors import AccessDenied, ConfigError, NotAllowed, StoreError, TooManyRequests, UsageError
+from catalog.errors import AccessDenied, ConfigError, NotAllowed, StoreError, UsageError
+from query.http.limits import Buckets, is_in, is_loopback, network_of
 
 log = logging.getLogger("plotseek.requests")
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_CLIENTS = 10_000
-"""Clients whose buckets are remembered; the one not seen for longest is forgotten first."""
 _PREFIX = "ps_"
 
 
@@ -125,48 +121,6 @@ class KeyRing:
         return self._keys
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address or name means this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def network_of(client: str) -> str:
-    """Whom an address stands for: one IPv6 client has at least the 2**64 addresses of a /64 network."""
-    try:
-        address = ip_address(client)
-    except ValueError:
-        return client
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return str(ip_network((int(address) >> 64 << 64, 64)))
-    return client
-
-
-class Buckets:
-    """A token bucket for each client: `rate` requests a second, `burst` at once."""
-
-    def __init__(self, rate: float, burst: int) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def take(self, client: str, now: float) -> bool:
-        """Whether this client may ask at this moment, in seconds of any clock."""
-        with self._lock:
-            level, seen = self._levels.pop(client, (float(self._burst), now))
-            level = min(self._burst, level + (now - seen) * self._rate)
-            allowed = level >= 1
-            self._levels[client] = (level - 1 if allowed else level, now)
-            if len(self._levels) > _CLIENTS:
-                self._levels.popitem(last=False)
-            return allowed
-
-
 #: Paths that need no key: health checks, and the page, which asks for a key itself.
 _PUBLIC = frozenset({"/", "/healthz", "/readyz", "/proof", "/openapi.json", "/favicon.ico"})
 _PUBLIC_FOLDERS = ("/static/",)
@@ -181,6 +135,7 @@ class Authenticator:
         self._names = frozenset(name.lower() for name in settings.names)
         self._origins = frozenset(settings.cors_origins)
         self._needs_key = {"always": True, "auto": not is_loopback(settings.host), "never": False}[settings.require_key]
+        self._trusted = settings.trusted_networks
         self._buckets = Buckets(settings.rate_limit, settings.burst) if settings.rate_limit else None
         if self._needs_key and not len(self._keys):
             raise ConfigError(
@@ -189,17 +144,29 @@ class Authenticator:
                 " set server.require_key: never"
             )
 
-    def authorize(self, path: str, client: str, headers: Mapping[str, Sequence[str]]) -> None:
+    def authorize(self, path: str, peer: str, client: str, headers: Mapping[str, Sequence[str]]) -> str:
         """Let a request in, or raise UsageError, AccessDenied, NotAllowed, TooManyRequests.
 
-        `headers` are by lower-case name; one that stands there twice has two values.
+        `peer` is the address that the connection comes from, `client` the one that a proxy there asks for. `headers`
+        are by lower-case name; one that stands there twice has two values. Returns whose request it is, by which
+        limits are counted.
         """
         self._check_host(headers)
         presented = presented_key(headers)
         key = self._known(presented) if presented is not None else None
-        self._check_rate(key, client)
-        if is_public(path):
-            return
+        who = f"key {key.name}" if key else network_of(client)
+        if (buckets := self._buckets_of(who)) is not None:
+            buckets.take(who, monotonic())
+        if not is_public(path):
+            self._check_key(path, peer, key, presented)
+        return who
+
+    def charge(self, who: str, cost: float) -> None:
+        """Count what a request costs besides; raises TooManyRequests for who has no credit any more."""
+        if (buckets := self._buckets_of(who)) is not None:
+            buckets.spend(who, monotonic(), cost)
+
+    def _check_key(self, path: str, peer: str, key: Key | None, presented: str | None) -> None:
         if presented is not None and key is None:
             raise AccessDenied("this API key is not known")
         if path.startswith("/admin/"):
@@ -209,6 +176,11 @@ class Authenticator:
                 raise NotAllowed(f"key {key.name!r} has the role {key.role}; this needs admin")
         elif key is None and self._needs_key:
             raise AccessDenied("this needs an API key: Authorization: Bearer KEY")
+        elif key is None and not is_loopback(peer) and not is_in(peer, self._trusted):
+            # What a request says in Host is no proof of where it comes from.
+            raise AccessDenied(
+                "from this address it needs an API key; server.trusted_networks lists those that need none"
+            )
 
     def _known(self, presented: str) -> Key | None:
         try:
@@ -233,11 +205,9 @@ class Authenticator:
             if origin not in self._origins and not is_loopback(page) and page not in self._names:
                 raise NotAllowed(f"pages of {origin[:100]!r} may not ask; server.cors_origins lists those that may")
 
-    def _check_rate(self, key: Key | None, client: str) -> None:
-        if self._buckets is None or (key is None and is_loopback(client)):
-            return
-        if not self._buckets.take(f"key {key.name}" if key else network_of(client), monotonic()):
-            raise TooManyRequests("too many requests; come back in a second")
+    def _buckets_of(self, who: str) -> Buckets | None:
+        """None on this machine; clients of a proxy here have addresses of their own."""
+        return None if is_loopback(who) else self._buckets
 
 
 def _without_port(host: str) -> str:

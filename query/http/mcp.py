@@ -9,12 +9,13 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ToolAnnotations
 from pydantic import Field
+from starlette.responses import Response
 
 from catalog.config import Config
 from catalog.errors import PlotseekError
 from query.http import schemas as api
 from query.http.auth import Authenticator
-from query.http.middleware import App, RequestMiddleware
+from query.http.middleware import App, Receive, RequestMiddleware, Scope, Send
 from query.http.problems import problem_of
 from query.models import SearchRequest
 from query.serving.executor import Deadline
@@ -114,4 +115,16 @@ def create_mcp_app(config: Config) -> App:
         # Host and Origin are the authenticator's matter, which knows server.names.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    return RequestMiddleware(app, Authenticator(config.server), config.server)
+    return RequestMiddleware(_without_streams(app), Authenticator(config.server), config.server)
+
+
+def _without_streams(app: App) -> App:
+    """Refuse the stream of messages that a server without sessions has none for: it would be open for ever."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "GET" and scope["path"] == "/mcp":
+            await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return answer

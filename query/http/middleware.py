@@ -7,12 +7,14 @@ that holds no word of a question.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 from catalog.config import ServerConfig
 from catalog.errors import DeadlineExceeded, PlotseekError, RequestTooLarge, UsageError
 from query.http.auth import Authenticator
+from query.http.limits import Parallel
 from query.http.problems import MEDIA_TYPE, problem_of
 from query.serving.executor import ClientGone
 from query.serving.telemetry import Metrics
@@ -26,6 +28,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 log = logging.getLogger("plotseek.requests")
 
 _MOST_HEADERS = 32_768
+_MOST_SECONDS = 60.0
+"""For an answer besides the deadline: a stream that nothing comes through ends then."""
 _MOST_ADDRESS = 16_384
 """Bytes of path and query."""
 
@@ -57,6 +61,7 @@ class RequestMiddleware:
         self._app = app
         self._authenticator = authenticator
         self._settings = settings
+        self._parallel = Parallel(settings.parallel)
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,7 +69,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         if scope["method"] == "HEAD":
-            # ModelAnswer like GET; the server of the protocol leaves the body out.
+            # Answered like GET; the server of the protocol leaves the body out.
             scope = {**scope, "method": "GET"}
         visit = _Visit(send)
         if self._metrics is not None:
@@ -76,22 +81,29 @@ class RequestMiddleware:
 
     async def _let_in(self, scope: Scope, receive: Receive, visit: "_Visit") -> None:
         try:
-            self._admit(scope)
-            body = await _read(receive, self._settings.max_body, self._settings.deadline)
-            await self._app(scope, _again(body, receive), visit.send)
+            who = self._authorize(scope)
+            scope["state"] = {**scope.get("state", {}), "charge": partial(self._authenticator.charge, who)}
+            with self._parallel.one_more(who):
+                async with asyncio.timeout(self._settings.deadline + _MOST_SECONDS):
+                    body = await _read(receive, self._settings.max_body, self._settings.deadline)
+                    await self._app(scope, _again(body, receive), visit.send)
+        except TimeoutError:
+            if not visit.status:
+                await _send_problem(DeadlineExceeded("no answer in time"), visit.send)
         except PlotseekError as error:
             if visit.status:
                 raise
             await _send_problem(error, visit.send)
 
-    def _admit(self, scope: Scope) -> None:
+    def _authorize(self, scope: Scope) -> str:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > _MOST_HEADERS:
             raise RequestTooLarge(f"the headers are longer than {_MOST_HEADERS} bytes")
         headers: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
         client = scope["client"][0] if scope.get("client") else "unknown"
-        self._authenticator.authorize(scope["path"], client, headers)
+        peer = scope.get("state", {}).get("peer", "unknown")
+        who = self._authenticator.authorize(scope["path"], peer, client, headers)
         if "content-encoding" in headers:
             raise UsageError("bodies are read as they come; send this one without Content-Encoding")
         if "transfer-encoding" in headers and "content-length" in headers:
@@ -103,6 +115,7 @@ class RequestMiddleware:
         length = headers.get("content-length", ["0"])[0]
         if length.isdecimal() and int(length) > self._settings.max_body:
             raise RequestTooLarge(f"the body has {length} bytes; allowed are {self._settings.max_body}")
+        return who
 
     def _count(self, scope: Scope, visit: "_Visit") -> None:
         # What the address matched, not the address: that may hold a question, and anybody can make up many.

@@ -41,7 +41,7 @@ def problem_of(error: PlotseekError, root: str = "") -> Problem:
         detail = re.sub(rf"(?<![\w/.-]){re.escape(root)}(?![\w.-])", "catalog", detail)
     headers: dict[str, str] = {}
     if isinstance(error, Overloaded | TooManyRequests):
-        headers["Retry-After"] = "1"
+        headers["Retry-After"] = str(getattr(error, "retry_after", 1))
     if error.http_status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Problem(error.http_status, name_of(type(error)), detail, headers)

@@ -19,12 +19,13 @@ from catalog.store.generations import Generations
 from catalog.terminal import say
 from query.discovery import announced
 from query.http.auth import Authenticator
+from query.http.connections import allow_connections, limited_to
 from query.http.middleware import App
-from query.http.patience import PatientProtocol
 
 _SWITCH = 0.0005
 """Seconds a thread may keep the interpreter: at Python's 5 ms the tail of answers is a tenth longer."""
-_MOST_CONNECTIONS = 1000
+_MOST_CONNECTIONS = 4000
+"""Of one process, silent ones included: the idle ones make room for those that come."""
 _MOST_UNFINISHED = 65_536
 """Bytes of a request line and headers that are not complete yet."""
 
@@ -69,14 +70,13 @@ def uvicorn_settings(build: Callable[[], App], config: Config, workers: int) -> 
         factory=True,
         workers=workers,
         # On h11, which bounds the length of what it parses, and refuses what is ambiguous.
-        http=PatientProtocol,
+        http=limited_to(allow_connections(_MOST_CONNECTIONS)),
         h11_max_incomplete_event_size=_MOST_UNFINISHED,
         ws="none",
         lifespan="on",
         forwarded_allow_ips=list(config.server.proxies),
         access_log=False,
         server_header=False,
-        limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=config.server.drain,
         log_config=None,
         log_level="warning",

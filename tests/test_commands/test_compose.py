@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,14 @@ def test_the_chroma_image_is_the_tested_version_and_nobody_else_reaches_it() -> 
 
 
 def test_only_this_machine_reaches_the_page_unless_it_is_said_otherwise() -> None:
-    assert compose()["services"]["query-server"]["ports"] == ["127.0.0.1:8080:8080"]
+    server = compose()["services"]["query-server"]
+    assert server["ports"] == ["127.0.0.1:8080:8080"]
+    # Without a key it answers what comes through the network of this file, in which Docker has one address.
+    (subnet,) = compose()["networks"]["outside"]["ipam"]["config"]
+    assert server["environment"]["PLOTSEEK_SERVER_TRUSTED_NETWORKS"] == subnet["subnet"]
+    assert ip_network(subnet["subnet"]).is_private
     for service in compose()["services"].values():
+        assert all(re.search(r":size=\d+[mg]$", each) for each in service["tmpfs"])
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert "no-new-privileges:true" in service["security_opt"]

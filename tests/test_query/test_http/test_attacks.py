@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ import uvicorn
 from catalog.errors import CatalogDamaged, MovieNotFound
 from query.http.app import create_app
 from query.http.auth import Role, make_key
-from query.http.patience import PatientProtocol
+from query.http.connections import BoundedProtocol, limited_to
 from query.http.problems import problem_of
 from query.http.run import listening_at, uvicorn_settings
 from tests.support.service import service, settings
@@ -259,7 +260,7 @@ def test_questions_are_logged_where_that_was_asked_for(seed_store: Path, caplog:
     assert lines == ['asked {"text": "a\\nship", "filter": "year>1990"}']
 
 
-class Impatient(PatientProtocol):
+class Impatient(BoundedProtocol):
     """The same, in a hurry."""
 
     request_seconds = 0.5
@@ -272,7 +273,7 @@ def hasty(seed_store: Path) -> Iterator[str]:
     config = settings(seed_store)
     with listening_at("127.0.0.1", 0) as listening:
         chosen = uvicorn_settings(lambda: create_app(config), config, workers=1)
-        chosen.http = Impatient
+        chosen.http = limited_to(1000, Impatient)
         server = uvicorn.Server(chosen)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
@@ -349,25 +350,55 @@ def test_many_connections_at_once(url: str, seed_store: Path) -> None:
     assert_nothing_leaks(url, b"", seed_store)
 
 
-def test_more_connections_than_there_is_room_for_are_refused(seed_store: Path) -> None:
+def test_where_there_is_no_room_idle_connections_make_some(seed_store: Path) -> None:
+    """The oldest one of whoever has most; nobody else loses any."""
     config = settings(seed_store)
     with listening_at("127.0.0.1", 0) as listening:
         chosen = uvicorn_settings(lambda: create_app(config), config, workers=1)
-        assert chosen.limit_concurrency == 1000
-        chosen.limit_concurrency = 10
+        chosen.http = limited_to(10)
         server = uvicorn.Server(chosen)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         while not server.started and thread.is_alive():
             time.sleep(0.01)
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        silent = [connected(url) for _ in range(10)]
-        assert httpx.get(f"{url}/healthz").status_code == 503
-        for client in silent:
-            client.close()
-        assert httpx.get(f"{url}/healthz").status_code == 200
+        address = listening.getsockname()
+        url = f"http://127.0.0.1:{address[1]}"
+        with ExitStack() as stack:
+            kept = stack.enter_context(socket.create_connection(address, source_address=("127.0.0.2", 0)))
+            begun = stack.enter_context(connected(url))
+            begun.sendall(b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16\r\n\r\n")
+            silent = [stack.enter_context(connected(url)) for _ in range(20)]
+            for _ in range(5):
+                assert httpx.get(f"{url}/healthz").status_code == 200
+            silent[0].settimeout(10)
+            with suppress(ConnectionResetError):
+                assert silent[0].recv(1) == b""
+            for client, request in (
+                (kept, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+                (begun, b'{"text": "ship"}'),
+            ):
+                client.settimeout(10)
+                client.sendall(request)
+                assert client.recv(65536).startswith(b"HTTP/1.1 ")
         server.should_exit = True
         thread.join()
+
+
+def test_the_crowd_of_one_client_leaves_room_for_others(seed_store: Path) -> None:
+    with service(seed_store, parallel=3) as url, ExitStack() as stack:
+        where = urlsplit(url)
+        crowd = [
+            stack.enter_context(
+                socket.create_connection((where.hostname, where.port), source_address=("127.0.0.2", 0), timeout=5)
+            )
+            for _ in range(8)
+        ]
+        for client in crowd:
+            # Requests whose bodies never come.
+            client.sendall(b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+        refused = [client.recv(65536) for client in crowd[3:]]
+        assert {answer[:13] for answer in refused} == {b"HTTP/1.1 429 "}
+        assert httpx.get(f"{url}/search?q=ship").status_code == 200
 
 
 def test_a_fault_shows_nothing_of_itself(tmp_path: Path, seed_store: Path) -> None:

@@ -18,13 +18,15 @@ from catalog.errors import (
     TooManyRequests,
     UsageError,
 )
-from query.http.auth import Authenticator, Buckets, KeyRing, Role, is_loopback, make_key, read_keys
+from query.http.auth import Authenticator, KeyRing, Role, make_key, read_keys
 from query.http.cli import main
+from query.http.limits import Buckets, Parallel, is_loopback
 from tests.support.service import service
 
 pytestmark = pytest.mark.slow
 
 LOCAL = ServerConfig()
+HERE = "127.0.0.1"
 
 
 @pytest.fixture
@@ -144,10 +146,10 @@ def test_who_may_what(keys: Path, role: Role | None, path: str, refusal: type[Pl
     authenticator = Authenticator(replace(LOCAL, host="0.0.0.0", keys_file=keys))
     headers = bearer(made[role]) if role else {}
     if refusal is None:
-        authenticator.authorize(path, "10.0.0.1", headers)
+        authenticator.authorize(path, HERE, "10.0.0.1", headers)
     else:
         with pytest.raises(refusal):
-            authenticator.authorize(path, "10.0.0.1", headers)
+            authenticator.authorize(path, HERE, "10.0.0.1", headers)
 
 
 @pytest.mark.parametrize(
@@ -164,23 +166,23 @@ def test_who_may_what(keys: Path, role: Role | None, path: str, refusal: type[Pl
 )
 def test_a_wrong_key_is_refused_even_where_none_is_needed(headers: dict[str, list[str]]) -> None:
     with pytest.raises(AccessDenied):
-        Authenticator(LOCAL).authorize("/search", "127.0.0.1", headers)
+        Authenticator(LOCAL).authorize("/search", HERE, "127.0.0.1", headers)
 
 
 def test_on_this_machine_reading_needs_no_key_and_an_admin_does(keys: Path) -> None:
     authenticator = Authenticator(replace(LOCAL, keys_file=keys))
-    authenticator.authorize("/search", "127.0.0.1", {"host": ["localhost:8080"]})
+    authenticator.authorize("/search", HERE, "127.0.0.1", {"host": ["localhost:8080"]})
     with pytest.raises(AccessDenied, match="role admin"):
-        authenticator.authorize("/admin/ingest", "127.0.0.1", {})
-    authenticator.authorize("/admin/ingest", "127.0.0.1", bearer(make_key(keys, "boss", Role.ADMIN)))
+        authenticator.authorize("/admin/ingest", HERE, "127.0.0.1", {})
+    authenticator.authorize("/admin/ingest", HERE, "127.0.0.1", bearer(make_key(keys, "boss", Role.ADMIN)))
 
 
 def test_always_means_here_too(keys: Path) -> None:
     key = make_key(keys, "website", Role.READ)
     authenticator = Authenticator(replace(LOCAL, keys_file=keys, require_key="always"))
     with pytest.raises(AccessDenied):
-        authenticator.authorize("/search", "127.0.0.1", {})
-    authenticator.authorize("/search", "127.0.0.1", {"x-api-key": [key]})
+        authenticator.authorize("/search", HERE, "127.0.0.1", {})
+    authenticator.authorize("/search", HERE, "127.0.0.1", {"x-api-key": [key]})
 
 
 @pytest.mark.parametrize(
@@ -204,36 +206,104 @@ def test_where_no_key_protects_foreign_pages_do_not_get_in(
 ) -> None:
     authenticator = Authenticator(replace(LOCAL, names=("films.example.org",), cors_origins=("https://page.example",)))
     if refusal is None:
-        authenticator.authorize("/search", "127.0.0.1", headers)
+        authenticator.authorize("/search", HERE, "127.0.0.1", headers)
     else:
         with pytest.raises(refusal):
-            authenticator.authorize("/search", "127.0.0.1", headers)
+            authenticator.authorize("/search", HERE, "127.0.0.1", headers)
+
+
+@pytest.mark.parametrize(
+    ("peer", "trusted", "refused"),
+    [
+        ("127.0.0.1", (), False),
+        ("::1", (), False),
+        ("::ffff:127.0.0.1", (), False),
+        ("172.18.0.1", (), True),
+        ("unknown", ("0.0.0.0/0",), True),
+        ("172.18.0.1", ("10.0.0.0/8", "172.18.0.0/24"), False),
+        ("::ffff:172.18.0.1", ("172.18.0.0/24",), False),
+        ("172.18.1.1", ("172.18.0.0/24",), True),
+    ],
+)
+def test_who_needs_no_key_comes_from_here_or_a_trusted_network(
+    keys: Path, peer: str, trusted: tuple[str, ...], refused: bool
+) -> None:
+    """Whatever it says in Host, and whomever it says that it asks for."""
+    settings = replace(LOCAL, host="0.0.0.0", require_key="never", trusted_networks=trusted, keys_file=keys)
+    authenticator, local = Authenticator(settings), {"host": ["localhost:8080"]}
+    authenticator.authorize("/healthz", peer, "127.0.0.1", local)
+    authenticator.authorize("/search", peer, "127.0.0.1", {**local, **bearer(make_key(keys, "website", Role.READ))})
+    if not refused:
+        authenticator.authorize("/search", peer, "127.0.0.1", local)
+        return
+    with pytest.raises(AccessDenied, match=r"server\.trusted_networks"):
+        authenticator.authorize("/search", peer, "127.0.0.1", local)
+
+
+def test_what_a_proxy_here_says_of_its_client_is_not_where_it_comes_from(seed_store: Path) -> None:
+    with service(seed_store, require_key="never") as url:
+        answer = httpx.get(f"{url}/movies/1", headers={"X-Forwarded-For": "10.0.0.1"})
+    assert answer.status_code == 200
+
+
+def taken(buckets: Buckets, client: str, now: float) -> bool:
+    try:
+        buckets.take(client, now)
+    except TooManyRequests:
+        return False
+    return True
 
 
 def test_a_bucket_holds_a_burst_and_fills_by_the_rate() -> None:
     buckets = Buckets(rate=2.0, burst=3)
-    assert [buckets.take("a", 0.0) for _ in range(4)] == [True, True, True, False]
-    assert buckets.take("b", 0.0)
-    assert not buckets.take("a", 0.4)
-    assert buckets.take("a", 0.5)
-    assert not buckets.take("a", 0.5)
-    assert [buckets.take("a", 100.0) for _ in range(4)] == [True, True, True, False]
+    assert [taken(buckets, "a", 0.0) for _ in range(4)] == [True, True, True, False]
+    assert taken(buckets, "b", 0.0)
+    assert not taken(buckets, "a", 0.4)
+    assert taken(buckets, "a", 0.5)
+    assert not taken(buckets, "a", 0.5)
+    assert [taken(buckets, "a", 100.0) for _ in range(4)] == [True, True, True, False]
+
+
+def test_what_is_dear_is_paid_afterwards() -> None:
+    buckets = Buckets(rate=2.0, burst=3)
+    buckets.take("a", 0.0)
+    buckets.spend("a", 0.0, 10)  # 8 below nothing
+    with pytest.raises(TooManyRequests, match="too many dear requests; come back in 5 s"):
+        buckets.spend("a", 0.0, 1)
+    assert not taken(buckets, "a", 4.0)
+    with pytest.raises(TooManyRequests) as refused:
+        buckets.take("a", 4.0)
+    assert refused.value.retry_after == 1
+    assert taken(buckets, "a", 4.5)
+    assert taken(buckets, "b", 0.0)
+
+
+def test_so_many_requests_of_one_client_at_a_time() -> None:
+    parallel = Parallel(2)
+    with parallel.one_more("a"), parallel.one_more("b"):
+        with parallel.one_more("a"):
+            with pytest.raises(TooManyRequests, match="2 requests of yours are being answered"), parallel.one_more("a"):
+                pass
+            with parallel.one_more("b"):
+                pass
+        with parallel.one_more("a"):
+            pass
 
 
 def test_clients_and_keys_have_their_own_rate_and_this_machine_none(keys: Path) -> None:
     key = make_key(keys, "website", Role.READ)
     authenticator = Authenticator(replace(LOCAL, keys_file=keys, rate_limit=0.001, burst=2))
     for _ in range(5):
-        authenticator.authorize("/search", "127.0.0.1", {})
+        authenticator.authorize("/search", HERE, "127.0.0.1", {})
     for client in ("10.0.0.1", "10.0.0.2"):
         for _ in range(2):
-            authenticator.authorize("/search", client, {})
+            authenticator.authorize("/search", HERE, client, {})
         with pytest.raises(TooManyRequests):
-            authenticator.authorize("/search", client, {})
+            authenticator.authorize("/search", HERE, client, {})
     for _ in range(2):
-        authenticator.authorize("/search", "127.0.0.1", bearer(key))
+        authenticator.authorize("/search", HERE, "127.0.0.1", bearer(key))
     with pytest.raises(TooManyRequests):
-        authenticator.authorize("/search", "10.9.9.9", bearer(key))
+        authenticator.authorize("/search", HERE, "10.9.9.9", bearer(key))
 
 
 def test_no_limit_is_no_limit(keys: Path) -> None:
@@ -249,7 +319,7 @@ def admitted(authenticator: Authenticator, times: int, headers: dict[str, list[s
     """How many of so many requests of one client get in."""
     for count in range(times):
         try:
-            authenticator.authorize("/search", "10.0.0.1", headers)
+            authenticator.authorize("/search", HERE, "10.0.0.1", headers)
         except TooManyRequests:
             return count
     return times
@@ -297,4 +367,4 @@ def test_a_limit_over_http(seed_store: Path, keys: Path) -> None:
     with service(seed_store, keys_file=keys, rate_limit=0.001, burst=2) as url, httpx.Client(base_url=url) as http:
         answers = [http.get("/healthz", headers=key) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert answers[2].headers["retry-after"] == "1"
+    assert answers[2].headers["retry-after"] == "1000"

@@ -138,6 +138,14 @@ def test_http_wants_the_same_keys(seed_store: Path, tmp_path: Path) -> None:
     assert len(allowed.json()["result"]["tools"]) == 4
 
 
+def test_nobody_can_hold_a_stream_open(seed_store: Path) -> None:
+    """A server without sessions has nothing to say on one; a client does without it."""
+    config = settings(seed_store)
+    with serving(create_mcp_app(config), config) as url:
+        refused = httpx.get(f"{url}/mcp", headers={"Accept": "text/event-stream"}, timeout=5)
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+
+
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example"])
 def test_http_refuses_foreign_hosts(seed_store: Path, host: str) -> None:
     config = settings(seed_store)

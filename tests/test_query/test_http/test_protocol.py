@@ -12,13 +12,15 @@ import pytest
 
 from catalog.config import ServerConfig
 from catalog.errors import AccessDenied, ConfigError, StoreError, TooManyRequests
-from query.http.auth import Authenticator, Role, make_key, network_of
+from query.http.auth import Authenticator, Role, make_key
+from query.http.limits import network_of
 from tests.support.service import service
 from tests.test_query.test_http.test_attacks import connected, exchanged, received
 
 pytestmark = pytest.mark.slow
 
 CLOSE = b"Connection: close\r\n\r\n"
+HERE = "127.0.0.1"
 POST, JSON = b"POST /search HTTP/1.1", b"Content-Type: application/json"
 
 
@@ -114,7 +116,8 @@ def test_what_a_client_only_claims_to_have_is_sent(url: str, known: str) -> None
         ("10.0.0.1", "10.0.0.1"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
-        ("::ffff:10.0.0.1", "::ffff:10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("::1", "::1"),
         ("unix:", "unix:"),
     ],
 )
@@ -125,10 +128,10 @@ def test_whom_an_address_stands_for(client: str, network: str) -> None:
 def test_a_client_with_many_addresses_is_one_client() -> None:
     authenticator = Authenticator(replace(ServerConfig(), rate_limit=0.001, burst=2))
     for last in (1, 2):
-        authenticator.authorize("/search", f"2001:db8::{last}", {})
+        authenticator.authorize("/search", HERE, f"2001:db8::{last}", {})
     with pytest.raises(TooManyRequests):
-        authenticator.authorize("/search", "2001:db8::3", {})
-    authenticator.authorize("/search", "2001:db8:0:1::3", {})
+        authenticator.authorize("/search", HERE, "2001:db8::3", {})
+    authenticator.authorize("/search", HERE, "2001:db8:0:1::3", {})
 
 
 def test_a_proxy_says_for_whom_it_asks_and_nobody_else_may(seed_store: Path) -> None:
@@ -153,16 +156,16 @@ def test_a_file_of_keys_that_breaks_lets_nobody_in_and_is_not_shown(
 ) -> None:
     key = {"x-api-key": [make_key(tmp_path / "keys", "website", Role.READ)]}
     authenticator = Authenticator(replace(ServerConfig(), host="0.0.0.0", keys_file=tmp_path / "keys"))
-    authenticator.authorize("/search", "10.0.0.1", key)
+    authenticator.authorize("/search", HERE, "10.0.0.1", key)
     with (tmp_path / "keys").open("a", encoding="utf-8") as file:
         file.write("half a li")
     with caplog.at_level(logging.ERROR), pytest.raises(StoreError) as refused:
-        authenticator.authorize("/search", "10.0.0.1", key)
+        authenticator.authorize("/search", HERE, "10.0.0.1", key)
     assert str(refused.value) == "the API keys cannot be read; the log of the service says why"
     assert "keys: line 2: must be a name" in caplog.text
     (tmp_path / "keys").unlink()
     with pytest.raises(AccessDenied):
-        authenticator.authorize("/search", "10.0.0.1", key)
+        authenticator.authorize("/search", HERE, "10.0.0.1", key)
 
 
 def test_half_a_connection_costs_nothing(url: str) -> None:
