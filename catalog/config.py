@@ -190,7 +190,7 @@ class ServerConfig:
     deadline: float = _setting(10.0, minimum=0.01, maximum=3600)
     threads: int = _setting(4, minimum=1, maximum=256)
     queue: int = _setting(64, minimum=1, maximum=100_000)
-    cache: int = _setting(1000, minimum=0, maximum=1_000_000)
+    cache_mb: int = _setting(16, minimum=0, maximum=1_000_000)
     max_query_length: int = _setting(1000, minimum=1, maximum=1_000_000)
     max_body: int = _setting(262_144, minimum=1024, maximum=100_000_000)
     stale_after: float = _setting(600.0, minimum=0, maximum=1e9)

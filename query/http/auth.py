@@ -163,7 +163,7 @@ class Authenticator:
 
     def charge(self, who: str, cost: float) -> None:
         """Count what a request costs besides; raises TooManyRequests for who has no credit any more."""
-        if (buckets := self._buckets_of(who)) is not None:
+        if cost > 0 and (buckets := self._buckets_of(who)) is not None:
             buckets.spend(who, monotonic(), cost)
 
     def _check_key(self, path: str, peer: str, key: Key | None, presented: str | None) -> None:

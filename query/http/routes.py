@@ -15,6 +15,8 @@ from starlette.exceptions import HTTPException
 from query.discovery import prove
 from query.http import schemas as api
 from query.http.schemas import problems
+from query.models import SearchRequest
+from query.serving.cost import cost_of
 from query.serving.executor import Deadline
 from query.serving.service import EncodedAnswer, Service
 from query.serving.telemetry import MEDIA_TYPE as METRICS_TYPE
@@ -48,6 +50,10 @@ class Caller:
 
     def __post_init__(self) -> None:
         self.deadline = Deadline(self.service.config.server.deadline)
+
+    def charge(self, *asked: SearchRequest) -> None:
+        """Count what is asked besides the request itself; raises TooManyRequests."""
+        self.request.state.charge(sum(map(cost_of, asked)) - 1)
 
     async def wait(self, answer: Awaitable[T]) -> T:
         """The answer, unless the client leaves before: then the work for it ends."""
@@ -96,27 +102,35 @@ _COUNTED = {200: {"model": api.Facets}, **problems(404, 409)}
 @films.get("/search", responses=_FOUND)
 async def search(caller: Calling, asked: Annotated[api.SearchAddress, Query()]) -> Response:
     """Films by what happens in them."""
-    return await caller.send(caller.service.ask(asked.request(), caller.deadline, caller.known))
+    request = asked.request()
+    caller.charge(request)
+    return await caller.send(caller.service.ask(request, caller.deadline, caller.known))
 
 
 @films.post("/search", responses=_SEVERAL)
 async def search_long(caller: Calling, body: Annotated[api.SearchBody | Several, Body()]) -> Response:
     """One question as an object, or several as a list; several answers are of one generation."""
+    requests = [each.request() for each in (body if isinstance(body, list) else [body])]
+    caller.charge(*requests)
     if isinstance(body, list):
-        return await caller.send(caller.service.ask_many([each.request() for each in body], caller.deadline))
-    return await caller.send(caller.service.ask(body.request(), caller.deadline))
+        return await caller.send(caller.service.ask_many(requests, caller.deadline))
+    return await caller.send(caller.service.ask(requests[0], caller.deadline))
 
 
 @films.post("/recommend", responses=_FOUND)
 async def recommend(caller: Calling, body: api.RecommendBody) -> Response:
     """Films for someone who likes and dislikes these."""
-    return await caller.send(caller.service.ask(body.request(), caller.deadline))
+    request = body.request()
+    caller.charge(request)
+    return await caller.send(caller.service.ask(request, caller.deadline))
 
 
 @films.get("/movies/{name:path}/similar", responses=_FOUND)
 async def similar(caller: Calling, name: FilmName, asked: Annotated[api.SimilarAddress, Query()]) -> Response:
     """Films like this one."""
-    return await caller.send(caller.service.similar(name, asked.request(), caller.deadline, caller.known))
+    request = asked.request()
+    caller.charge(request)
+    return await caller.send(caller.service.similar(name, request, caller.deadline, caller.known))
 
 
 @films.get("/movies/{name:path}", responses={200: {"model": api.Film}, **problems(404)})
@@ -128,13 +142,17 @@ async def movie(caller: Calling, name: FilmName, _: Annotated[api.Nothing, Query
 @films.get("/facets", responses=_COUNTED)
 async def facets(caller: Calling, asked: Annotated[api.SearchAddress, Query()]) -> Response:
     """How many of all films that fit have which genre, decade ...; of all films if nothing is looked for."""
-    return await caller.send(caller.service.facets(asked.request(), caller.deadline, caller.known))
+    request = asked.request()
+    caller.charge(request)
+    return await caller.send(caller.service.facets(request, caller.deadline, caller.known))
 
 
 @films.post("/facets", responses=_COUNTED)
 async def facets_long(caller: Calling, body: api.SearchBody) -> Response:
     """How many of all films that fit a long question have which genre, decade ..."""
-    return await caller.send(caller.service.facets(body.request(), caller.deadline))
+    request = body.request()
+    caller.charge(request)
+    return await caller.send(caller.service.facets(request, caller.deadline))
 
 
 @films.get("/map", responses={200: {"model": api.MapColumns}, **problems()})

@@ -50,6 +50,8 @@ class IngestRunner:
 
         if self._source is None:
             raise UsageError("server.source is not set: there is nothing to sync from")
+        if self._task is not None and (last := self.last()) is not None and last.state != "running":
+            await self._task  # it has ended, and only lets go of the lock
         lock = FileLock(self._store / "admin-ingest.lock", blocking=False)
         with disk_errors(self._store):
             self._store.mkdir(parents=True, exist_ok=True)

@@ -7,11 +7,11 @@ from time import perf_counter
 from typing import Protocol
 
 import numpy as np
+from cachetools import LRUCache
 
 from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
 from catalog.identity import ModelIdentity
 from query.serving.executor import Deadline
-from query.serving.last_used import LastUsed
 
 _REMEMBERED = 2000
 """Vectors of repeated questions: 1.5 kB each."""
@@ -32,7 +32,8 @@ class QuestionEmbedder:
     def __init__(self, embedder: Embedder, watched: Watched | None = None) -> None:
         self.embedder = embedder
         self._watched = watched
-        self._remembered: LastUsed[str, Vector] = LastUsed(_REMEMBERED)
+        self._remembered: LRUCache[str, Vector] = LRUCache(_REMEMBERED)
+        self._memory = threading.Lock()
         self._model = threading.Lock()
 
     @property
@@ -52,14 +53,15 @@ class QuestionEmbedder:
         return np.stack(self._vectors(texts))
 
     def _vectors(self, texts: Sequence[str]) -> list[Vector]:
-        known = {text: vector for text in texts if (vector := self._remembered.get(text)) is not None}
+        with self._memory:
+            known = {text: vector for text in texts if (vector := self._remembered.get(text)) is not None}
         fresh = [text for text in dict.fromkeys(texts) if text not in known]
         if fresh:
             with self._model:
-                known |= self._embedded(fresh)
+                known |= self._embed(fresh)
         return [known[text] for text in texts]
 
-    def _embedded(self, texts: Sequence[str]) -> dict[str, Vector]:
+    def _embed(self, texts: Sequence[str]) -> dict[str, Vector]:
         start = perf_counter()
         if len(texts) == 1:
             made = [self.embedder.embed_query(texts[0])]
@@ -69,9 +71,10 @@ class QuestionEmbedder:
         if self._watched is not None:
             self._watched(count=len(texts), seconds=perf_counter() - start)
         vectors = dict(zip(texts, made, strict=True))
-        for text, vector in vectors.items():
+        for vector in made:
             vector.flags.writeable = False
-            self._remembered.put(text, vector)
+        with self._memory:
+            self._remembered.update(vectors)
         return vectors
 
     def embed_documents(self, texts: Sequence[str]) -> Embedded:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +14,8 @@ from itertools import count
 from pathlib import Path
 from time import monotonic, time
 from typing import Any
+
+from cachetools import LRUCache
 
 from catalog.config import Config
 from catalog.errors import UsageError
@@ -24,10 +27,10 @@ from query.http.problems import problem_of
 from query.models import SearchRequest
 from query.names import movie_named
 from query.serving.batcher import MOST_TOGETHER
+from query.serving.cost import cost_of, is_dear
 from query.serving.executor import Deadline, WorkPool
 from query.serving.hot_reload import Follower, LoadedGeneration
 from query.serving.ingest_job import IngestRunner
-from query.serving.last_used import LastUsed
 from query.serving.local import TRIAL, answer, count_values, load_generation
 from query.serving.prefetch import prefetch
 from query.serving.telemetry import Metrics
@@ -37,6 +40,8 @@ log = logging.getLogger("plotseek.questions")
 
 _LEVEL = 5
 """Of gzip; more takes longer than it saves."""
+_BESIDES = 500
+"""Bytes of an answer besides its body: objects, ETag, a place in the cache."""
 _READY_FOR = 1.0
 """Seconds for which one real query answers for all that ask whether we are ready."""
 
@@ -52,6 +57,29 @@ class EncodedAnswer:
     packed: bool = False
     """By gzip."""
 
+    def size(self) -> int:
+        """Bytes that it takes to keep, about."""
+        return len(self.body or b"") + _BESIDES
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is asked of a generation."""
+
+    kind: str
+    asked: object
+    """As JSON: the same questions have the same answer."""
+    work: Callable[[LoadedGeneration], object]
+    ahead: Sequence[SearchRequest] = ()
+    """Questions whose vectors are computed before, together with those of others."""
+    cost: float = 1.0
+    packed: bool = False
+
+    @property
+    def key(self) -> str:
+        text = json.dumps([self.kind, self.asked], sort_keys=True)
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
 
 class Service:
     """Answers questions from the generation in force; its methods run on one event loop."""
@@ -65,8 +93,10 @@ class Service:
             lambda snapshot, before: _at_hand(load_generation(snapshot, before, config, self.metrics.count_batch)),
         )
         self._pool: WorkPool[SearchRequest] = WorkPool(config.server.threads, config.server.queue, self._prefetch)
+        few = max(1, config.server.threads // 2), max(1, config.server.queue // 4)
+        self._dear: WorkPool[SearchRequest] = WorkPool(*few, self._prefetch)
         self._health: WorkPool[SearchRequest] = WorkPool(1, config.server.queue, self._prefetch)
-        self._cache: LastUsed[str, EncodedAnswer] = LastUsed(config.server.cache)
+        self._cache: LRUCache[str, EncodedAnswer] = LRUCache(config.server.cache_mb << 20, EncodedAnswer.size)
         self.ingest = IngestRunner(config.store.path, config.server.source, config_file)
         self._ready_until = 0.0
         self._trials = count()
@@ -79,6 +109,7 @@ class Service:
     async def close(self) -> None:
         await self.ingest.close()
         self._pool.close()
+        self._dear.close()
         self._health.close()
         self._follower.close()
 
@@ -86,7 +117,7 @@ class Service:
         """The answer; `known` is the If-None-Match of a client: what it has already comes without a body."""
         asked = self._accept(request)
         work = partial(self._answer, request=asked, deadline=deadline)
-        return await self.answer("ask", asked.to_dict(), work, deadline, known, *_ahead(asked))
+        return await self._give(_Task("ask", asked.to_dict(), work, _ahead(asked), cost_of(asked)), deadline, known)
 
     async def ask_many(self, requests: Sequence[SearchRequest], deadline: Deadline) -> EncodedAnswer:
         """All answers, of one generation."""
@@ -101,7 +132,7 @@ class Service:
                 answers += [self._answer(loaded, request, deadline) for request in part]
             return answers
 
-        return await self._compute("many", work, deadline)
+        return await self._compute(_Task("many", None, work, cost=sum(map(cost_of, asked))), deadline)
 
     async def facets(self, request: SearchRequest, deadline: Deadline, known: str = "") -> EncodedAnswer:
         """How many of the films that fit have which value."""
@@ -110,13 +141,12 @@ class Service:
         def work(loaded: LoadedGeneration) -> dict[str, Any]:
             return facets_to_dict(count_values(loaded, asked, self.config, deadline))
 
-        return await self.answer("facets", asked.to_dict(), work, deadline, known, *_ahead(asked))
+        return await self._give(_Task("facets", asked.to_dict(), work, _ahead(asked), cost_of(asked)), deadline, known)
 
     async def movie(self, name: str, deadline: Deadline, known: str = "") -> EncodedAnswer:
         """One film by its id."""
-        return await self.answer(
-            "movie", name, lambda loaded: movie_named(loaded.snapshot, name).to_dict(), deadline, known
-        )
+        task = _Task("movie", name, lambda loaded: movie_named(loaded.snapshot, name).to_dict())
+        return await self._give(task, deadline, known)
 
     async def similar(self, name: str, request: SearchRequest, deadline: Deadline, known: str = "") -> EncodedAnswer:
         """Films like one that is named by its id."""
@@ -126,19 +156,15 @@ class Service:
             identity = movie_named(loaded.snapshot, name).id
             return self._answer(loaded, replace(asked, likes=(identity,)), deadline)
 
-        return await self.answer("similar", asked.to_dict(), work, deadline, known)
+        return await self._give(_Task("similar", asked.to_dict(), work, cost=cost_of(asked)), deadline, known)
 
     async def map(self, limit: int, deadline: Deadline, known: str = "") -> EncodedAnswer:
         """The best known films and where they lie; packed in a thread, because the event loop has not 30 ms.
 
         Not kept here, where each is a megabyte, but by browsers, which know its ETag.
         """
-        key = _digest("map", limit)
-        if (held := self._held(key, known)) is not None:
-            return held
-        return await self._compute(
-            key, lambda loaded: draw_map(loaded.snapshot, limit).to_dict(), deadline, packed=True
-        )
+        task = _Task("map", limit, lambda loaded: draw_map(loaded.snapshot, limit).to_dict(), packed=True)
+        return self._held(task.key, known) or await self._compute(task, deadline)
 
     async def suggest(self, typed: str, count: int, deadline: Deadline, known: str = "") -> EncodedAnswer:
         """Titles that begin with what was typed."""
@@ -146,22 +172,11 @@ class Service:
         def work(loaded: LoadedGeneration) -> dict[str, Any]:
             return {"suggestions": list(map(asdict, suggest_titles(loaded.snapshot, typed, count)))}
 
-        return await self.answer("suggest", [typed, count], work, deadline, known)
+        return await self._give(_Task("suggest", [typed, count], work), deadline, known)
 
-    async def answer(
-        self,
-        kind: str,
-        asked: object,
-        work: Callable[[LoadedGeneration], object],
-        deadline: Deadline,
-        known: str,
-        *ahead: SearchRequest,
-    ) -> EncodedAnswer:
-        """What `work` makes of the generation in force, from the cache where it was asked before.
-
-        What the questions `ahead` need is computed before, together with that of others.
-        """
-        key = _digest(kind, asked)
+    async def _give(self, task: "_Task", deadline: Deadline, known: str) -> EncodedAnswer:
+        """What the task makes of the current generation, from the cache where it was asked before."""
+        key = task.key
         if (held := self._held(key, known)) is not None:
             return held
         current = self._follower.current
@@ -169,8 +184,9 @@ class Service:
             self.metrics.cached.labels("hit").inc()
             return answer
         self.metrics.cached.labels("miss").inc()
-        answer = await self._compute(key, work, deadline, ahead)
-        self._cache.put(answer.etag, answer)
+        answer = await self._compute(task, deadline)
+        with suppress(ValueError):  # larger than the cache
+            self._cache[answer.etag] = answer
         return answer
 
     def _held(self, key: str, known: str) -> EncodedAnswer | None:
@@ -180,22 +196,15 @@ class Service:
             return None
         return EncodedAnswer(None, current.snapshot.number, etag)
 
-    async def _compute(
-        self,
-        key: str,
-        work: Callable[[LoadedGeneration], object],
-        deadline: Deadline,
-        ahead: Sequence[SearchRequest] = (),
-        *,
-        packed: bool = False,
-    ) -> EncodedAnswer:
+    async def _compute(self, task: "_Task", deadline: Deadline) -> EncodedAnswer:
         def call() -> EncodedAnswer:
             with self._follower.acquire() as loaded:
-                body = json.dumps(work(loaded), ensure_ascii=False).encode("utf-8", "replace")
-                sent = gzip.compress(body, _LEVEL, mtime=0) if packed else body
-                return EncodedAnswer(sent, loaded.snapshot.number, _etag(loaded, key), packed)
+                body = json.dumps(task.work(loaded), ensure_ascii=False).encode("utf-8", "replace")
+                sent = gzip.compress(body, _LEVEL, mtime=0) if task.packed else body
+                return EncodedAnswer(sent, loaded.snapshot.number, _etag(loaded, task.key), task.packed)
 
-        return await self._pool.run(call, deadline, ahead)
+        pool = self._dear if is_dear(task.cost) else self._pool
+        return await pool.run(call, deadline, task.ahead)
 
     def _prefetch(self, requests: Sequence[SearchRequest]) -> None:
         with self._follower.acquire() as loaded:
@@ -234,6 +243,10 @@ class Service:
 
         return await self._health.run(call, deadline)
 
+    @property
+    def _pending(self) -> int:
+        return self._pool.pending + self._dear.pending
+
     async def status(self) -> dict[str, Any]:
         """What an operator asks first."""
         return await self._health.run(self._status, Deadline(self.config.server.deadline))
@@ -251,14 +264,14 @@ class Service:
                 "fallback_for": info.fallback_for,
                 "template": info.template,
                 "uptime": round(time() - self._started, 1),
-                "pending": self._pool.pending,
+                "pending": self._pending,
                 "problem": None if problem is None else problem_of(problem, str(self.config.store.path)).detail,
                 "runs": _last_runs(self.config.store.path),
             }
 
     def metrics_text(self) -> bytes:
         """Everything that is counted, in Prometheus' text format."""
-        self.metrics.pending.set(self._pool.pending)
+        self.metrics.pending.set(self._pending)
         self.metrics.stale.set(self._follower.problem is not None)
         if (current := self._follower.current) is not None:
             info = current.snapshot.info
@@ -297,11 +310,6 @@ def _last_runs(store: Path, count: int = 5) -> list[dict[str, Any]]:
     return [
         {"started": run.started, "ended": run.ended, "outcome": run.outcome, "counts": dict(run.counts)} for run in runs
     ]
-
-
-def _digest(kind: str, asked: object) -> str:
-    text = json.dumps([kind, asked], sort_keys=True)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _etag(loaded: LoadedGeneration, key: str) -> str:

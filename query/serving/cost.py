@@ -1,0 +1,19 @@
+"""What a question costs, in plain ones: by this it is counted, and who asks for little does not wait behind it."""
+
+from query.models import SearchRequest
+
+_EXAMPLE = 0.5
+"""A film or words to be like or unlike: a text to embed, at worst."""
+_WHY = 10.0
+"""The sentences of ten films are embedded, to name the one that fits."""
+_PLAIN = 5.0
+
+
+def cost_of(request: SearchRequest) -> float:
+    """1 for words alone. Of 200 films, plain 20 ms: 100 examples took 1,700, `why` some 400."""
+    return 1.0 + _EXAMPLE * (len(request.likes) + len(request.dislikes)) + _WHY * request.why
+
+
+def is_dear(cost: float) -> bool:
+    """Whether it is answered apart, so that plain questions have threads of their own."""
+    return cost > _PLAIN
