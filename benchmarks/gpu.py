@@ -80,7 +80,7 @@ def _lines(name: str, texts: Sequence[str], embedder: LocalEmbedder, peak: float
     lengths = [len(sequence) for sequence in ids]
     work = [
         [ids[index] for index in batch]
-        for batch in batches(lengths, most_tokens(embedder.model.architecture, embedder._encoder.device))
+        for batch in batches(lengths, most_tokens(embedder.model.architecture, embedder._encoder.weights.device))
     ]
     operations = _operations(embedder.model.architecture, lengths)
     made = []

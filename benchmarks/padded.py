@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from catalog.embedding.bert.checkpoint import open_checkpoint
 from catalog.embedding.bert.config import read_json
 from catalog.embedding.bert.jina import jina_architecture
-from catalog.embedding.bert.torch_encoder import Layer, load_encoder
+from catalog.embedding.bert.weights import Layer, load_weights
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -31,7 +31,7 @@ class PaddedJina(nn.Module):
         super().__init__()
         self.shape = jina_architecture(read_json(folder / "config.json"))
         checkpoint = open_checkpoint(folder / "model.safetensors", self.shape)
-        loaded = load_encoder(checkpoint, self.shape, pooling="mean", device="cpu", precision=torch.float32)
+        loaded = load_weights(checkpoint, self.shape, pooling="mean", device="cpu", precision=torch.float32)
         self.words = loaded.words.float()
         self.offset, self.norm, self.layers = loaded.offset, loaded.norm, loaded.layers
         self.slopes = torch.tensor(self.shape.slopes)

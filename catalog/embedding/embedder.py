@@ -4,15 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from catalog.arrays import Vector as Vector
+from catalog.arrays import Vectors as Vectors
 from catalog.identity import ModelIdentity
-
-Vector = NDArray[np.float32]
-"""Shape (d,), length 1."""
-Vectors = NDArray[np.float32]
-"""Shape (n, d), rows of length 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+from catalog.arrays import Vectors
 from catalog.config import PREFIX, EmbeddingConfig
 from catalog.embedding.bert.local import LocalEmbedder, open_local
 from catalog.embedding.bundled import STAND_IN, bundled_folder
-from catalog.embedding.embedder import Embedder, Vectors
+from catalog.embedding.embedder import Embedder
 from catalog.embedding.hub.cache import DEFAULT_REVISION, ModelFiles, locate, mark_checked
 from catalog.embedding.remote.client import Kind, RemoteEmbedder, open_remote, smallest_cosine
 from catalog.embedding.self_test import quick_check

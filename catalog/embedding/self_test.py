@@ -11,8 +11,9 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.arrays import Vector, Vectors
 from catalog.embedding.bert.tokenizer import open_tokenizer
-from catalog.embedding.embedder import Embedder, Vector, Vectors
+from catalog.embedding.embedder import Embedder
 from catalog.embedding.hub.cache import ModelFiles
 from catalog.embedding.hub.files import KNOWN_WEIGHTS, NATIVE_FILES, file_sha256
 from catalog.embedding.model_folder import read_prompts

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from catalog.arrays import Vector, Vectors
 from catalog.embedding.bert.config import read_json
 from catalog.embedding.bert.device import choose_device
 from catalog.embedding.bert.tokenizer import clean
-from catalog.embedding.embedder import Embedded, Vector, Vectors
+from catalog.embedding.embedder import Embedded
 from catalog.embedding.hub.files import folder_digest
 from catalog.embedding.model_folder import Module, Prompts, read_limit, read_modules, read_prompts
 from catalog.errors import ModelError

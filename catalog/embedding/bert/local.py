@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from catalog.arrays import Vector, Vectors
 from catalog.embedding.bert.checkpoint import Checkpoint, open_checkpoint
 from catalog.embedding.bert.device import check_choices, choose_device, choose_precision
 from catalog.embedding.bert.gpu.forward import most_tokens
@@ -15,7 +16,7 @@ from catalog.embedding.bert.numpy_encoder import QuickEncoder
 from catalog.embedding.bert.packing import batches
 from catalog.embedding.bert.tokenizer import TextTokenizer, open_tokenizer
 from catalog.embedding.bert.torch_encoder import Encoder, load_encoder
-from catalog.embedding.embedder import Embedded, Vector, Vectors
+from catalog.embedding.embedder import Embedded
 from catalog.embedding.hub.files import folder_digest
 from catalog.embedding.model_folder import NativeModel, native_model
 from catalog.embedding.sentence_transformers import SentenceTransformerEmbedder, open_sentence
@@ -71,7 +72,8 @@ class LocalEmbedder:
     def embed_documents(self, texts: Sequence[str]) -> Embedded:
         """Embed texts in batches of similar length, whatever the order they come in."""
         prompt, encoder = self.model.prompts.document, self._encoder
-        budget = _TOKENS if encoder.device.type == "cpu" else most_tokens(encoder.architecture, encoder.device)
+        weights = encoder.weights
+        budget = _TOKENS if weights.device.type == "cpu" else most_tokens(weights.architecture, weights.device)
         vectors: Vectors = np.empty((len(texts), self.identity.dimension), dtype=np.float32)
         begun, truncated = [], 0
         # Vectors are fetched at the end: a GPU computes while the next texts become tokens.

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.arrays import Floats, Vectors
 from catalog.cores import at_most
 from catalog.embedding.bert.checkpoint import Checkpoint, refuse_nan, widen
 from catalog.embedding.bert.config import Architecture, Pooling
-from catalog.embedding.embedder import Vectors
 
-Floats = NDArray[np.float32]
 _BLOCK = 1 << 18
 """Weights that are widened and multiplied at a time, while they are in the cache."""
 _CACHED = 1 << 15

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from catalog.embedding.bert.checkpoint import Checkpoint, Stored, refuse_nan
+from catalog.arrays import Vectors
+from catalog.embedding.bert.checkpoint import Checkpoint
 from catalog.embedding.bert.config import Architecture, Pooling
 from catalog.embedding.bert.gpu import forward as gpu
 from catalog.embedding.bert.packing import Run, runs
-from catalog.embedding.embedder import Vectors
+from catalog.embedding.bert.weights import Layer, Norm, Weights, load_weights
 
 if TYPE_CHECKING:
-    from torch import Tensor, device, dtype
+    from torch import Tensor, dtype
 
 _ROWS = 1024
 """Tokens that pass through the feed-forward part together: its (rows, 2 * inner) values stay near the caches."""
@@ -27,54 +28,10 @@ _QUERIES = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Affine:
-    """A linear layer."""
-
-    weight: "Tensor"
-    bias: "Tensor | None"
-
-    def __call__(self, x: "Tensor") -> "Tensor":
-        """(tokens, inputs) -> (tokens, outputs)"""
-        import torch
-
-        return torch.nn.functional.linear(x, self.weight, self.bias)
-
-
-@dataclass(frozen=True, slots=True)
-class Norm:
-    """A layer norm, in float32."""
-
-    weight: "Tensor"
-    bias: "Tensor"
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """The tensors of one layer; query, key and value are one matrix."""
-
-    qkv: Affine
-    out: Affine
-    attention_norm: Norm
-    up: Affine
-    down: Affine
-    norm: Norm
-
-
-@dataclass(frozen=True, slots=True)
 class Encoder:
     """A loaded model: token ids in, unit vectors out. Safe to use from several threads."""
 
-    architecture: Architecture
-    words: "Tensor"
-    """(vocabulary, hidden), as stored: rows are widened when they are looked up."""
-    offset: "Tensor"
-    """(1, hidden) or (context, hidden): token type 0, plus the positions where they are learned."""
-    norm: Norm
-    layers: tuple[Layer, ...]
-    pooling: Pooling
-    device: "device"
-    precision: "dtype"
-    """Of the matrix products; sums and layer norms are always float32."""
+    weights: Weights
     kernels: bool = False
     """Whether `gpu/forward.py` does the work."""
 
@@ -86,7 +43,7 @@ class Encoder:
         return self.begin(ids).cpu().numpy()
 
     def begin(self, ids: Sequence[Sequence[int]]) -> "Tensor":
-        """The same on the device: a GPU may still be computing it while the next batch is prepared."""
+        """Encode as `embed` does, and leave the vectors on the device, which may still be computing them."""
         import torch
 
         with torch.inference_mode():
@@ -97,32 +54,32 @@ class Encoder:
         import torch
 
         if self.kernels:
-            with torch.cuda.device(self.device):  # where Triton starts its kernels
-                return gpu.pooled(self, ids)
+            with torch.cuda.device(self.weights.device):  # where Triton starts its kernels
+                return gpu.pooled(self.weights, ids)
         spans = runs([len(sequence) for sequence in ids])
         flat = np.fromiter(itertools.chain.from_iterable(ids), dtype=np.int64)
-        x = self._embeddings(torch.from_numpy(flat).to(self.device), spans)
-        for layer in self.layers:
-            qkv = layer.qkv(x.to(self.precision))
-            attended = _attention(qkv, spans, self.architecture)
+        x = self._embeddings(torch.from_numpy(flat).to(self.weights.device), spans)
+        for layer in self.weights.layers:
+            qkv = layer.qkv(x.to(self.weights.precision))
+            attended = _attention(qkv, spans, self.weights.architecture)
             x = self._norm(layer.out(attended).float().add_(x), layer.attention_norm)
             x = self._feed_forward(x, layer)
         return torch.cat([self._pool(x[run.start : run.stop].view(run.count, run.length, -1)) for run in spans])
 
     def _embeddings(self, ids: "Tensor", spans: Sequence[Run]) -> "Tensor":
-        x = self.words[ids].float()
+        x = self.weights.words[ids].float()
         for run in spans:
             rows = x[run.start : run.stop].view(run.count, run.length, -1)
-            rows += self.offset[: run.length]
-        return self._norm(x, self.norm)
+            rows += self.weights.offset[: run.length]
+        return self._norm(x, self.weights.norm)
 
     def _feed_forward(self, x: "Tensor", layer: Layer) -> "Tensor":
         import torch
 
         made = []
         for rows in x.tensor_split(-(-len(x) // _ROWS)):
-            inner = layer.up(rows.to(self.precision))
-            if self.architecture.gated:
+            inner = layer.up(rows.to(self.weights.precision))
+            if self.weights.architecture.gated:
                 gate, value = inner.chunk(2, dim=1)
                 inner = torch.nn.functional.gelu(gate).mul_(value)
             else:
@@ -133,10 +90,12 @@ class Encoder:
     def _norm(self, x: "Tensor", norm: Norm) -> "Tensor":
         import torch
 
-        return torch.nn.functional.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, self.architecture.epsilon)
+        return torch.nn.functional.layer_norm(
+            x, x.shape[-1:], norm.weight, norm.bias, self.weights.architecture.epsilon
+        )
 
     def _pool(self, x: "Tensor") -> "Tensor":
-        return x.mean(dim=1) if self.pooling == "mean" else x[:, 0]
+        return x.mean(dim=1) if self.weights.pooling == "mean" else x[:, 0]
 
 
 def _attention(qkv: "Tensor", spans: Sequence[Run], architecture: Architecture) -> "Tensor":
@@ -181,72 +140,6 @@ def _alibi(slopes: Sequence[float], length: int, like: "Tensor") -> "Tensor":
 def load_encoder(
     checkpoint: Checkpoint, architecture: Architecture, *, pooling: Pooling, device: str, precision: "dtype"
 ) -> Encoder:
-    """Read the weights, cast to `precision`; ModelError names a tensor with NaN."""
-    return _Loader(checkpoint, architecture, device, precision).encoder(pooling)
-
-
-@dataclass(frozen=True, slots=True)
-class _Loader:
-    checkpoint: Checkpoint
-    architecture: Architecture
-    device: str
-    precision: "dtype"
-
-    def encoder(self, pooling: Pooling) -> Encoder:
-        import torch
-
-        offset = self._read("embeddings.token_type_embeddings.weight", torch.float32)[:1]
-        if self.architecture.learned_positions:
-            offset = offset + self._read("embeddings.position_embeddings.weight", torch.float32)
-        return Encoder(
-            architecture=self.architecture,
-            words=self._read("embeddings.word_embeddings.weight"),
-            offset=offset,
-            norm=self._norm("embeddings.LayerNorm"),
-            layers=tuple(self._layer(f"encoder.layer.{number}.") for number in range(self.architecture.layers)),
-            pooling=pooling,
-            device=torch.device(self.device),
-            precision=self.precision,
-            kernels=gpu.has_kernels(self.device),
-        )
-
-    def _layer(self, layer: str) -> Layer:
-        import torch
-
-        names, dtype = self.architecture.names, self.precision
-        parts = [self._affine(f"{layer}attention.self.{part}", dtype) for part in ("query", "key", "value")]
-        biases = [part.bias for part in parts if part.bias is not None]
-        return Layer(
-            qkv=Affine(torch.cat([part.weight for part in parts]), torch.cat(biases)),
-            out=self._affine(f"{layer}attention.output.dense", dtype),
-            attention_norm=self._norm(f"{layer}attention.output.LayerNorm"),
-            up=self._affine(f"{layer}{names.up}", dtype),
-            down=self._affine(f"{layer}{names.down}", dtype),
-            norm=self._norm(f"{layer}{names.norm}"),
-        )
-
-    def _norm(self, name: str) -> Norm:
-        import torch
-
-        return Norm(*(self._read(f"{name}.{part}", torch.float32) for part in ("weight", "bias")))
-
-    def _affine(self, name: str, dtype: "dtype") -> Affine:
-        bias = f"{name}.bias"
-        has_bias = bias in self.checkpoint.tensors
-        return Affine(self._read(f"{name}.weight", dtype), self._read(bias, dtype) if has_bias else None)
-
-    def _read(self, name: str, dtype: "dtype | None" = None) -> "Tensor":
-        import torch
-
-        tensor = _tensor(self.checkpoint.tensors[name])
-        if not torch.isfinite(tensor.sum(dtype=torch.float32)):
-            refuse_nan(self.checkpoint.path, name)
-        return tensor.to(self.device, dtype or tensor.dtype)
-
-
-def _tensor(stored: Stored) -> "Tensor":
-    import torch
-
-    if stored.dtype == np.uint16:
-        return torch.from_numpy(stored.view(np.int16)).view(torch.bfloat16)
-    return torch.from_numpy(stored)
+    """Read the weights, cast to `precision`. Raises ModelError naming a tensor with NaN."""
+    weights = load_weights(checkpoint, architecture, pooling=pooling, device=device, precision=precision)
+    return Encoder(weights, gpu.has_kernels(device))

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
+from catalog.arrays import Vector, Vectors
 from catalog.embedding.bert.tokenizer import clean
-from catalog.embedding.embedder import Embedded, Vector, Vectors
+from catalog.embedding.embedder import Embedded
 from catalog.embedding.remote.response import read_vectors
 from catalog.errors import ConfigError, ModelError, ModelMismatch, ModelUnavailable, PlotseekError
 from catalog.identity import ModelIdentity

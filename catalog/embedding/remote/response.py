@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.embedding.embedder import Vectors
+from catalog.arrays import Vectors
 from catalog.errors import ModelError
 
 

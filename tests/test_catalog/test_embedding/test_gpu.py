@@ -45,5 +45,5 @@ def test_a_text_does_not_depend_on_its_neighbours(precision: torch.dtype, apart:
 
 
 def test_a_batch_is_no_larger_than_the_memory_allows() -> None:
-    encoder = load(torch.float32)
-    assert 4096 <= most_tokens(encoder.architecture, encoder.device) <= 65_536
+    weights = load(torch.float32).weights
+    assert 4096 <= most_tokens(weights.architecture, weights.device) <= 65_536

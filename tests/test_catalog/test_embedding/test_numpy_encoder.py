@@ -11,12 +11,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from catalog.arrays import Vectors
 from catalog.embedding.bert.checkpoint import open_checkpoint, widen
 from catalog.embedding.bert.local import LocalEmbedder, open_local
 from catalog.embedding.bert.numpy_encoder import QuickEncoder, gelu
 from catalog.embedding.bert.torch_encoder import load_encoder
 from catalog.embedding.bundled import bundled_folder
-from catalog.embedding.embedder import Vectors
 from catalog.embedding.model_folder import native_model
 from catalog.errors import ModelError
 from tests.support.checkpoints import JINA_TINY, SIX_TEXTS, Tensors, variant

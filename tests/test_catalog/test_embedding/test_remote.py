@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from catalog.arrays import Vectors
 from catalog.embedding.bert.local import open_local
-from catalog.embedding.embedder import Embedder, Vectors
+from catalog.embedding.embedder import Embedder
 from catalog.embedding.remote.client import (
     MOST_BYTES,
     Kind,

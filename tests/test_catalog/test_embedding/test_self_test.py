@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from catalog.arrays import Vector, Vectors
 from catalog.embedding.bert.local import open_local
 from catalog.embedding.bert.tokenizer import open_tokenizer
-from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
+from catalog.embedding.embedder import Embedded, Embedder
 from catalog.embedding.hub.cache import ModelFiles, locate
 from catalog.embedding.hub.files import file_sha256
 from catalog.embedding.self_test import (
@@ -217,7 +218,7 @@ def test_the_quick_check_stops_a_wrong_model(tiny: Embedder, known: Known, wrong
 def test_the_quick_check_needs_no_torch() -> None:
     code = (
         "import sys\nfrom pathlib import Path\nfrom catalog.embedding.self_test import quick_check\n"
-        "from catalog.embedding.hub import locate\nfrom catalog.embedding.bert.local import open_local\n"
+        "from catalog.embedding.hub.cache import locate\nfrom catalog.embedding.bert.local import open_local\n"
         "files = locate(sys.argv[1], None)\n"
         "settings = {'max_tokens': 512, 'precision': 'auto', 'device': 'auto'}\n"
         "quick_check(files, open_local(files.folder, files.name, files.revision, **settings))\n"

@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from catalog.embedding.bert import packing as packed
 from catalog.embedding.bert.config import Architecture
+from catalog.embedding.bert.weights import Norm, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor, device
-
-    from catalog.embedding.bert.torch_encoder import Encoder, Norm
-
 
 _OLDEST = (8, 0)
 """Compute capability that Triton supports: Ampere."""
@@ -57,40 +55,40 @@ def most_tokens(architecture: Architecture, device: "device") -> int:
     return max(_FEWEST_TOKENS, min(_MOST_TOKENS, free // 2 // (4 * values)))
 
 
-def pooled(encoder: "Encoder", ids: Sequence[Sequence[int]]) -> "Tensor":
+def pooled(weights: Weights, ids: Sequence[Sequence[int]]) -> "Tensor":
     """(n, hidden) float32: the model's own output, not normalised, on the GPU, perhaps still being computed."""
     import torch
 
     from catalog.embedding.bert.gpu import kernels
 
-    shape = encoder.architecture
+    shape = weights.architecture
     counts = [len(sequence) for sequence in ids]
 
     def there(values: NDArray[np.generic]) -> "Tensor":
         # From memory that is not pinned, a copy waits until the GPU has done what it was given before.
-        return torch.from_numpy(values).pin_memory().to(encoder.device, non_blocking=True)
+        return torch.from_numpy(values).pin_memory().to(weights.device, non_blocking=True)
 
-    def add_norm(x: "Tensor", y: "Tensor", norm: "Norm") -> tuple["Tensor", "Tensor"]:
-        narrow = torch.empty(x.shape, dtype=encoder.precision, device=x.device)
+    def add_norm(x: "Tensor", y: "Tensor", norm: Norm) -> tuple["Tensor", "Tensor"]:
+        narrow = torch.empty(x.shape, dtype=weights.precision, device=x.device)
         return kernels.add_norm(x, y, norm.weight, norm.bias, shape.epsilon, narrow), narrow
 
     tokens = there(np.fromiter(itertools.chain.from_iterable(ids), dtype=np.int64))
     tiles = there(np.array(packed.tiles(counts, kernels.QUERIES), dtype=np.int32))
     lengths = there(np.array(counts, dtype=np.int64))
     slopes = there(np.array(shape.slopes, dtype=np.float32)) if shape.slopes else None
-    offset = encoder.offset
+    offset = weights.offset
     if shape.learned_positions:
         offset = offset[there(np.concatenate([np.arange(count) for count in counts]))]
 
-    x, narrow = add_norm(encoder.words[tokens], offset, encoder.norm)
-    for layer in encoder.layers:
+    x, narrow = add_norm(weights.words[tokens], offset, weights.norm)
+    for layer in weights.layers:
         qkv = layer.qkv(narrow)
         attended = kernels.attention(qkv, tiles, slopes, shape.heads)
         x, narrow = add_norm(layer.out(attended), x, layer.attention_norm)
         inner = layer.up(narrow)
         inner = kernels.gated(inner) if shape.gated else torch.nn.functional.gelu(inner)
         x, narrow = add_norm(layer.down(inner), x, layer.norm)
-    if encoder.pooling == "cls":
+    if weights.pooling == "cls":
         return x[lengths.cumsum(0) - lengths]
     # "unsafe" leaves out a check of the lengths, which waits for the GPU.
     return torch.segment_reduce(x, "mean", lengths=lengths, axis=0, unsafe=True)
