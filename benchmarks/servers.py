@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.grown import StandIn
-from catalog.embedding.remote.client import open_remote
+from catalog.config import EmbeddingConfig, RemoteConfig
+from catalog.embedding.remote.embedder import open_remote
+from catalog.embedding.remote.patience import Patience
 from catalog.movie import Movie
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.maintenance.backup import back_up
@@ -100,9 +102,10 @@ def endpoints() -> None:
     texts = [f"text {number}" for number in range(6400)]
     for count in (1, 2, 4):
         with _endpoints(count) as urls:
-            remote = open_remote(url=urls, kind="tei", model="m", revision="r", max_tokens=99, dimension=3, in_flight=1)
+            settings = EmbeddingConfig(model="m", remote=RemoteConfig(tuple(urls), "tei", in_flight=1))
+            remote = open_remote(settings, None, Patience(60))
             spent = seconds(lambda: remote.embed_documents(texts))  # noqa: B023
-            remote.client.close()
+            remote.close()
         print(f"| {count} | {len(texts) / spent:.0f} |")
 
 

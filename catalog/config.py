@@ -99,7 +99,8 @@ class RemoteConfig:
     url: tuple[str, ...] = ()
     kind: str = _setting("huggingface", choices=("huggingface", "tei", "openai"))
     timeout: float = _setting(60.0, minimum=0.1, maximum=3600)
-    start_timeout: float = _setting(600.0, minimum=0, maximum=86400)
+    request_wait: float = _setting(600.0, minimum=0, maximum=86400)
+    run_wait: float = _setting(3600.0, minimum=0, maximum=604800)
     in_flight: int = _setting(4, minimum=1, maximum=256)
 
 
@@ -272,7 +273,10 @@ def _build(kind: type[T], values: Any, source: str, prefix: str, folder: Path) -
 
 
 #: Keys of earlier versions, and what they are called now.
-RENAMED = {"search.least_confidence": "search.min_confidence"}
+RENAMED = {
+    "search.least_confidence": "search.min_confidence",
+    "embedding.remote.start_timeout": "embedding.remote.request_wait",
+}
 
 
 def _refuse_unknown(values: Mapping[Any, Any], known: Mapping[str, Any], source: str, prefix: str) -> None:

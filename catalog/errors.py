@@ -87,6 +87,10 @@ class ModelUnavailable(ModelError):
     """The model is not on disk and cannot be fetched."""
 
 
+class EndpointAway(ModelUnavailable):
+    """An embedding endpoint stays busy or does not answer; it may in a minute."""
+
+
 class ModelMismatch(ModelError):
     """The model at hand is not the one that built the catalog."""
 

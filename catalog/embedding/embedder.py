@@ -4,9 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from catalog.arrays import Vector as Vector
 from catalog.arrays import Vectors as Vectors
 from catalog.identity import ModelIdentity
+
+SAME_MODEL = 0.999
+"""Least cosine between two embeddings of one text by the same model in another place or precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +51,13 @@ def direction_of_sum(vectors: Vectors) -> Vector:
     """The unit vector, shape (d,), that points where the sum of vectors, shape (n, d), does."""
     together = np.sum(vectors, axis=0)
     return np.asarray(together / np.linalg.norm(together), dtype=np.float32)
+
+
+def smallest_cosine(first: Vectors, second: Vectors) -> float:
+    """The smallest cosine between two models' unit vectors of the same texts, shape (n, d) each; 1 for no texts.
+
+    One model in another precision or place gives over .999, another model of the same dimension about 0.
+    """
+    if first.shape != second.shape:
+        return -1.0
+    return float(np.einsum("nd,nd->n", first, second).min(initial=1.0))

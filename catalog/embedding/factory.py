@@ -4,27 +4,27 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 from catalog.arrays import Vectors
 from catalog.config import PREFIX, EmbeddingConfig
 from catalog.embedding.bert.local import LocalEmbedder, open_local
 from catalog.embedding.bundled import STAND_IN, bundled_folder
-from catalog.embedding.embedder import Embedder
+from catalog.embedding.embedder import SAME_MODEL, Embedder, smallest_cosine
 from catalog.embedding.hub.cache import DEFAULT_REVISION, ModelFiles, locate, mark_checked
-from catalog.embedding.remote.client import Kind, RemoteEmbedder, open_remote, smallest_cosine
+from catalog.embedding.remote.embedder import RemoteEmbedder, open_remote
+from catalog.embedding.remote.patience import Patience
 from catalog.embedding.self_test import quick_check
 from catalog.embedding.sentence_transformers import SentenceTransformerEmbedder
-from catalog.errors import ConfigError, ModelMismatch, ModelUnavailable
+from catalog.errors import ModelMismatch, ModelUnavailable
 from catalog.identity import ModelIdentity
 
 BUNDLED = "bundled"
 BUNDLED_REVISION = "all-MiniLM-L6-v2"
-SAME_MODEL = 0.999
-"""Least cosine between two embeddings of one text by the same model in another place or precision."""
 
 Opened = LocalEmbedder | RemoteEmbedder | SentenceTransformerEmbedder
 Notify = Callable[[str], None]
+Stop = Callable[[], bool]
+"""Whether the run was asked to stop: asked while an endpoint is waited for."""
 KnownVectors = Callable[[], tuple[list[str], Vectors]]
 """Some texts of a catalog and the vectors it holds of them, shape (texts, d): proof of the model that built it."""
 
@@ -39,14 +39,22 @@ class Choice:
     note: str | None = None
 
 
-def choose_for_new(settings: EmbeddingConfig, notify: Notify = lambda _: None) -> Choice:
+def _silent(_: str) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False
+
+
+def choose_for_new(settings: EmbeddingConfig, notify: Notify = _silent, stop: Stop = _never) -> Choice:
     """The configured model, or the bundled one if that cannot be had and `fallback` allows it.
 
     Nothing stands in for an endpoint: who configured one wants its model, and it may be back in a minute.
-    Raises ModelUnavailable, ModelError, ConfigError.
+    Raises ModelUnavailable, ModelError, ConfigError, Stopped.
     """
     try:
-        return Choice(open_configured(settings, notify)[0])
+        return Choice(open_configured(settings, notify, stop=stop)[0])
     except ModelUnavailable as error:
         if settings.provider == "remote":
             raise
@@ -62,15 +70,16 @@ def choose_for_existing(
     built_with: ModelIdentity,
     fallback_for: str | None,
     known: KnownVectors,
-    notify: Notify = lambda _: None,
+    notify: Notify = _silent,
+    stop: Stop = _never,
 ) -> Choice:
     """The model that built the catalog; no other one can be compared with its vectors.
 
     `known` is asked where a name alone proves too little: for an endpoint, and for a copy from elsewhere.
-    Raises ModelMismatch if another model was configured since, ModelUnavailable if it is gone.
+    Raises ModelMismatch if another model was configured since, ModelUnavailable if it is gone, Stopped.
     """
     if _names(settings.model, built_with):
-        embedder, _ = open_configured(settings, notify, built_with)
+        embedder, _ = open_configured(settings, notify, built_with, stop=stop)
         return Choice(_same(embedder, built_with, known))
     if built_with.name != BUNDLED or fallback_for != settings.model:
         raise ModelMismatch(
@@ -91,7 +100,7 @@ def open_remembered(
     settings: EmbeddingConfig,
     built_with: ModelIdentity,
     known: KnownVectors,
-    notify: Notify = lambda _: None,
+    notify: Notify = _silent,
 ) -> Embedder:
     """The model that built the catalog, for queries: whatever is configured now, and without the hub.
 
@@ -100,14 +109,19 @@ def open_remembered(
     if built_with.name == BUNDLED:
         return _same(_bundled(settings)[0], built_with, known)
     if settings.provider == "remote" and _names(settings.model, built_with):
-        return _same(_remote(settings, notify, built_with), built_with, known)
+        patience = Patience(settings.remote.request_wait)
+        return _same(_remote(settings, built_with, patience, notify), built_with, known)
     name = settings.model if _names(settings.model, built_with) else built_with.name
     files = locate(name, built_with.revision, offline=True)
     return _same(_open(files, settings), built_with, known)
 
 
 def open_configured(
-    settings: EmbeddingConfig, notify: Notify = lambda _: None, built_with: ModelIdentity | None = None
+    settings: EmbeddingConfig,
+    notify: Notify = _silent,
+    built_with: ModelIdentity | None = None,
+    *,
+    stop: Stop = _never,
 ) -> tuple[Opened, ModelFiles | None]:
     """The model that `embedding` names, fetched if need be, and its files; an endpoint's are not here.
 
@@ -115,7 +129,8 @@ def open_configured(
     Raises ModelUnavailable, ModelError, ConfigError.
     """
     if settings.provider == "remote":
-        return _remote(settings, notify, built_with), None
+        patience = Patience(settings.remote.request_wait, settings.remote.run_wait, stop=stop)
+        return _remote(settings, built_with, patience, notify), None
     if settings.model == BUNDLED:
         return _bundled(settings)
     is_folder = Path(settings.model).expanduser().is_dir()
@@ -161,23 +176,11 @@ def _open(files: ModelFiles, settings: EmbeddingConfig) -> Opened:
     )
 
 
-def _remote(settings: EmbeddingConfig, notify: Notify, built_with: ModelIdentity | None) -> RemoteEmbedder:
-    remote = settings.remote
-    if not remote.url:
-        raise ConfigError("embedding.provider is remote, but embedding.remote.url is empty: set it to the endpoint")
-    return open_remote(
-        url=remote.url,
-        kind=cast(Kind, remote.kind),
-        model=settings.model,
-        revision=settings.revision,
-        max_tokens=settings.max_tokens,
-        dimension=built_with.dimension if built_with else None,
-        token=_token(remote.kind),
-        timeout=remote.timeout,
-        start_timeout=remote.start_timeout,
-        in_flight=remote.in_flight,
-        notify=notify,
-    )
+def _remote(
+    settings: EmbeddingConfig, built_with: ModelIdentity | None, patience: Patience, notify: Notify
+) -> RemoteEmbedder:
+    dimension = built_with.dimension if built_with else None
+    return open_remote(settings, _token(settings.remote.kind), patience, dimension=dimension, notify=notify)
 
 
 def _token(kind: str) -> str | None:

@@ -20,6 +20,10 @@ class Failure:
     status: int
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    endless: bool = False
+    """The body is sent again and again, until nobody reads it."""
+    drip: bool = False
+    """An opening bracket comes every 20 ms."""
 
 
 @dataclass(slots=True)
@@ -113,6 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(state.delay)
         if failure is not None and failure.status == 0:
             self.close_connection = True
+        elif failure is not None and (failure.endless or failure.drip):
+            self._send_for_ever(failure)
         elif failure is not None:
             self._send(failure.status, failure.body, failure.headers)
         elif self.path != state.path:
@@ -123,6 +129,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(state.too_many, f"batch size {len(texts)} > maximum allowed batch size {state.most_texts}")
         else:
             self._send(200, json.dumps(state.say(state.embed(texts))))
+
+    def _send_for_ever(self, failure: Failure) -> None:
+        self.close_connection = True
+        self.send_response(failure.status)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(failure.body.encode() or b"[")
+                time.sleep(0.02 if failure.drip else 0)
+        except OSError:
+            return
 
     def _send(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
         body = text.encode()

@@ -16,7 +16,7 @@ from catalog.embedding.bert.checkpoint import Checkpoint
 from catalog.embedding.bert.config import Architecture, Pooling
 from catalog.embedding.bert.gpu import forward as gpu
 from catalog.embedding.bert.packing import Run, runs
-from catalog.embedding.bert.weights import Layer, Norm, Weights, load_weights
+from catalog.embedding.bert.weights import EncoderWeights, Layer, Norm, load_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype
@@ -31,7 +31,7 @@ _QUERIES = 1024
 class Encoder:
     """A loaded model: token ids in, unit vectors out. Safe to use from several threads."""
 
-    weights: Weights
+    weights: EncoderWeights
     kernels: bool = False
     """Whether `gpu/forward.py` does the work."""
 

@@ -47,7 +47,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class EncoderWeights:
     """Everything that an encoder computes with, on one device."""
 
     architecture: Architecture
@@ -65,7 +65,7 @@ class Weights:
 
 def load_weights(
     checkpoint: Checkpoint, architecture: Architecture, *, pooling: Pooling, device: str, precision: "dtype"
-) -> Weights:
+) -> EncoderWeights:
     """Read the weights, cast to `precision`. Raises ModelError naming a tensor with NaN."""
     return _Loader(checkpoint, architecture, device, precision).weights(pooling)
 
@@ -77,13 +77,13 @@ class _Loader:
     device: str
     precision: "dtype"
 
-    def weights(self, pooling: Pooling) -> Weights:
+    def weights(self, pooling: Pooling) -> EncoderWeights:
         import torch
 
         offset = self._read("embeddings.token_type_embeddings.weight", torch.float32)[:1]
         if self.architecture.learned_positions:
             offset = offset + self._read("embeddings.position_embeddings.weight", torch.float32)
-        return Weights(
+        return EncoderWeights(
             architecture=self.architecture,
             words=self._read("embeddings.word_embeddings.weight"),
             offset=offset,

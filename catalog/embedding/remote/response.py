@@ -74,4 +74,7 @@ def _ordered(items: Sequence[object]) -> Sequence[object]:
 
 def _depth(value: object) -> int:
     """How deep lists are nested, followed along the first item."""
-    return 1 + _depth(value[0]) if isinstance(value, list) and value else 0
+    depth = 0
+    while isinstance(value, list) and value:
+        depth, value = depth + 1, value[0]
+    return depth

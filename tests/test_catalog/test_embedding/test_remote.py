@@ -1,30 +1,33 @@
 """Embedding over HTTP: real servers for every way of speaking, and every way of failing."""
 
+import math
+import signal
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from threading import Event, Timer
 from typing import Any
 
 import numpy as np
 import pytest
 
 from catalog.arrays import Vectors
+from catalog.config import EmbeddingConfig, RemoteConfig
 from catalog.embedding.bert.local import open_local
-from catalog.embedding.embedder import Embedder
-from catalog.embedding.remote.client import (
-    MOST_BYTES,
-    Kind,
-    RemoteEmbedder,
-    batches,
-    open_remote,
-    request_url,
-    smallest_cosine,
-)
+from catalog.embedding.embedder import Embedder, smallest_cosine
+from catalog.embedding.remote.embedder import MOST_BYTES, RemoteEmbedder, batches, open_remote
+from catalog.embedding.remote.endpoint import Kind, request_url
+from catalog.embedding.remote.exchange import retry_after
+from catalog.embedding.remote.patience import Patience
 from catalog.embedding.remote.response import read_vectors
-from catalog.errors import ConfigError, ModelError, ModelMismatch, ModelUnavailable
+from catalog.errors import ConfigError, EndpointAway, ModelError, ModelMismatch, ModelUnavailable, Stopped
 from catalog.identity import ModelIdentity
 from tests.support.endpoint_server import Failure, Rows, StandInEndpoint, Style, serve_endpoint
 
@@ -44,17 +47,31 @@ def toy_vectors(texts: Sequence[str]) -> Vectors:
     return read_vectors(toy(texts), len(texts))
 
 
+def settings(*urls: str, kind: Kind = "tei", model: str = "m", revision: str = "r", **remote: Any) -> EmbeddingConfig:
+    return EmbeddingConfig(model=model, revision=revision, remote=RemoteConfig(urls, kind, **remote))
+
+
 @contextmanager
-def opened(endpoint: StandInEndpoint, kind: Kind = "huggingface", **settings: Any) -> Iterator[RemoteEmbedder]:
+def opened(
+    endpoint: StandInEndpoint,
+    kind: Kind = "huggingface",
+    *,
+    patience: Patience | None = None,
+    pauses: list[float] | None = None,
+    token: str | None = None,
+    dimension: int | None = 3,
+    notify: Callable[[str], None] = lambda _: None,
+    **remote: Any,
+) -> Iterator[RemoteEmbedder]:
     """An embedder on a served endpoint; pauses are noted in `pauses`, if given, and never waited for."""
-    pauses = settings.pop("pauses", [])
+    waiting = replace(patience or Patience(60), sleep=([] if pauses is None else pauses).append)
     with serve_endpoint(endpoint):
-        arguments: dict[str, Any] = {"model": "m", "revision": "main", "max_tokens": 2048, "dimension": 3}
-        embedder = open_remote(url=endpoint.url, kind=kind, sleep=pauses.append, **{**arguments, **settings})
+        asked = settings(endpoint.url, kind=kind, **remote)
+        embedder = open_remote(asked, token, waiting, dimension=dimension, notify=notify)
         try:
             yield embedder
         finally:
-            embedder.client.close()
+            embedder.close()
 
 
 @pytest.fixture(scope="module")
@@ -158,23 +175,23 @@ def test_a_starting_endpoint_is_waited_for_aloud() -> None:
     pauses: list[float] = []
     failures = [Failure(503, "loading"), Failure(502), Failure(503, "loading")]
     endpoint = StandInEndpoint("huggingface", toy, failures=failures)
-    with opened(endpoint, notify=said.append, pauses=pauses, start_timeout=60) as remote:
+    with opened(endpoint, notify=said.append, pauses=pauses) as remote:
         assert np.array_equal(remote.embed_query("a b"), toy_vectors(["a b"])[0])
     assert said == ["the endpoint is starting (503: loading); waiting up to 60 s"]
     assert len(pauses) == 3
-    for pause, full in zip(pauses, (0.5, 1.0, 2.0), strict=True):
-        assert full / 2 <= pause <= full
+    for pause, least in zip(pauses, (0.5, 1.0, 2.0), strict=True):
+        assert least <= pause <= least + 0.5
 
 
 def test_an_endpoint_that_never_starts_is_given_up() -> None:
     pauses: list[float] = []
     endpoint = StandInEndpoint("huggingface", toy, failures=[Failure(503, "loading")] * 100)
-    with opened(endpoint, pauses=pauses, start_timeout=100) as remote, pytest.raises(ModelUnavailable) as caught:
+    with opened(endpoint, patience=Patience(100), pauses=pauses) as remote, pytest.raises(EndpointAway) as caught:
         remote.embed_query("a")
     assert sum(pauses) <= 100
     assert str(caught.value) == (
-        f"{endpoint.url}: 503: loading; waited {sum(pauses):.0f} of 100 s;"
-        " raise embedding.remote.start_timeout or start it"
+        f"{endpoint.url}: 503: loading; waited {sum(pauses):.0f} s of 100;"
+        " try again later, or raise embedding.remote.request_wait"
     )
 
 
@@ -183,19 +200,17 @@ def test_a_refused_connection_means_starting_too() -> None:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
         said: list[str] = []
-        arguments: dict[str, Any] = {"model": "m", "revision": "main", "max_tokens": 2048, "dimension": 3}
-        remote = open_remote(
-            url=url, kind="tei", start_timeout=5, notify=said.append, sleep=lambda _: None, **arguments
-        )
-        with pytest.raises(ModelUnavailable, match="connection refused; waited"):
+        patience = Patience(5, sleep=lambda _: None)
+        remote = open_remote(settings(url), None, patience, dimension=3, notify=said.append)
+        with pytest.raises(EndpointAway, match="connection refused; waited"):
             remote.embed_documents(TEXTS)
-        remote.client.close()
+        remote.close()
     assert set(said) == {"the endpoint is starting (connection refused); waiting up to 5 s"}
 
 
 def test_a_host_that_does_not_exist_fails_at_once() -> None:
     with pytest.raises(ModelUnavailable, match=r"is embedding\.remote\.url right\?"):
-        open_remote(url="http://no-such-host.invalid", kind="tei", model="m", revision="main", max_tokens=2048)
+        open_remote(settings("http://no-such-host.invalid"), None, Patience(60))
 
 
 def test_retry_after_is_obeyed() -> None:
@@ -214,8 +229,83 @@ def test_a_retry_after_beyond_all_patience_is_said_at_once() -> None:
     endpoint = StandInEndpoint("tei", toy, failures=failures)
     with opened(endpoint, "tei", pauses=pauses) as remote, pytest.raises(ModelUnavailable) as caught:
         remote.embed_query("a")
-    expected = f"{endpoint.url}/embed: 429: quota; waited 0 of 120 s, asks for 3600 s more; try again later"
+    expected = (
+        f"{endpoint.url}/embed: 429: quota, asks for 3600 s more; waited 0 s of 60;"
+        " try again later, or raise embedding.remote.request_wait"
+    )
     assert (str(caught.value), pauses) == (expected, [])
+
+
+@pytest.mark.parametrize("asked", ["0", "Wed, 21 Oct 2015 07:28:00 GMT", "\u00b2", "soon", "", "-5"])
+def test_between_two_attempts_is_half_a_second_whatever_a_server_asks(asked: str) -> None:
+    pauses: list[float] = []
+    failures = [Failure(429, "slow down", {"Retry-After": asked})] * 1000
+    endpoint = StandInEndpoint("tei", toy, failures=failures)
+    with opened(endpoint, "tei", patience=Patience(20), pauses=pauses) as remote, pytest.raises(EndpointAway):
+        remote.embed_query("a")
+    assert min(pauses) >= 0.5
+    assert sum(pauses) <= 20
+    assert len(endpoint.sizes) <= 41
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("7", 7.0),
+        (" 7 ", 7.0),
+        ("9" * 400, math.inf),
+        ("\u00b2", None),
+        ("Fri, 31 Dec 99999 23:59:59 GMT", None),
+        (None, None),
+    ],
+)
+def test_what_a_retry_after_says(value: str | None, expected: float | None) -> None:
+    assert retry_after(value) == expected
+
+
+def test_a_run_waits_no_longer_than_its_own_patience_though_each_request_might() -> None:
+    pauses: list[float] = []
+    limited = [Failure(429, "slow down", {"Retry-After": "10"}), Failure(200, "[[1, 1, 1]]")] * 100
+    endpoint = StandInEndpoint("tei", toy, failures=limited)
+    patience = Patience(60, run=45)
+    with (
+        opened(endpoint, "tei", patience=patience, pauses=pauses, in_flight=1) as remote,
+        pytest.raises(EndpointAway, match=r"waited 0 s, the run 40 of 45; .* raise embedding\.remote\.run_wait"),
+    ):
+        [remote.embed_query(text) for text in TEXTS]
+    assert pauses == [10.0] * 4
+
+
+@pytest.mark.parametrize("failures", [[Failure(503, "loading")] * 100, [], [Failure(200, drip=True)]])
+def test_a_run_that_is_stopped_does_not_wait_for_the_endpoint(failures: list[Failure]) -> None:
+    stop = Event()
+    endpoint = StandInEndpoint("tei", toy, failures=failures, delay=0 if failures else 30)
+    with serve_endpoint(endpoint):
+        remote = open_remote(settings(endpoint.url), None, Patience(600, stop=stop.is_set), dimension=3)
+        Timer(0.3, stop.set).start()
+        started = time.monotonic()
+        with pytest.raises(Stopped, match="stopped as asked"):
+            remote.embed_documents(TEXTS)
+        assert time.monotonic() - started < 2
+        remote.close()
+
+
+def test_a_process_that_is_stopped_leaves_its_requests_behind() -> None:
+    code = (
+        "import sys\nfrom catalog.config import EmbeddingConfig, RemoteConfig\n"
+        "from catalog.embedding.remote.embedder import open_remote\n"
+        "from catalog.embedding.remote.patience import Patience\n"
+        "remote = open_remote(EmbeddingConfig(remote=RemoteConfig((sys.argv[1],))), None, Patience(600), dimension=3)\n"
+        "remote.embed_query('a')\n"
+    )
+    with serve_endpoint(StandInEndpoint("huggingface", toy, delay=30)) as endpoint:
+        command = [sys.executable, "-c", code, endpoint.url]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            until = time.monotonic() + 30
+            while not endpoint.sizes and time.monotonic() < until:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=2) != 0
 
 
 @pytest.mark.parametrize("status", [0, 408, 424, 429, 500, 504])
@@ -231,8 +321,8 @@ def test_what_passes_is_tried_again(status: int) -> None:
 def test_an_answer_that_takes_too_long_is_given_up() -> None:
     endpoint = StandInEndpoint("tei", toy, delay=0.3)
     with (
-        opened(endpoint, "tei", timeout=0.05, patience=0.1) as remote,
-        pytest.raises(ModelUnavailable, match=r"connection lost \(ReadTimeout\); waited 0 of 0\.1 s; try again later"),
+        opened(endpoint, "tei", timeout=0.05, patience=Patience(0.1)) as remote,
+        pytest.raises(EndpointAway, match=r"connection lost \(ReadTimeout\); waited 0 s of 0\.1; try again later"),
     ):
         remote.embed_query("a")
 
@@ -274,7 +364,7 @@ def test_a_secret_in_the_url_is_never_shown() -> None:
     with serve_endpoint(endpoint):
         url = f"{endpoint.url}?key=secret"
         with pytest.raises(ModelUnavailable) as caught:
-            open_remote(url=url, kind="huggingface", model="m", revision="main", max_tokens=2048)
+            open_remote(settings(url, kind="huggingface"), None, Patience(60))
     assert "secret" not in str(caught.value)
 
 
@@ -282,6 +372,38 @@ def test_a_redirect_is_not_followed() -> None:
     failures = [Failure(307, "", {"Location": "http://elsewhere.invalid/"})]
     endpoint = StandInEndpoint("tei", toy, failures=failures)
     with opened(endpoint, "tei") as remote, pytest.raises(ModelUnavailable, match="redirects to http://elsewhere"):
+        remote.embed_query("a")
+
+
+def test_a_redirect_to_nowhere() -> None:
+    endpoint = StandInEndpoint("tei", toy, failures=[Failure(307)])
+    with opened(endpoint, "tei") as remote, pytest.raises(ModelUnavailable, match="307: redirects to nowhere, which"):
+        remote.embed_query("a")
+
+
+def test_a_body_that_cannot_be_unpacked() -> None:
+    failures = [Failure(200, "[[1, 2, 3]]", {"Content-Encoding": "gzip"})]
+    endpoint = StandInEndpoint("tei", toy, failures=failures)
+    with (
+        opened(endpoint, "tei") as remote,
+        pytest.raises(ModelError, match="something that cannot be unpacked"),
+    ):
+        remote.embed_query("a")
+
+
+@pytest.mark.parametrize(("status", "says"), [(200, "answers more than 64 MB"), (400, r"refuses \(400: 0 0 0")])
+def test_an_endless_body_is_not_read_to_its_end(status: int, says: str) -> None:
+    endpoint = StandInEndpoint("tei", toy, failures=[Failure(status, "0 " * 500_000, endless=True)])
+    with opened(endpoint, "tei") as remote, pytest.raises((ModelError, ModelUnavailable), match=says):
+        remote.embed_query("a")
+
+
+def test_a_body_that_drips_is_given_up() -> None:
+    endpoint = StandInEndpoint("tei", toy, failures=[Failure(200, drip=True)] * 9)
+    with (
+        opened(endpoint, "tei", patience=Patience(0.4), timeout=0.2) as remote,
+        pytest.raises(EndpointAway, match=r"its answer is not complete after 0\.2 s; waited 0 s of 0\.4"),
+    ):
         remote.embed_query("a")
 
 
@@ -330,6 +452,13 @@ def test_a_wrong_answer_is_refused(answer: Callable[[Rows], object], says: str) 
 def test_what_is_not_json_is_refused(body: str) -> None:
     endpoint = StandInEndpoint("tei", toy, failures=[Failure(200, body)])
     with opened(endpoint, "tei") as remote, pytest.raises(ModelError, match="something that is not JSON"):
+        remote.embed_query("a")
+
+
+@pytest.mark.parametrize("depth", [10, 100, 900, 960, 980, 990, 2000])
+def test_lists_nested_deeply_are_refused(depth: int) -> None:
+    endpoint = StandInEndpoint("tei", toy, failures=[Failure(200, "[" * depth + "1" + "]" * depth)])
+    with opened(endpoint, "tei") as remote, pytest.raises(ModelError):
         remote.embed_query("a")
 
 
@@ -383,9 +512,9 @@ def test_several_endpoints_share_the_work() -> None:
         for endpoint in endpoints:
             stack.enter_context(serve_endpoint(endpoint))
         urls = [endpoint.url for endpoint in endpoints]
-        remote = open_remote(url=urls, kind="tei", model="m", revision="r", max_tokens=99, dimension=3, in_flight=2)
-        stack.callback(remote.client.close)
-        assert remote.in_flight == 6
+        remote = open_remote(settings(*urls, in_flight=2), None, Patience(60))
+        stack.callback(remote.close)
+        assert remote.patience.in_flight == 6
         texts = [f"text {number}" for number in range(32 * 6)]
         assert np.array_equal(remote.embed_documents(texts).vectors, toy_vectors(texts))
     assert [endpoint.sizes for endpoint in endpoints] == [[1, 32, 32]] * 3
@@ -394,4 +523,4 @@ def test_several_endpoints_share_the_work() -> None:
 def test_endpoints_of_different_models_are_refused() -> None:
     first, other = StandInEndpoint("tei", toy), StandInEndpoint("tei", lambda texts: [[0.0, 1.0, 0.0] for _ in texts])
     with serve_endpoint(first), serve_endpoint(other), pytest.raises(ModelMismatch, match="url: endpoint 2 answers wi"):
-        open_remote(url=[first.url, other.url], kind="tei", model="m", revision="r", max_tokens=99)
+        open_remote(settings(first.url, other.url), None, Patience(60))

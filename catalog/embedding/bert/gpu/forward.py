@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from catalog.embedding.bert import packing as packed
 from catalog.embedding.bert.config import Architecture
-from catalog.embedding.bert.weights import Norm, Weights
+from catalog.embedding.bert.weights import EncoderWeights, Norm
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -55,7 +55,7 @@ def most_tokens(architecture: Architecture, device: "device") -> int:
     return max(_FEWEST_TOKENS, min(_MOST_TOKENS, free // 2 // (4 * values)))
 
 
-def pooled(weights: Weights, ids: Sequence[Sequence[int]]) -> "Tensor":
+def pooled(weights: EncoderWeights, ids: Sequence[Sequence[int]]) -> "Tensor":
     """(n, hidden) float32: the model's own output, not normalised, on the GPU, perhaps still being computed."""
     import torch
 
