@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.embedding.bundled import STAND_IN
 from catalog.embedding.hub.files import folder_digest, is_complete
+from catalog.embedding.hub.refusals import HubModel
 from catalog.errors import ModelUnavailable
 
 DEFAULT_REVISION = "main"
@@ -58,24 +60,26 @@ def locate(
     folder = Path(model).expanduser()
     if model and folder.is_dir():
         return ModelFiles(folder, folder.resolve().name, folder_digest(folder), downloaded=False, checked=True)
-    if not _NAME.fullmatch(model) or ".." in model:
-        raise ModelUnavailable(f"embedding.model: {model!r} is neither a folder nor a hub name such as owner/name")
     wanted = revision or DEFAULT_REVISION
-    if not _REVISION.fullmatch(wanted) or ".." in wanted:
-        raise ModelUnavailable(f"embedding.revision: {wanted!r} is not a branch, a tag or a commit")
+    _refuse_names(model, wanted)
     repository = _cache() / "--".join(["models", *model.split("/")])
     if cached := _cached(repository, wanted):
         return _of_hub(model, cached, downloaded=False)
     if offline or _is_offline():
-        raise ModelUnavailable(
-            f"{model} is not on disk, and HF_HUB_OFFLINE forbids fetching it: unset it,"
-            " or let embedding.fallback: bundled stand in"
-        )
-    from catalog.embedding.hub.download import Request, download  # 20 ms that a query of a model on disk need not pay
+        raise ModelUnavailable(f"{model} is not on disk, and HF_HUB_OFFLINE forbids fetching it: unset it, {STAND_IN}")
+    from catalog.embedding.hub.download import download  # 20 ms that a query of a model on disk need not pay
 
-    request = Request(model, wanted, _endpoint(), repository, is_default=wanted == DEFAULT_REVISION)
-    snapshot = download(request, notify=notify, reach_seconds=reach_seconds, lock_seconds=lock_seconds)
+    asked = HubModel(model, wanted, _endpoint(), repository, is_default=wanted == DEFAULT_REVISION)
+    snapshot = download(asked, notify=notify, reach_seconds=reach_seconds, lock_seconds=lock_seconds)
     return _of_hub(model, snapshot, downloaded=True)
+
+
+def _refuse_names(model: str, revision: str) -> None:
+    """Raise ModelUnavailable for what cannot be a name on the hub; none may lead out of the cache."""
+    if not _NAME.fullmatch(model) or ".." in model:
+        raise ModelUnavailable(f"embedding.model: {model!r} is neither a folder nor a hub name such as owner/name")
+    if not _REVISION.fullmatch(revision) or ".." in revision:
+        raise ModelUnavailable(f"embedding.revision: {revision!r} is not a branch, a tag or a commit")
 
 
 def mark_checked(files: ModelFiles) -> None:
