@@ -4,6 +4,7 @@ The defaults here and the ones written in config.yaml are the same; a test compa
 """
 
 import re
+import sys
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 from catalog.errors import ConfigError
 from catalog.movie import check_template
+from catalog.strict_yaml import parse_yaml, read_yaml
 
 PREFIX = "PLOTSEEK"
 DEFAULT_FILE = Path("config.yaml")
@@ -222,31 +224,12 @@ def load_config(path: Path | None, environment: Mapping[str, str]) -> Config:
     if path is None and not DEFAULT_FILE.exists():
         values: dict[str, Any] = {}
     else:
-        values = _read_yaml(path or DEFAULT_FILE)
+        values = read_yaml(path or DEFAULT_FILE)
     source = str(path or DEFAULT_FILE)
     folder = (path or DEFAULT_FILE).parent
     config = _build(Config, values, source, "", folder)
     overrides = _from_environment(environment)
     return cast(Config, _override(config, overrides))
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: is not YAML: {reason}") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: must hold sections such as 'store:', not a {type(values).__name__}")
-    return values
 
 
 def _build(kind: type[T], values: Any, source: str, prefix: str, folder: Path) -> T:
@@ -340,12 +323,10 @@ def _from_text(text: str, hint: Any) -> Any:
     """The YAML value that the text of a variable stands for; text stays text where text is wanted."""
     if _plain(hint) in (str, Path) or not text:
         return text if text or not _optional(hint) else None
-    import yaml
-
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
+        return parse_yaml(text)
+    except ConfigError:
+        return text  # which is not what is wanted, and named where that is said
 
 
 def _checked(value: Any, hint: Any, metadata: Mapping[str, Any], where: str) -> Any:
@@ -378,7 +359,8 @@ def _convert(value: Any, hint: Any) -> Any:
     if kind is Path:
         return Path(value) if isinstance(value, str) and value else _WRONG
     if kind is float:
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else _WRONG
+        number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+        return float(value) if number else _WRONG
     if kind is int:
         return value if isinstance(value, int) and not isinstance(value, bool) else _WRONG
     if get_origin(kind) is tuple:

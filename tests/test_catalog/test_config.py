@@ -7,6 +7,9 @@ import pytest
 from catalog.config import Config, EmbeddingConfig, StoreConfig, load_config, setting_names, variable_name
 from catalog.errors import ConfigError
 
+BOMB = "a0: &a0 [9, 9, 9, 9, 9, 9, 9, 9, 9]\n" + "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 10)
+)
 PROJECT = Path(__file__).parents[2]
 
 
@@ -92,6 +95,19 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
         ("embedding: {template: '{plto}'}", r"embedding.template: .* unknown field \{plto\}; allowed are id, title"),
         ("[1, 2]", r"settings.yaml: must hold sections such as 'store:', not a list$"),
         ("store: [", r"settings.yaml: is not YAML: "),
+        ("sync: {grace: .nan}", r"settings.yaml: sync.grace: nan is not a number$"),
+        ("sync: {grace: .inf}", r"settings.yaml: sync.grace: inf is not a number$"),
+        ("sync: {max_delete: 1" + 400 * "0" + "}", r"settings.yaml: sync.max_delete: 10+ is not a number$"),
+        ("search: {limit: 1" + 5000 * "0" + "}", r"settings.yaml: is not YAML: "),
+        ("store: 2026-13-45", r"settings.yaml: is not YAML: month must be in 1..12$"),
+        ("search:\n  limit: 5\n  limit: 7", r"settings.yaml: line 3: limit is written twice$"),
+        ("search: {}\nstore: {}\nsearch: {}", r"settings.yaml: line 3: search is written twice$"),
+        ("[" * 5000, r"settings.yaml: is nested too deeply$"),
+        (BOMB, r"settings.yaml: line 2: aliases \(\*a0\) are not read$"),
+        (
+            "embedding: {remote: {start_timeout: 9}}",
+            r"start_timeout is called embedding.remote.request_wait now$",
+        ),
     ],
 )
 def test_a_wrong_file_is_one_line(tmp_path: Path, text: str, message: str) -> None:
@@ -105,6 +121,8 @@ def test_a_wrong_file_is_one_line(tmp_path: Path, text: str, message: str) -> No
     [
         ("PLOTSEEK_SEARCH_LIMITS", "5", r"environment: unknown variable PLOTSEEK_SEARCH_LIMITS"),
         ("PLOTSEEK_SEARCH_LIMIT", "five", r"environment: PLOTSEEK_SEARCH_LIMIT: 'five' is not a whole number$"),
+        ("PLOTSEEK_SYNC_GRACE", ".nan", r"environment: PLOTSEEK_SYNC_GRACE: nan is not a number$"),
+        ("PLOTSEEK_EMBEDDING_REMOTE_START_TIMEOUT", "9", r"is called PLOTSEEK_EMBEDDING_REMOTE_REQUEST_WAIT now$"),
         ("PLOTSEEK_SEARCH_LIMIT", "-1", r"environment: PLOTSEEK_SEARCH_LIMIT: -1 is impossible: allowed is 1 or more"),
     ],
 )
