@@ -94,7 +94,7 @@ def read_modules(folder: Path) -> list[Module]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
         modules = [Module(str(entry["type"]), str(entry["path"])) for entry in entries]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelError(f"{path}: not a list of modules ({error}); fetch the model again") from None
     if not modules or any(Path(module.path).is_absolute() or ".." in Path(module.path).parts for module in modules):
         raise ModelError(f"{path}: no modules inside this folder; fetch the model again")

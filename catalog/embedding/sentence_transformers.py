@@ -15,7 +15,7 @@ import numpy as np
 from catalog.arrays import Vector, Vectors
 from catalog.embedding.bert.config import read_json
 from catalog.embedding.bert.device import choose_device
-from catalog.embedding.bert.tokenizer import clean
+from catalog.embedding.bert.tokenizer import clean, refusing_faults
 from catalog.embedding.embedder import Embedded
 from catalog.embedding.hub.files import folder_digest
 from catalog.embedding.model_folder import Module, Prompts, read_limit, read_modules, read_prompts
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _LIBRARY = "sentence_transformers."
 _BATCH = 32
+_PICKLED = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 
 
 def open_sentence(
@@ -77,9 +78,10 @@ class SentenceTransformerEmbedder:
     def _embed(self, texts: list[str], prompt: str) -> Embedded:
         if not texts:
             return Embedded(np.empty((0, self.identity.dimension), dtype=np.float32), 0)
-        made = self._model.encode(
-            texts, prompt=prompt, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
-        )
+        with refusing_faults(self.folder):
+            made = self._model.encode(
+                texts, prompt=prompt, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
+            )
         vectors: Vectors = np.asarray(made, dtype=np.float32)
         if vectors.shape != (len(texts), self.identity.dimension):
             raise ModelError(f"{self.folder}: gives vectors of {vectors.shape[1]}, not {self.identity.dimension}")
@@ -104,13 +106,14 @@ class SentenceTransformerEmbedder:
         try:
             if self.reader.kind == "Transformer":
                 _refuse_missing(self.folder / self.reader.path)
-            model = SentenceTransformer(
-                str(self.folder),
-                device=choose_device(self.device),
-                trust_remote_code=False,
-                local_files_only=True,
-                model_kwargs={"dtype": torch.float32, "use_safetensors": True},
-            )
+            with refusing_faults(self.folder):
+                model = SentenceTransformer(
+                    str(self.folder),
+                    device=choose_device(self.device),
+                    trust_remote_code=False,
+                    local_files_only=True,
+                    model_kwargs={"dtype": torch.float32, "use_safetensors": True},
+                )
         except (OSError, ValueError, TypeError, KeyError, RuntimeError, ImportError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise ModelError(f"{self.folder}: sentence-transformers cannot load it ({reason})") from error
@@ -133,8 +136,10 @@ def _refuse_pickles(folder: Path, modules: Sequence[Module]) -> None:
     """ModelError for weights in a format that could run code when read."""
     for module in modules:
         place = folder / module.path
-        pickled = any(place.glob("*.bin")) or any(place.glob("*.pt"))
-        if pickled and not any(place.glob("*.safetensors")):
+        pickled = any(path.suffix.lower() in _PICKLED for path in place.glob("*"))
+        sharded = module.kind == "Transformer" and (place / "model.safetensors.index.json").is_file()
+        # What is read instead of a pickle beside it has this name; another *.safetensors would be a decoy.
+        if pickled and not sharded and not (place / "model.safetensors").is_file():
             raise ModelError(f"{place}: only pickled weights, which are never loaded; use a model with *.safetensors")
 
 

@@ -49,3 +49,12 @@ def variant(
         weights(tensors)
         save_file(tensors, path)
     return folder
+
+
+MISSING_TOKEN = {
+    "type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "X", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+    "pair": [],
+    "special_tokens": {},
+}
+"""A post-processor that the tokenizers library reads, and panics over with the first text."""

@@ -96,7 +96,7 @@ def _header(path: Path) -> tuple[int, dict[str, Any]]:
             header = json.loads(file.read(length))
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file; the folder is not a complete model") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: no safetensors file ({error}); fetch the model again") from None
     if not isinstance(header, dict):
         raise ModelError(f"{path}: no safetensors file; fetch the model again")

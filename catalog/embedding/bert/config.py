@@ -108,7 +108,7 @@ def read_json(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file; the folder is not a complete model") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read as JSON ({error}); fetch the model again") from None
     if not isinstance(values, dict):
         raise ModelError(f"{path}: expected a JSON object; fetch the model again")

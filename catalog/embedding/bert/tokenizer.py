@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +41,8 @@ class TextTokenizer:
 
         Raises ModelError for an id the model has no row for: a tokenizer of another model.
         """
-        encodings = self.tokenizer.encode_batch_fast([clean(text) for text in texts])
+        with refusing_faults(self.path):
+            encodings = self.tokenizer.encode_batch_fast([clean(text) for text in texts])
         ids = [encoding.ids for encoding in encodings]
         largest = max(map(max, ids), default=0)
         if largest >= self.vocabulary:
@@ -64,14 +66,28 @@ def open_tokenizer(path: Path, *, max_tokens: int, vocabulary: int) -> TextToken
     from tokenizers import Tokenizer
 
     try:
-        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file; the folder is not a complete model") from None
-    except Exception as error:
-        # The package raises bare Exception for whatever is wrong with the file.
-        if type(error) is not Exception and not isinstance(error, OSError | ValueError):
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: no tokenizer ({error}); fetch the model again") from None
+    with refusing_faults(path):
+        tokenizer = Tokenizer.from_str(text)
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_length=max_tokens)
+    return TextTokenizer(path, tokenizer, vocabulary)
+
+
+@contextmanager
+def refusing_faults(path: Path) -> Iterator[None]:
+    """Turn what the tokenizers library says of a wrong file into ModelError.
+
+    It raises bare Exception for most of what is wrong, and where its Rust code panics a BaseException of its own, which
+    nothing but its name tells from a KeyboardInterrupt.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if type(error) is not Exception and type(error).__name__ != "PanicException":
             raise
         raise ModelError(f"{path}: no tokenizer ({error}); fetch the model again") from None
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length=max_tokens)
-    return TextTokenizer(path, tokenizer, vocabulary)

@@ -103,6 +103,23 @@ def test_a_language_model_is_refused(tmp_path: Path) -> None:
         native_model(folder)
 
 
+@pytest.mark.parametrize("name", ["config.json", "modules.json", "1_Pooling/config.json", "sentence_bert_config.json"])
+def test_json_that_is_nested_deeply_is_refused(tmp_path: Path, name: str) -> None:
+    folder = light_copy(tmp_path)
+    (folder / name).write_text('{"a":' * 100_000)
+    with pytest.raises(ModelError, match=f"{name}: .*; fetch the model again"):
+        native_model(folder)
+
+
+def test_weights_whose_header_is_nested_deeply_are_refused(tmp_path: Path) -> None:
+    folder = light_copy(tmp_path)
+    header = b'{"a":' * 100_000
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    embedder = open_local(folder, "m", "r", max_tokens=99, precision="float32", device="cpu")
+    with pytest.raises(ModelError, match="no safetensors file"):
+        embedder.embed_query("space ships")
+
+
 @pytest.mark.parametrize("config", [{"hidden_act": "relu"}, {"model_type": "mpnet"}])
 def test_other_variants_are_left_to_the_library(tmp_path: Path, config: dict[str, str]) -> None:
     folder = light_copy(tmp_path, **config)

@@ -124,6 +124,27 @@ def test_pickled_weights_are_refused(folder: Path) -> None:
         open_folder(folder)
 
 
+def test_a_pickled_layer_beside_a_decoy_is_refused(folder: Path) -> None:
+    modules = json.loads((folder / "modules.json").read_text())
+    dense = {"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"}
+    (folder / "modules.json").write_text(json.dumps([*modules, dense]))
+    (folder / "2_Dense").mkdir()
+    (folder / "2_Dense" / "config.json").write_text('{"in_features": 24, "out_features": 24}')
+    (folder / "2_Dense" / "pytorch_model.bin").write_bytes(b"pickle")
+    (folder / "2_Dense" / "decoy.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"2_Dense: only pickled weights"):
+        open_folder(folder)
+
+
+def test_a_tokenizer_that_panics_is_one_line(folder: Path) -> None:
+    change(
+        folder / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast"
+    )  # which leaves the file as it is
+    change(folder / "tokenizer.json", normalizer={"type": "Precompiled", "precompiled_charsmap": "BAAAAP////8AAAA="})
+    with pytest.raises(ModelError, match="index out of bounds"):
+        open_folder(folder).embed_query("space ships")
+
+
 def test_an_unknown_architecture_is_one_line(folder: Path) -> None:
     change(folder / "config.json", model_type="nonesuch")
     with pytest.raises(ModelError, match="sentence-transformers cannot load it") as refused:

@@ -1,13 +1,15 @@
 """What is cleaned before a text is tokenized, and what is refused."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from catalog.embedding.bert.tokenizer import clean, open_tokenizer
 from catalog.errors import ModelError
-from tests.support.checkpoints import JINA_TINY
+from tests.support.checkpoints import JINA_TINY, MISSING_TOKEN
 
+WORDPIECE = {"continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
 TOKENIZER = JINA_TINY / "tokenizer.json"
 
 
@@ -51,6 +53,22 @@ def test_a_damaged_tokenizer_is_refused(tmp_path: Path, content: str) -> None:
     path.write_text(content, encoding="latin-1")
     with pytest.raises(ModelError, match=r"tokenizer\.json: no tokenizer"):
         open_tokenizer(path, max_tokens=8, vocabulary=2000)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "/////w=="}},
+        {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "BAAAAP////8AAAA="}},
+        {"post_processor": MISSING_TOKEN},
+        {"model": {"type": "WordPiece", "unk_token": "?", "vocab": {"a": 0}, **WORDPIECE}, "post_processor": None},
+    ],
+)
+def test_a_tokenizer_that_panics_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps(json.loads(TOKENIZER.read_text()) | change))
+    with pytest.raises(ModelError, match=r"tokenizer\.json: no tokenizer"):
+        open_tokenizer(path, max_tokens=64, vocabulary=2000)(["space ships"])
 
 
 def test_a_missing_tokenizer_is_refused(tmp_path: Path) -> None:
