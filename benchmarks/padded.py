@@ -32,6 +32,7 @@ class PaddedJina(nn.Module):
         self.shape = jina_architecture(read_json(folder / "config.json"))
         checkpoint = open_checkpoint(folder / "model.safetensors", self.shape)
         loaded = load_weights(checkpoint, self.shape, pooling="mean", device="cpu", precision=torch.float32)
+        assert isinstance(loaded.words, Tensor)
         self.words = loaded.words.float()
         self.offset, self.norm, self.layers = loaded.offset, loaded.norm, loaded.layers
         self.slopes = torch.tensor(self.shape.slopes)

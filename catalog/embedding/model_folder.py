@@ -1,13 +1,17 @@
 """What the small files of a model folder say: which architecture, pooling, limits and prompts."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from catalog.embedding.bert.checkpoint import Checkpoint, open_checkpoint
 from catalog.embedding.bert.config import Architecture, Pooling, read_json
 from catalog.embedding.bert.jina import is_jina, jina_architecture
 from catalog.embedding.bert.plain import bert_architecture, is_bert
+from catalog.embedding.bert.tokenizer import TextTokenizer, Tokenized, open_tokenizer
+from catalog.embedding.e5.file import PASSAGE, QUERY, find_e5, open_e5
 from catalog.errors import ModelError
 
 _NATIVE_MODULES = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
@@ -38,10 +42,38 @@ class Module:
         return self.type.rpartition(".")[2]
 
 
+class ModelSource(Protocol):
+    """What a native model is read from: a folder of the hub, or one file at 4 bits."""
+
+    def open_tokenizer(self, max_tokens: int) -> Callable[[Sequence[str]], Tokenized]:
+        """The tokenizer, cutting texts at `max_tokens`. Raises ModelError, as it does for a text it cannot cut."""
+
+    def open_checkpoint(self) -> Checkpoint:
+        """The weights. Raises ModelError for what are not this architecture's."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubFolder:
+    """A folder with tokenizer.json and model.safetensors."""
+
+    path: Path
+    architecture: Architecture
+
+    def open_tokenizer(self, max_tokens: int) -> TextTokenizer:
+        """The tokenizer, cutting texts at `max_tokens`. Raises ModelError."""
+        vocabulary = self.architecture.vocabulary
+        return open_tokenizer(self.path / "tokenizer.json", max_tokens=max_tokens, vocabulary=vocabulary)
+
+    def open_checkpoint(self) -> Checkpoint:
+        """The mapped weights. Raises ModelError."""
+        return open_checkpoint(self.path / "model.safetensors", self.architecture)
+
+
 @dataclass(frozen=True, slots=True)
 class NativeModel:
     """A model that needs no library but this one."""
 
+    source: ModelSource
     architecture: Architecture
     pooling: Pooling
     most_tokens: int
@@ -50,16 +82,19 @@ class NativeModel:
 
 
 def native_model(folder: Path) -> NativeModel | None:
-    """The model in a folder if its architecture is computed here, else None.
+    """The model in a folder, or in one file, if its architecture is computed here, else None.
 
-    Raises ModelError for a Jina BERT v2 whose configuration is not the known one, and for a plain BERT
-    that was never made into a model of whole texts.
+    Raises ModelError for a damaged file, for a Jina BERT v2 whose configuration is not the known one, and for a plain
+    BERT that was never made into a model of whole texts.
     """
+    if e5 := find_e5(folder):
+        source = open_e5(e5)
+        return NativeModel(source, source.architecture, "mean", source.architecture.context, read_prompts(folder))
     config = read_json(folder / "config.json")
     if is_jina(config):
         architecture = jina_architecture(config)
         # Only what config.json says: the same model must have one identity with three files and with all of them.
-        return NativeModel(architecture, "mean", architecture.context, Prompts())
+        return NativeModel(HubFolder(folder, architecture), architecture, "mean", architecture.context, Prompts())
     if not is_bert(config):
         return None
     pooling = _pooling(folder)
@@ -67,7 +102,7 @@ def native_model(folder: Path) -> NativeModel | None:
         return None
     architecture = bert_architecture(config)
     most_tokens = min(read_limit(folder) or architecture.context, architecture.context)
-    return NativeModel(architecture, pooling, most_tokens, read_prompts(folder))
+    return NativeModel(HubFolder(folder, architecture), architecture, pooling, most_tokens, read_prompts(folder))
 
 
 def read_prompts(folder: Path) -> Prompts:
@@ -76,6 +111,8 @@ def read_prompts(folder: Path) -> Prompts:
     Like sentence-transformers: `query` for queries, `document`, `passage` or `corpus` for documents, and the
     default prompt for what has none of its own.
     """
+    if find_e5(folder):
+        return Prompts(QUERY, PASSAGE)
     path = folder / "config_sentence_transformers.json"
     values = read_json(path) if path.is_file() else {}
     prompts = values.get("prompts") or {}

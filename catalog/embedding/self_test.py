@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from catalog.arrays import Vector, Vectors
 from catalog.embedding.bert.tokenizer import open_tokenizer
+from catalog.embedding.bundled import SHA256
 from catalog.embedding.embedder import Embedder
 from catalog.embedding.hub.cache import ModelFiles
 from catalog.embedding.hub.files import KNOWN_WEIGHTS, NATIVE_FILES, file_sha256
@@ -176,12 +177,15 @@ def render_checks(checks: Sequence[Check]) -> str:
 
 def _is_known(embedder: Embedder, weights: Check, known: Known) -> bool:
     """By its name, whatever its weights; or by its weights, wherever they lie."""
-    return embedder.identity.name == known.model or weights.ok is True
+    name = embedder.identity.name
+    return name == known.model or (weights.ok is True and name not in SHA256)
 
 
 def _files(files: ModelFiles | None, is_known: bool) -> Check:
     if files is None:
         return Check("files", None, "an endpoint keeps its files to itself")
+    if files.folder.is_file():
+        return Check("files", True, f"{files.folder.stat().st_size / 1e6:,.0f} MB in {files.folder}")
     needed = NATIVE_FILES if is_known else ("config.json",)
     if missing := [name for name in needed if not (files.folder / name).is_file()]:
         return Check("files", False, f"{files.folder} has no {', '.join(missing)}")
@@ -190,15 +194,18 @@ def _files(files: ModelFiles | None, is_known: bool) -> Check:
 
 
 def _weights(files: ModelFiles | None, known: Known) -> Check:
-    path = files.folder / "model.safetensors" if files else None
-    if files is None or path is None or not path.is_file():
+    if files is None:
+        return Check("weights", None, "not in a file here")
+    path = files.folder if files.folder.is_file() else files.folder / "model.safetensors"
+    if not path.is_file():
         return Check("weights", None, "not in a file here")
     found = file_sha256(path)
-    if found == known.weights:
+    expected = known.weights if files.name == known.model else SHA256.get(files.name)
+    if found in (known.weights, expected):
         return Check("weights", True, f"SHA-256 {found[:16]}..., the published ones")
-    if files.name != known.model:
+    if expected is None:
         return Check("weights", None, f"SHA-256 {found[:16]}..., nothing known to compare with")
-    return Check("weights", False, f"SHA-256 {found[:16]}..., the published ones have {known.weights[:16]}...")
+    return Check("weights", False, f"SHA-256 {found[:16]}..., the published ones have {expected[:16]}...")
 
 
 def _tokenizer(files: ModelFiles | None, known: Known, is_known: bool) -> Check:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.embedding.bert.config import Architecture, Shape
+from catalog.embedding.bert.quantized import Quantized
 from catalog.errors import ModelError
 
 Stored = NDArray[Any]
@@ -37,19 +38,21 @@ class Checkpoint:
     """The tensors that an architecture needs, as stored."""
 
     path: Path
-    tensors: Mapping[str, Stored]
+    tensors: Mapping[str, Stored | Quantized]
 
     def float32(self, name: str) -> NDArray[np.float32]:
         """A tensor in float32: the mapped one itself where it is stored so."""
         return widen(self.tensors[name])
 
 
-def widen(stored: Stored) -> NDArray[np.float32]:
+def widen(stored: Stored | Quantized) -> NDArray[np.float32]:
     """Stored numbers as float32, exactly; float32 itself is not copied.
 
     numpy casts float16 one number at a time, 3 ns each. Moving the bits where float32 has them and
     scaling by the difference of the exponents' biases takes 0.5 ns while the numbers are in the cache.
     """
+    if isinstance(stored, Quantized):
+        return stored[:]
     if stored.dtype == np.uint16:
         bits = stored.astype(np.uint32)
         bits <<= 16

@@ -1,6 +1,6 @@
 """Models on this machine: which one a folder holds, and the embedder that computes it natively."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from catalog.arrays import Vector, Vectors
-from catalog.embedding.bert.checkpoint import Checkpoint, open_checkpoint
+from catalog.embedding.bert.checkpoint import Checkpoint
 from catalog.embedding.bert.device import check_choices, choose_device, choose_precision
 from catalog.embedding.bert.gpu.forward import most_tokens
 from catalog.embedding.bert.numpy_encoder import QuickEncoder
 from catalog.embedding.bert.packing import batches
-from catalog.embedding.bert.tokenizer import TextTokenizer, open_tokenizer
+from catalog.embedding.bert.tokenizer import Tokenized
 from catalog.embedding.bert.torch_encoder import Encoder, load_encoder
 from catalog.embedding.embedder import Embedded
 from catalog.embedding.hub.files import folder_digest
@@ -32,6 +32,8 @@ _TEXTS = 4096
 """Documents that are tokenized together."""
 _QUICK_TOKENS = 256
 """Longer queries go the way of the documents."""
+_TEXTS_READ = 16
+"""So many texts at a time let every tokenizer read itself whole."""
 _PROBE = "Three parapsychologists lose their university jobs and hunt ghosts in New York."
 _LEAST_COSINE = 0.9999
 
@@ -56,14 +58,13 @@ def open_local(
         dimension=native.architecture.hidden,
         max_tokens=min(max_tokens, native.most_tokens),
     )
-    return LocalEmbedder(folder, native, identity, precision, device)
+    return LocalEmbedder(native, identity, precision, device)
 
 
 @dataclass(frozen=True)
 class LocalEmbedder:
     """A native model: documents by torch on packed sequences, queries by numpy; the weights are read when needed."""
 
-    folder: Path
     model: NativeModel
     identity: ModelIdentity
     precision: str
@@ -107,19 +108,16 @@ class LocalEmbedder:
 
     def warm(self) -> None:
         """Make later queries faster, for a server: tokenizer read, layers kept in float32 (4 bytes a weight)."""
-        self._tokenizer([_PROBE])
+        self._tokenizer([_PROBE] * _TEXTS_READ)
         self.__dict__["_quick"] = self._quick.widened()
 
     @cached_property
-    def _tokenizer(self) -> TextTokenizer:
-        vocabulary = self.model.architecture.vocabulary
-        return open_tokenizer(
-            self.folder / "tokenizer.json", max_tokens=self.identity.max_tokens, vocabulary=vocabulary
-        )
+    def _tokenizer(self) -> Callable[[Sequence[str]], Tokenized]:
+        return self.model.source.open_tokenizer(self.identity.max_tokens)
 
     @cached_property
     def _checkpoint(self) -> Checkpoint:
-        return open_checkpoint(self.folder / "model.safetensors", self.model.architecture)
+        return self.model.source.open_checkpoint()
 
     @cached_property
     def _quick(self) -> QuickEncoder:

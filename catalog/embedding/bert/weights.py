@@ -7,6 +7,7 @@ import numpy as np
 
 from catalog.embedding.bert.checkpoint import Checkpoint, Stored, refuse_nan
 from catalog.embedding.bert.config import Architecture, Pooling
+from catalog.embedding.bert.quantized import Quantized
 
 if TYPE_CHECKING:
     from torch import Tensor, device, dtype
@@ -47,11 +48,24 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class QuantizedRows:
+    """The rows of a table at 4 bits, on a processor: widened whole, 250,000 words of 384 numbers are 384 MB."""
+
+    table: Quantized
+
+    def __getitem__(self, ids: "Tensor") -> "Tensor":
+        """(n,) -> (n, hidden) float32"""
+        import torch
+
+        return torch.from_numpy(self.table[ids.numpy()])
+
+
+@dataclass(frozen=True, slots=True)
 class EncoderWeights:
     """Everything that an encoder computes with, on one device."""
 
     architecture: Architecture
-    words: "Tensor"
+    words: "Tensor | QuantizedRows"
     """(vocabulary, hidden), as stored: rows are widened when they are looked up."""
     offset: "Tensor"
     """(1, hidden) or (context, hidden): token type 0, plus the positions where they are learned."""
@@ -85,7 +99,7 @@ class _Loader:
             offset = offset + self._read("embeddings.position_embeddings.weight", torch.float32)
         return EncoderWeights(
             architecture=self.architecture,
-            words=self._read("embeddings.word_embeddings.weight"),
+            words=self._words("embeddings.word_embeddings.weight"),
             offset=offset,
             norm=self._norm("embeddings.LayerNorm"),
             layers=tuple(self._layer(f"encoder.layer.{number}.") for number in range(self.architecture.layers)),
@@ -93,6 +107,10 @@ class _Loader:
             device=torch.device(self.device),
             precision=self.precision,
         )
+
+    def _words(self, name: str) -> "Tensor | QuantizedRows":
+        stored = self.checkpoint.tensors[name]
+        return QuantizedRows(stored) if isinstance(stored, Quantized) and self.device == "cpu" else self._read(name)
 
     def _layer(self, layer: str) -> Layer:
         import torch
@@ -128,9 +146,11 @@ class _Loader:
         return tensor.to(self.device, dtype or tensor.dtype)
 
 
-def _tensor(stored: Stored) -> "Tensor":
+def _tensor(stored: Stored | Quantized) -> "Tensor":
     import torch
 
+    if isinstance(stored, Quantized):
+        return torch.from_numpy(stored[:])
     if stored.dtype == np.uint16:
         return torch.from_numpy(stored.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(stored)

@@ -11,7 +11,7 @@ import pytest
 
 from catalog.embedding.bert.config import read_json
 from catalog.embedding.bert.local import open_local
-from catalog.embedding.bundled import SHA256, bundled_folder
+from catalog.embedding.bundled import BUNDLED, SHA256, bundled_folder
 from catalog.embedding.embedder import Embedder
 from catalog.embedding.model_folder import Prompts, native_model, read_prompts
 from catalog.embedding.sentence_transformers import SentenceTransformerEmbedder
@@ -31,7 +31,7 @@ SIMILARITIES = {
 
 
 def open_bundled(max_tokens: int = 2048) -> Embedder:
-    return open_local(bundled_folder(), "bundled", SHA256, max_tokens=max_tokens, precision="float32", device="cpu")
+    return open_local(bundled_folder(), BUNDLED, "r", max_tokens=max_tokens, precision="float32", device="cpu")
 
 
 def light_copy(folder: Path, **config: Any) -> Path:
@@ -45,7 +45,7 @@ def light_copy(folder: Path, **config: Any) -> Path:
 
 def test_the_file_is_the_known_one() -> None:
     with (bundled_folder() / "model.safetensors").open("rb") as file:
-        assert hashlib.file_digest(file, "sha256").hexdigest() == SHA256
+        assert hashlib.file_digest(file, "sha256").hexdigest() == SHA256[BUNDLED]
 
 
 def test_known_similarities() -> None:
@@ -74,7 +74,7 @@ def test_order_and_neighbours_change_nothing() -> None:
 @pytest.mark.parametrize(("configured", "expected"), [(2048, 256), (100, 100)])
 def test_identity(configured: int, expected: int) -> None:
     identity = open_bundled(configured).identity
-    assert (identity.name, identity.revision, identity.dimension) == ("bundled", SHA256, 384)
+    assert (identity.name, identity.revision, identity.dimension) == (BUNDLED, "r", 384)
     assert identity.max_tokens == expected
 
 
