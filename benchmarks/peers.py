@@ -43,7 +43,7 @@ from catalog.movie import model_text
 from catalog.store.snapshot import open_snapshot
 from catalog.store.vectors.sample import known_vectors
 from query.evaluation.datasets import QuerySet, read_sets, sampled, within
-from query.evaluation.runner import Answer, Ask, Outcome, Ranker, evaluate
+from query.evaluation.runner import Answer, Ask, Ranker, SetResult, evaluate
 from query.serving.local import LocalCatalog
 
 Engine = Callable[[str], Sequence[str]]
@@ -225,9 +225,9 @@ _ENGINES: dict[str, tuple[str, Callable[[Given, Path], Engine]]] = {
 """By name: the package that it needs, and what builds it in a folder."""
 
 
-def measured(sets: Sequence[QuerySet], engines: Mapping[str, Engine]) -> dict[str, dict[str, Outcome]]:
+def measured(sets: Sequence[QuerySet], engines: Mapping[str, Engine]) -> dict[str, dict[str, SetResult]]:
     """By set, by engine. All engines answer one set before the next: a slow minute of the machine meets them all."""
-    found: dict[str, dict[str, Outcome]] = {}
+    found: dict[str, dict[str, SetResult]] = {}
     for judged in sets:
         print(f"{judged.name}: {len(judged.queries)} questions", file=sys.stderr)
         found[judged.name] = {name: evaluate([judged], Ranker(_ask(engine)))[0] for name, engine in engines.items()}
@@ -238,7 +238,7 @@ def _ask(engine: Engine) -> Ask:
     return lambda question: Answer(engine(question.text), ())
 
 
-def print_table(what: str, outcomes: Mapping[str, Mapping[str, Outcome]], cell: Callable[[Outcome], str]) -> None:
+def print_table(what: str, outcomes: Mapping[str, Mapping[str, SetResult]], cell: Callable[[SetResult], str]) -> None:
     """One row a set, one column an engine."""
     names = list(next(iter(outcomes.values()), {}))
     print(f"\n| {what} | questions | {' | '.join(names)} |\n|---|---|{'---|' * len(names)}")
@@ -247,12 +247,12 @@ def print_table(what: str, outcomes: Mapping[str, Mapping[str, Outcome]], cell: 
         print(f"| {judged} | {count} | {' | '.join(map(cell, found.values()))} |")
 
 
-def _quality(outcome: Outcome) -> str:
+def _quality(outcome: SetResult) -> str:
     found = outcome.measures["ndcg@10"]
     return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
 
 
-def _milliseconds(outcome: Outcome) -> str:
+def _milliseconds(outcome: SetResult) -> str:
     median, slow = np.percentile(outcome.seconds, (50, 99)) * 1000
     return f"{median:.1f} / {slow:.1f}"
 

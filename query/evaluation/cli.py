@@ -4,9 +4,10 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +18,7 @@ from catalog.terminal import one_line_errors, say, settings
 if TYPE_CHECKING:
     from query.evaluation.datasets import PairSet, QuerySet
     from query.evaluation.regression import Regression
-    from query.evaluation.runner import Outcome, Question, Ranker
+    from query.evaluation.runner import JudgedQuery, Ranker, SetResult
 
 #: Results by set, by what was evaluated: "search", and each retriever alone.
 Results = Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -32,6 +33,19 @@ _SPEEDS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What shall be measured, and how it is shown."""
+
+    folders: tuple[Path, ...]
+    compare: str | None
+    """"retrievers": each of them alone, too."""
+    queries: int | None
+    titles: int | None
+    baseline: Path | None
+    as_json: bool
+
+
 @click.command()
 @click.argument("folders", nargs=-1, metavar="FOLDER...", type=click.Path(path_type=Path))
 @click.option("--compare", type=click.Choice(["retrievers"]), help="Also evaluate each retriever alone.")
@@ -41,15 +55,7 @@ _SPEEDS = (
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--config", type=click.Path(path_type=Path), help="Another settings file than config.yaml.")
 @click.version_option(package_name="plotseek")
-def main(
-    folders: tuple[Path, ...],
-    compare: str | None,
-    queries: int | None,
-    titles: int | None,
-    baseline: Path | None,
-    as_json: bool,
-    config: Path | None,
-) -> None:
+def main(config: Path | None, **options: Any) -> None:
     """Measure search and recommendations against judged queries, over the catalog.
 
     FOLDER is a set in BEIR layout (queries.jsonl and qrels.tsv), a parent of such folders, or a file of
@@ -61,24 +67,17 @@ def main(
     query-evaluate judgments --baseline before.json
     """
     with one_line_errors("query-evaluate"):
-        if not folders and titles is None:
+        wanted = Evaluation(**options)
+        if not wanted.folders and wanted.titles is None:
             raise UsageError("say what to evaluate: a FOLDER with judgments, or --titles N (see query-evaluate --help)")
         # Said before anything is asked: the measures come last.
         if find_spec("ir_measures") is None:
             raise UsageError("evaluation needs one more package: pip install plotseek[evaluate]")
-        if not _run(settings(config), folders, queries, titles, baseline, compare is not None, as_json):
+        if not _run(settings(config), wanted):
             sys.exit(1)
 
 
-def _run(
-    config: Config,
-    folders: Sequence[Path],
-    queries: int | None,
-    titles: int | None,
-    baseline: Path | None,
-    retrievers: bool,
-    as_json: bool,
-) -> bool:
+def _run(config: Config, wanted: Evaluation) -> bool:
     """Whether nothing fell below the baseline."""
     from catalog.embedding.factory import open_remembered
     from catalog.store.chroma.server import configured_server
@@ -89,23 +88,23 @@ def _run(
     from query.evaluation.regression import read_baseline
     from query.evaluation.title_sets import title_sets
 
-    sets = read_sets(folders)
-    before = read_baseline(baseline) if baseline else {}
+    sets = read_sets(wanted.folders)
+    before = read_baseline(wanted.baseline) if wanted.baseline else {}
     with closing(open_snapshot(config.store.path, configured_server(config.store))) as snapshot:
         embedder = open_remembered(config.embedding, snapshot.info.model, lambda: known_vectors(snapshot))
-        sets = _prepared(sets, frozenset(snapshot.movies.ids()), queries)
-        if titles is not None:
+        sets = _prepare(sets, frozenset(snapshot.movies.ids()), wanted.queries)
+        if wanted.titles is not None:
             movies = [entry.movie for part in snapshot.movies.entries() for entry in part]
-            sets += title_sets([movie.id for movie in movies], [movie.title for movie in movies], titles)
+            sets += title_sets([movie.id for movie in movies], [movie.title for movie in movies], wanted.titles)
         rankers = {_SEARCH: whole_search(snapshot, embedder, config.search)}
-        if retrievers:
+        if wanted.compare:
             rankers |= single_retrievers(snapshot, embedder)
-        results = {name: _evaluated(name, ranker, sets) for name, ranker in rankers.items()}
-    click.echo(_as_json(results) if as_json else _as_text(results))
-    return _compared(results, before)
+        results = {name: _evaluate(name, ranker, sets) for name, ranker in rankers.items()}
+    click.echo(_as_json(results) if wanted.as_json else _as_text(results))
+    return _compare(results, before)
 
 
-def _prepared(
+def _prepare(
     sets: "Sequence[QuerySet | PairSet]", films: frozenset[str], queries: int | None
 ) -> "list[QuerySet | PairSet]":
     from query.evaluation.datasets import sampled, within
@@ -114,11 +113,11 @@ def _prepared(
     return held if queries is None else [sampled(judged, queries) for judged in held]
 
 
-def _evaluated(name: str, ranker: "Ranker", sets: "Sequence[QuerySet | PairSet]") -> dict[str, dict[str, float]]:
+def _evaluate(name: str, ranker: "Ranker", sets: "Sequence[QuerySet | PairSet]") -> dict[str, dict[str, float]]:
     from query.evaluation.runner import evaluate
 
-    def watch(set_name: str, questions: "Sequence[Question]") -> "Iterable[Question]":
-        return _watched(f"{name}: {set_name}", questions)
+    def watch(set_name: str, questions: "Sequence[JudgedQuery]") -> "Iterable[JudgedQuery]":
+        return _watch(f"{name}: {set_name}", questions)
 
     outcomes = evaluate(sets, ranker, watch)
     if name == _SEARCH:
@@ -126,7 +125,7 @@ def _evaluated(name: str, ranker: "Ranker", sets: "Sequence[QuerySet | PairSet]"
     return {outcome.name: outcome.to_dict() for outcome in outcomes}
 
 
-def _watched(name: str, questions: "Sequence[Question]") -> "Iterable[Question]":
+def _watch(name: str, questions: "Sequence[JudgedQuery]") -> "Iterable[JudgedQuery]":
     """A bar on a terminal, a line elsewhere."""
     if sys.stderr.isatty():
         from tqdm import tqdm
@@ -136,13 +135,13 @@ def _watched(name: str, questions: "Sequence[Question]") -> "Iterable[Question]"
     return questions
 
 
-def _say_notes(outcomes: "Sequence[Outcome]") -> None:
+def _say_notes(outcomes: "Sequence[SetResult]") -> None:
     for outcome in outcomes:
         for note in outcome.notes:
             say(f"{outcome.name}: {note}")
 
 
-def _compared(results: Results, before: Mapping[str, Mapping[str, float]]) -> bool:
+def _compare(results: Results, before: Mapping[str, Mapping[str, float]]) -> bool:
     """Say what fell below a retriever alone, and below the baseline; whether the latter is nothing."""
     from query.evaluation.regression import not_compared, regressions
 

@@ -10,7 +10,7 @@ from catalog.config import SearchConfig
 from catalog.embedding.embedder import Embedder, embed_together
 from catalog.store.columns.conditions import EVERYTHING, Filter, WithId
 from catalog.store.snapshot import Snapshot
-from query.evaluation.runner import Answer, Question, Ranker
+from query.evaluation.runner import Answer, JudgedQuery, Ranker
 from query.models import SearchRequest
 from query.names import movie_vector
 from query.search.pipeline import rank
@@ -31,17 +31,17 @@ def _inside(pool: frozenset[str] | None) -> Filter:
 def whole_search(snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> Ranker:
     """Search as it is configured, but for the cut-off: what is not shown would have no rank."""
 
-    def request(question: Question) -> SearchRequest:
+    def request(question: JudgedQuery) -> SearchRequest:
         likes = () if question.movie_id is None else (question.movie_id,)
         asked = SearchRequest(question.text, likes=likes, all=True, limit=question.limit)
         return asked.with_defaults(settings)
 
-    def ask(question: Question) -> Answer:
+    def ask(question: JudgedQuery) -> Answer:
         looked_up = replace(look_up(request(question), snapshot, embedder), keep=_inside(question.pool))
         ranking = rank(looked_up, snapshot, embedder)
         return _answer(snapshot, ranking.rows[: question.limit], ranking.confidence)
 
-    def rate(question: Question) -> Answer:
+    def rate(question: JudgedQuery) -> Answer:
         looked_up = replace(look_up(request(question), snapshot, embedder), keep=_inside(question.pool))
         scored = score(looked_up, snapshot, find_candidates(looked_up, snapshot, question.limit))
         return _answer(snapshot, scored.found.rows, scored.relevance)
@@ -52,7 +52,7 @@ def whole_search(snapshot: Snapshot, embedder: Embedder, settings: SearchConfig)
 def single_retrievers(snapshot: Snapshot, embedder: Embedder) -> dict[str, Ranker]:
     """Each retriever alone, by name; only the dense one recommends. It scans all vectors: it is the ground truth."""
 
-    def dense(question: Question) -> Answer:
+    def dense(question: JudgedQuery) -> Answer:
         if question.movie_id is not None:
             vector = movie_vector(snapshot, question.movie_id)
         else:
@@ -63,12 +63,12 @@ def single_retrievers(snapshot: Snapshot, embedder: Embedder) -> dict[str, Ranke
         best = np.argsort(-near, kind="stable")[: question.limit + 1]
         return _answer(snapshot, rows[best], near[best])
 
-    def lexical(question: Question) -> Answer:
+    def lexical(question: JudgedQuery) -> Answer:
         terms = analyze(question.text, embedder.identity, snapshot.lexical.held).terms
         hits = snapshot.lexical.best(terms, question.limit, _inside(question.pool))
         return _answer(snapshot, hits.rows, hits.scores)
 
-    def title(question: Question) -> Answer:
+    def title(question: JudgedQuery) -> Answer:
         analysis = analyze(question.text, embedder.identity, snapshot.lexical.held)
         matches = match_titles(snapshot.lexical, question.text, all_known=analysis.all_known)
         return Answer([match.id for match in matches], [match.similarity for match in matches])
@@ -76,7 +76,7 @@ def single_retrievers(snapshot: Snapshot, embedder: Embedder) -> dict[str, Ranke
     return {"dense": Ranker(dense, dense, dense), "lexical": Ranker(lexical), "title": Ranker(title)}
 
 
-def _rows(snapshot: Snapshot, question: Question) -> Rows:
+def _rows(snapshot: Snapshot, question: JudgedQuery) -> Rows:
     """The rows to rank, but for the question's own movie."""
     ids = snapshot.movies.ids() if question.pool is None else question.pool
     rows = snapshot.movies.rows_of(identity for identity in ids if identity != question.movie_id)

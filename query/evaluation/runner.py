@@ -16,7 +16,7 @@ from query.evaluation.metrics import DEPTH, Estimate, auc, ranking_measures
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class JudgedQuery:
     """What is asked: a text, or films similar to one of the catalog."""
 
     text: str = ""
@@ -35,7 +35,7 @@ class Answer:
     """How well each fits, on a scale that is the same for all questions."""
 
 
-Ask = Callable[[Question], Answer]
+Ask = Callable[[JudgedQuery], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class Ranker:
 
 
 #: Shows progress: passes on the questions of the set with this name.
-Watch = Callable[[str, Sequence[Question]], Iterable[Question]]
+Watch = Callable[[str, Sequence[JudgedQuery]], Iterable[JudgedQuery]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SetResult:
     """What was measured on one set."""
 
     name: str
@@ -92,13 +92,13 @@ class _Asked:
 
 def evaluate(
     sets: Sequence[QuerySet | PairSet], ranker: Ranker, watch: Watch = lambda _, questions: questions
-) -> list[Outcome]:
+) -> list[SetResult]:
     """Ask every question of every set; sets without answers come last, as they are held against the others.
 
     For one of those, the measure is how well the confidence of the surest film tells a question that has an
     answer (those of all other sets of texts, titles aside) from one that has none.
     """
-    outcomes: list[Outcome] = []
+    outcomes: list[SetResult] = []
     answerable: list[float] = []
     for judged in sorted(sets, key=_is_unanswerable):
         if isinstance(judged, PairSet):
@@ -116,13 +116,13 @@ def _is_unanswerable(judged: QuerySet | PairSet) -> bool:
     return isinstance(judged, QuerySet) and not judged.has_answers
 
 
-def _questions(judged: QuerySet) -> list[Question]:
+def _questions(judged: QuerySet) -> list[JudgedQuery]:
     if judged.recommend:
-        return [Question(movie_id=query, pool=judged.pool) for query in judged.queries]
-    return [Question(text=text, pool=judged.pool) for text in judged.queries.values()]
+        return [JudgedQuery(movie_id=query, pool=judged.pool) for query in judged.queries]
+    return [JudgedQuery(text=text, pool=judged.pool) for text in judged.queries.values()]
 
 
-def _ask_all(name: str, questions: Sequence[Question], ask: Ask, watch: Watch) -> _Asked:
+def _ask_all(name: str, questions: Sequence[JudgedQuery], ask: Ask, watch: Watch) -> _Asked:
     asked = _Asked()
     if questions:
         ask(questions[0])  # The first one opens files and warms caches; it is asked again below.
@@ -133,22 +133,22 @@ def _ask_all(name: str, questions: Sequence[Question], ask: Ask, watch: Watch) -
     return asked
 
 
-def _ranked(judged: QuerySet, asked: _Asked) -> Outcome:
+def _ranked(judged: QuerySet, asked: _Asked) -> SetResult:
     rankings = {
         query: [film for film in answer.ids if not (judged.recommend and film == query)]
         for query, answer in zip(judged.queries, asked.answers, strict=True)
     }
     measures = ranking_measures(rankings, judged.relevant) if rankings else {}
-    return Outcome(judged.name, measures, np.array(asked.seconds), len(rankings), judged.notes)
+    return SetResult(judged.name, measures, np.array(asked.seconds), len(rankings), judged.notes)
 
 
-def _pairs(judged: PairSet, ask: Ask, watch: Watch) -> Outcome:
+def _pairs(judged: PairSet, ask: Ask, watch: Watch) -> SetResult:
     """One question for each film, rating its candidates; one that is not in the answer is the worst there is."""
     candidates: dict[str, set[str]] = {}
     for movie, candidate, _ in judged.pairs:
         candidates.setdefault(movie, set()).add(candidate)
     questions = [
-        Question(movie_id=movie, pool=frozenset(films), limit=max(DEPTH, len(films)))
+        JudgedQuery(movie_id=movie, pool=frozenset(films), limit=max(DEPTH, len(films)))
         for movie, films in candidates.items()
     ]
     asked = _ask_all(judged.name, questions, ask, watch)
@@ -162,7 +162,7 @@ def _pairs(judged: PairSet, ask: Ask, watch: Watch) -> Outcome:
     return _told_apart(judged.name, good, bad, asked, len(judged.pairs), judged.notes)
 
 
-def _refused(judged: QuerySet, ask: Ask, watch: Watch, answerable: Sequence[float]) -> Outcome:
+def _refused(judged: QuerySet, ask: Ask, watch: Watch, answerable: Sequence[float]) -> SetResult:
     asked = _ask_all(judged.name, _questions(judged), ask, watch)
     notes = (*judged.notes, f"no relevant films: held against {len(answerable)} queries that have an answer")
     return _told_apart(judged.name, answerable, asked.best(), asked, len(judged.queries), notes)
@@ -170,8 +170,8 @@ def _refused(judged: QuerySet, ask: Ask, watch: Watch, answerable: Sequence[floa
 
 def _told_apart(
     name: str, good: Sequence[float], bad: Sequence[float], asked: _Asked, count: int, notes: tuple[str, ...]
-) -> Outcome:
+) -> SetResult:
     measures = {"auc": auc(good, bad)} if len(good) and len(bad) else {}
     if not measures:
         notes = (*notes, f"no AUC: it needs good and bad ones, and there are {len(good)} and {len(bad)}")
-    return Outcome(name, measures, np.array(asked.seconds), count, notes)
+    return SetResult(name, measures, np.array(asked.seconds), count, notes)

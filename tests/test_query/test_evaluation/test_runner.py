@@ -15,7 +15,7 @@ from query.evaluation.cli import main
 from query.evaluation.datasets import PairSet, QuerySet, read_sets, sampled, within
 from query.evaluation.metrics import Estimate, auc, ranking_measures
 from query.evaluation.regression import not_compared, read_baseline, regressions
-from query.evaluation.runner import Answer, Ask, Outcome, Question, Ranker, evaluate
+from query.evaluation.runner import Answer, Ask, JudgedQuery, Ranker, SetResult, evaluate
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ def write_set(
 def by_dictionary(answers: Mapping[str, Mapping[str, float]]) -> Ask:
     """Ranks as a dictionary says, by text or film id, inside the pool."""
 
-    def ask(question: Question) -> Answer:
+    def ask(question: JudgedQuery) -> Answer:
         films = answers.get(question.movie_id or question.text, {})
         kept = [film for film in films if question.pool is None or film in question.pool][: question.limit]
         return Answer(kept, [films[film] for film in kept])
@@ -44,7 +44,7 @@ def by_dictionary(answers: Mapping[str, Mapping[str, float]]) -> Ask:
     return ask
 
 
-def values(outcome: Outcome) -> dict[str, float]:
+def values(outcome: SetResult) -> dict[str, float]:
     return {name: estimate.value for name, estimate in outcome.measures.items()}
 
 

@@ -13,7 +13,7 @@ from catalog.movie import Movie
 from catalog.store.lexical.fields import folded
 from catalog.store.snapshot import Snapshot
 from query.evaluation.rankers import whole_search
-from query.evaluation.runner import Question
+from query.evaluation.runner import JudgedQuery
 from query.models import Hit, SearchRequest, SearchResult
 from query.search.pipeline import count_facets, search
 from tests.support.fakes import WordEmbedder
@@ -77,7 +77,7 @@ def test_the_second_tier_comes_after_the_first(films: Snapshot) -> None:
     assert ids(first) == ids(whole)[: whole.total]
     rate = whole_search(films, WordEmbedder(), SearchConfig()).rate
     assert rate is not None
-    answer = rate(Question(QUESTION, pool=frozenset(BY_ID), limit=len(FILMS)))
+    answer = rate(JudgedQuery(QUESTION, pool=frozenset(BY_ID), limit=len(FILMS)))
     relevance = dict(zip(answer.ids, answer.confidence, strict=True))
     ranked = [relevance[identity] for identity in ids(whole)]
     for tier in (ranked[: whole.total], ranked[whole.total :]):
@@ -135,7 +135,7 @@ def test_a_filter_that_keeps_a_film_does_not_change_what_it_is_worth(films: Snap
         assert kept[identity].confidence == pytest.approx(whole[identity].confidence, abs=1e-6)
     rate = whole_search(films, WordEmbedder(), SearchConfig()).rate
     assert rate is not None
-    free, pooled = (rate(Question(text, pool=pool, limit=300)) for pool in (None, frozenset(kept)))
+    free, pooled = (rate(JudgedQuery(text, pool=pool, limit=300)) for pool in (None, frozenset(kept)))
     relevance = dict(zip(free.ids, free.confidence, strict=True))
     shared = {
         identity: value for identity, value in zip(pooled.ids, pooled.confidence, strict=True) if identity in relevance
