@@ -30,6 +30,9 @@ def _refuse_renamed(_: click.Context, option: click.Parameter, value: str | None
 @click.option("--like", "likes", multiple=True, metavar="ID-OR-TITLE", help="Films like this one, or like these words.")
 @click.option("--dislike", "dislikes", multiple=True, metavar="ID-OR-TITLE", help="But not like this.")
 @click.option("--unlike", hidden=True, expose_value=False, callback=_refuse_renamed, help="Called --dislike now.")
+@click.option(
+    "--by", type=click.Choice(["story", "taste"]), default="story", help="What --like means: a story, or a taste."
+)
 @click.option("--filter", metavar="CONDITIONS", default="", help='For one, "year>=1980 genre:Horror".')
 @click.option("--exclude", multiple=True, metavar="ID", help="Leave this film out: one that was seen, for one.")
 @click.option(

@@ -24,6 +24,8 @@ class SearchRequest:
     likes: tuple[str, ...] = ()
     """Ids, titles or words; `tmdb:278` and the like are ids."""
     dislikes: tuple[str, ...] = ()
+    by: str = "story"
+    """What makes movies like the liked ones: "story", what happens in them, or "taste", what the same people like."""
     filter: str = ""
     """Conditions that must hold: `year>=1980 genre:Horror` (docs/filters.md)."""
     exclude: tuple[str, ...] = ()

@@ -44,7 +44,7 @@ class MovieCatalog(ABC):
     ) -> SearchResult:
         """Films for someone who likes and dislikes these: ids, titles or words."""
         examples = tuple(likes), tuple(dislikes)
-        return self.ask(SearchRequest(text, *examples, filter, tuple(exclude), limit=limit, why=why))
+        return self.ask(SearchRequest(text, *examples, filter=filter, exclude=tuple(exclude), limit=limit, why=why))
 
     @abstractmethod
     def close(self) -> None:

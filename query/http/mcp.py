@@ -83,7 +83,7 @@ def _add_tools(server: MCPServer, service: Service) -> None:
     ) -> api.SearchAnswer:
         """Find films for someone who likes and dislikes these; `exclude` holds ids of films already seen."""
         examples = tuple(likes), tuple(dislikes or ())
-        request = SearchRequest(text, *examples, filter, tuple(exclude or ()), limit=limit)
+        request = SearchRequest(text, *examples, filter=filter, exclude=tuple(exclude or ()), limit=limit)
         return await answer(service.ask(request, deadline()))
 
     @server.tool(annotations=_READS)

@@ -22,6 +22,7 @@ _REQUEST = {
     "text": Field(description="What happens in the film", examples=["a man relives the same day"]),
     "likes": Field(max_length=MOST_EXAMPLES),
     "dislikes": Field(max_length=MOST_EXAMPLES, description="Ids, titles or words"),
+    "by": Field(pattern="^(story|taste)$", examples=["taste"]),
     "filter": Field(examples=["year>=1980 genre:Horror -genre:Comedy"]),
     "exclude": Field(max_length=10_000),
     "sort": Field(max_length=40, description='relevance, year, rating, votes, title, runtime; "-year"'),

@@ -28,6 +28,8 @@ class Weights:
     """... from this logarithm of them on ..."""
     last: float = 9.0
     """... to this one."""
+    order: float = 1.0
+    """How much of that counts for the order; all of it counts for how sure it is that a movie is wanted."""
     saturation: float = 0.0
     """A lexical score that halves what it counts: one common word of a long question proves little."""
     years: float = 2.5
@@ -41,7 +43,7 @@ WEIGHTS: Mapping[str, Weights] = {
     "asked-en": _ASKED,
     "asked-de": _ASKED,
     "told-en": Weights(lexical=5.3, popularity=1.8, first=2.5, saturation=3.75, years=0.0),
-    "told-de": Weights(lexical=7.0, popularity=0.9, first=2.5, saturation=2.5, years=0.0),
+    "told-de": Weights(lexical=7.0, popularity=1.8, first=2.5, order=0.5, saturation=2.5, years=0.0),
     "named-en": Weights(lexical=6.0, popularity=0.9, first=2.0, years=5.0),
     "other-en": _OTHER,
     "other-de": _OTHER,

@@ -14,6 +14,7 @@ from catalog.store.snapshot import Snapshot
 from query.models import FacetCounts, Hit, SearchRequest, SearchResult
 from query.search.explain import Evidence, explain
 from query.search.listing import check_sort, rank_list, rank_plain, sort_rows, without_excluded
+from query.search.recommend import BY
 from query.search.rerank import Ranking, order, taken
 from query.search.retrievers import TIER_ONE, TIER_TWO
 from query.search.scoring import Question, Scored, find_candidates, look_up, score
@@ -70,6 +71,8 @@ def _look_up(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, set
     if request.plain and (len(request.likes) > 1 or request.dislikes or (request.likes and request.text)):
         raise UsageError("--plain takes one question: words, or one film")
     check_sort(request.sort)
+    if request.by not in BY:
+        raise UsageError(f"by: unknown kind of likeness {request.by!r}; allowed are {', '.join(BY)}")
     if embedder.identity != snapshot.info.model:
         raise ModelMismatch(f"the catalog was built with {snapshot.info.model.name}, not {embedder.identity.name}")
     return look_up(request.with_defaults(settings), snapshot, embedder)

@@ -9,17 +9,22 @@ from numpy.typing import NDArray
 
 from catalog.embedding.embedder import Vector
 from catalog.movie import Movie
-from catalog.store.columns.conditions import Filter
+from catalog.store.columns.conditions import Filter, WithId
 from catalog.store.lexical.fields import folded, kinds_of
 from catalog.store.lexical.index import LexicalHits, LexicalIndex
 from catalog.store.snapshot import Snapshot
+from catalog.text.stems import english_terms
 from query.search.retrievers import Candidates, similarities
 
 Floats = NDArray[np.float32]
 Weighted = Mapping[tuple[str, str], float]
 
 #: Fitted by logistic regression on judged recommendations: benchmarks/README.md, "Recommendations".
-_SIMILARITY, _KINDS, _DIRECTOR, _DECADE, _VOTES = 4.5, 4.5, 2.5, -0.8, 0.14
+_KINDS, _DIRECTOR, _DECADE, _VOTES = 4.5, 2.5, -0.8, 0.14
+#: What similarity counts, and what the words of a liked plot do, by what shall be alike: the story, or who likes it.
+BY = {"story": (9.0, 2.0), "taste": (4.5, 0.0)}
+_MOST_TERMS = 40
+"""Words of a liked plot that are looked for, the rarest ones."""
 _MOST_DECADES = 4.0
 _DISLIKE = 0.5
 """What a dislike takes away of what the same like would give: people are surer of what they like."""
@@ -93,23 +98,53 @@ def shared_values(
     return kinds, directors
 
 
-def alike(lexical: LexicalIndex, taste: Taste, depth: int, keep: Filter) -> list[LexicalHits]:
-    """The movies that share most with the likes, kinds and directors; they have no score."""
+def story_terms(lexical: LexicalIndex, likes: Sequence[Example]) -> dict[str, float]:
+    """The rarest stems of the liked movies' plots that another movie holds, with the likes' weights."""
+    terms: dict[str, float] = defaultdict(float)
+    for like in likes:
+        if like.movie is not None:
+            holders = {term: lexical.holders("terms", term) for term in english_terms(like.movie.plot)}
+            shared = sorted((count, term) for term, count in holders.items() if count > 1)
+            for _, term in shared[:_MOST_TERMS]:
+                terms[term] += like.weight
+    return terms
+
+
+def alike(lexical: LexicalIndex, taste: Taste, by: str, depth: int, keep: Filter) -> list[LexicalHits]:
+    """The movies that share most with the likes: kinds, directors, words of plots; they have no score."""
     found = [lexical.weigh(values, depth, keep=keep) for values in shared_values(lexical, Taste(taste.likes)) if values]
+    if BY[by][1]:
+        found.append(lexical.best(story_terms(lexical, taste.likes), depth, keep))
     return [replace(hits, scores=np.zeros_like(hits.scores)) for hits in found]
 
 
-def score_taste(snapshot: Snapshot, taste: Taste, found: Candidates, ids: Sequence[str], popularity: float) -> Floats:
+def score_taste(
+    snapshot: Snapshot, taste: Taste, by: str, found: Candidates, ids: Sequence[str], popularity: float
+) -> Floats:
     """How well each candidate, whose ids these are, goes with likes and dislikes, shape (movies,)."""
-    weighted = taste.weighted()
+    weighted, (similarity, words) = taste.weighted(), BY[by]
     shares = np.array([share for _, share in weighted], dtype=np.float32)
     vectors = np.stack([example.vector for example, _ in weighted])
     scores = np.float32(popularity * _VOTES) * np.log10(1.0 + found.votes)
-    scores += _SIMILARITY * (similarities(snapshot, found.rows, vectors) @ shares)
+    scores += similarity * (similarities(snapshot, found.rows, vectors) @ shares)
     for example, share in weighted:
         if example.movie is not None:
             scores += share * _decades_apart(found.years, example.movie.year)
+    if words:
+        scores += words * _told_alike(snapshot.lexical, taste.likes, found, ids)
     return np.asarray(scores + _shared(snapshot.lexical, taste, found, ids), dtype=np.float32)
+
+
+def _told_alike(lexical: LexicalIndex, likes: Sequence[Example], found: Candidates, ids: Sequence[str]) -> Floats:
+    """BM25 of the candidates for the words of the liked plots, as a share of the best other movie's."""
+    terms, scores = story_terms(lexical, likes), np.zeros(len(ids), dtype=np.float32)
+    liked = {like.movie.id for like in likes if like.movie is not None}
+    others = WithId(tuple(sorted(liked)), negated=True)
+    best = lexical.best(terms, 1, Filter((others,))).scores
+    if len(best):
+        hits = lexical.score(terms, ids)
+        scores[np.searchsorted(found.rows, hits.rows)] = hits.scores / best[0]
+    return scores
 
 
 def _decades_apart(years: Floats, year: int | None) -> Floats:

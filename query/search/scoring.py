@@ -38,6 +38,11 @@ class Question:
     """Of the words, shape (d,)."""
     titles: tuple[TitleMatch, ...] = ()
 
+    @property
+    def by(self) -> str:
+        """In what movies shall be like the liked ones: words beside them tell the story that is wanted."""
+        return "taste" if self.analysis is not None else self.request.by
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -91,7 +96,7 @@ def find_candidates(question: Question, snapshot: Snapshot, depth: int) -> Candi
     """The movies to score, `depth` from each retriever and for each like."""
     depth += len(question.excluded)
     ids = [match.id for match in question.titles]
-    more = alike(snapshot.lexical, question.taste, depth, question.keep) if question.taste.likes else []
+    more = alike(snapshot.lexical, question.taste, question.by, depth, question.keep) if question.taste.likes else []
     if question.analysis is not None:  # then their words count, too
         rows = np.concatenate([hits.rows for hits in more]).tolist() if more else []
         ids, more = [*ids, *snapshot.movies.ids_at(rows).values()], []
@@ -109,7 +114,8 @@ def score(question: Question, snapshot: Snapshot, found: Candidates) -> Scored:
         return by_text
     ids = snapshot.movies.ids_at(found.rows.tolist())
     popularity = question.request.popularity or 0.0
-    taste = score_taste(snapshot, question.taste, found, [ids[row] for row in found.rows.tolist()], popularity)
+    by, candidates = question.by, [ids[row] for row in found.rows.tolist()]
+    taste = score_taste(snapshot, question.taste, by, found, candidates, popularity)
     if by_text is None:
         liked = np.stack([like.vector for like in question.taste.likes])
         near = cosines(snapshot, found.rows, liked).mean(axis=1)
@@ -128,7 +134,7 @@ def _score_text(question: Question, snapshot: Snapshot, found: Candidates) -> Sc
     best = _best_lexical(analysis, question.keep, snapshot, found)
     weights = weights_of(analysis.kind, rare_words=not moments.is_empty)
     gain = popularity_prior(np.log10(1.0 + found.votes), weights)
-    prior = np.float32(question.request.popularity or 0.0) * gain
+    prior = np.float32(weights.order * (question.request.popularity or 0.0)) * gain
     if analysis.years is not None:
         prior = prior - year_penalty(found.years, analysis.years, weights)
     relevance = fuse(moments.z_scores(similarity, direction), found.lexical, best, weights, prior)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from math import log, log10, sqrt
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from catalog.config import SearchConfig
+from catalog.errors import UsageError
 from catalog.movie import Movie
 from catalog.store.snapshot import Snapshot
 from query.models import SearchRequest
@@ -70,7 +72,7 @@ def expected(likes: tuple[str, ...], dislikes: tuple[str, ...]) -> dict[str, flo
 @pytest.mark.parametrize("count", [1, 3, 8])
 def test_the_ten_best_are_those_of_the_formula(films: Snapshot, count: int, dislikes: tuple[str, ...]) -> None:
     likes = tuple(film.id for film in FILMS[3 : 3 + count])
-    result = search(SearchRequest(likes=likes, dislikes=dislikes), films, WordEmbedder(), SearchConfig())
+    result = search(SearchRequest(likes=likes, dislikes=dislikes, by="taste"), films, WordEmbedder(), SearchConfig())
     worth = expected(likes, dislikes)
     best = sorted(worth, key=lambda identity: -worth[identity])[:10]
     found = [hit.movie.id for hit in result.hits]
@@ -81,7 +83,7 @@ def test_the_ten_best_are_those_of_the_formula(films: Snapshot, count: int, disl
 
 
 def test_a_filter_and_popularity_do_not_change_the_formula(films: Snapshot) -> None:
-    request = SearchRequest(likes=("m0003",), filter="genre:Horror", popularity=0.0)
+    request = SearchRequest(likes=("m0003",), by="taste", filter="genre:Horror", popularity=0.0)
     worth = expected(("m0003",), ())
     for film in FILMS:
         if film.id in worth:
@@ -92,6 +94,21 @@ def test_a_filter_and_popularity_do_not_change_the_formula(films: Snapshot) -> N
     assert [worth[one] for one in found] == pytest.approx(
         sorted((worth[one] for one in kept), reverse=True)[:10], abs=1e-3
     )
+
+
+LOOP = Movie("1", "First", "A farmer wakes on the same tuesday again and again.", year=1990)
+RETOLD = Movie("2", "Second", "Again the same tuesday: a pilot wakes in a tent.", year=1975)
+OTHERS = [Movie(f"3{number}", f"Other {number}", "A cook opens a letter.", year=1990) for number in range(5)]
+
+
+def test_alike_is_a_story_unless_a_taste_is_asked_for(tmp_path: Path) -> None:
+    """These vectors do not tell the films apart: their words do, or their years."""
+    with snapshot_of([LOOP, RETOLD, *OTHERS], tmp_path) as snapshot:
+        by_story = search(SearchRequest(likes=("1",)), snapshot, WordEmbedder(), SearchConfig())
+        by_taste = search(SearchRequest(likes=("1",), by="taste"), snapshot, WordEmbedder(), SearchConfig())
+        with pytest.raises(UsageError, match=r"^by: unknown kind of likeness 'mood'; allowed are story, taste$"):
+            search(SearchRequest(likes=("1",), by="mood"), snapshot, WordEmbedder(), SearchConfig())
+    assert [by_story.hits[0].movie.id, by_taste.hits[-1].movie.id] == ["2", "2"]
 
 
 def test_many_likes_are_asked_by_the_means_of_five_groups() -> None:
