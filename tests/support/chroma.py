@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -91,11 +91,15 @@ def running(folder: Path) -> Iterator[ChromaProcess]:
 
 @dataclass
 class Proxy:
-    """A reverse proxy that passes on what comes with the right headers, or gives one answer to all."""
+    """A reverse proxy that passes on what comes with the right headers, or gives one answer to all.
+
+    What it passes back may be rewritten.
+    """
 
     target: str
     wanted: Mapping[str, str] = field(default_factory=dict)
     answer: tuple[int, bytes] | None = None
+    rewrite: Callable[[bytes], bytes] = bytes
     url: str = ""
 
     def respond(self, method: str, path: str, headers: Mapping[str, str], content: bytes) -> tuple[int, bytes]:
@@ -106,7 +110,7 @@ class Proxy:
             return 401, b"who are you?"
         passed = {"Content-Type": "application/json"}
         response = self._http.request(method, f"{self.target}{path}", content=content, headers=passed)
-        return response.status_code, response.content
+        return response.status_code, self.rewrite(response.content)
 
     @contextmanager
     def serving(self, certificate: Path | None = None) -> Iterator["Proxy"]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from catalog.errors import CatalogDamaged, ChromaUnreachable, StoreError
 from catalog.movie import Movie
+from catalog.store.chroma.schema import refuse_foreign_schema
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -74,6 +75,8 @@ class VectorIndex:
     """The collection of one generation."""
 
     def __init__(self, client: "Client", collection: "Collection", backend: Backend) -> None:
+        """Raises CatalogDamaged if the collection describes itself as plotseek never would."""
+        refuse_foreign_schema(collection, backend.where)
         self._client = client
         self._collection = collection
         self._backend = backend
@@ -220,13 +223,13 @@ def _connected(backend: Backend, *, new: bool) -> Iterator["Client"]:
 
 @contextmanager
 def _translated(backend: Backend) -> Iterator[None]:
-    """Chroma's errors as ours."""
+    """Chroma's errors as ours; of an answer that it does not understand, its client raises whatever comes."""
     from chromadb.errors import ChromaError
 
     try:
         with backend.reached():
             yield
-    except (ChromaError, OSError) as error:
+    except (ChromaError, OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         code = re.search(r"\(code: (\d+)\)", reason)
         if code and int(code[1]) % 256 in _DISK:
@@ -243,8 +246,8 @@ def _writing(backend: Backend) -> Iterator[None]:
     try:
         with _translated(backend):
             yield
-    except ChromaUnreachable:
-        raise
     except StoreError as error:
+        if isinstance(error, ChromaUnreachable) or error.__cause__ is None:
+            raise
         advice = f"{backend.advice}, then run ingest again, perhaps with --rebuild"
         raise StoreError(f"{backend.where}: Chroma could not write: {error.__cause__}; {advice}") from error
