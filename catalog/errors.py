@@ -4,6 +4,10 @@ Each message is one line: what is wrong, where (file, row, field, key), what to 
 The edges translate once: a command exits with `exit_code`, the service answers `http_status`.
 """
 
+#: What to do about a part that is made of films and vectors, and about films that are lost.
+MEND = "run 'ingest verify --repair'"
+WAY_BACK = "run 'ingest rollback', 'ingest restore FOLDER', or 'ingest --file FILE --rebuild'"
+
 
 class PlotseekError(Exception):
     """The root: whatever a user should read as one line instead of a traceback."""

@@ -1,7 +1,7 @@
 """A generation in the making: movies first, then vectors, then the indexes, then publish."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,10 +82,13 @@ class Draft:
         """The configured model that could not be had when the catalog was first built."""
         return self._plan.fallback_for
 
-    def without_vector(self) -> list[int]:
-        """The rows of the first movies of those distinct texts that still have to be embedded, in order."""
+    def without_vector(self, changed: frozenset[str] = frozenset()) -> list[int]:
+        """The rows of the first movies of those distinct texts that still have to be embedded, in order.
+
+        Of the `changed` movies alone where all others keep the vectors of the generation before.
+        """
         missing: dict[bytes, int] = {}
-        for part in self.movies.digests():
+        for part in self._to_read(changed):
             known = self._cache.known(self._plan.model, [digest for _, digest in part])
             for row, digest in part:
                 if digest not in known:
@@ -151,35 +154,34 @@ class Draft:
             height=self.movies.height(),
             analysis=ANALYSIS,
         )
-        changed = self.movies.rows_of(difference.embed)
-        self._write_vectors(info, changed)
+        before = None if self._plan.before is None else self._plan.before[0].vectors
+        parts = self._parts(difference.embed)
+        write_vectors(self._generation.vectors, info.height, info.model.dimension, parts, before)
         vectors = open_vectors(self._generation.vectors, info.height, info.model.dimension)
-        rows = np.array(sorted(row for part in self.movies.digests() for row, _ in part), dtype=np.int64)
+        rows = self.movies.rows()
         self._write_moments(vectors, rows, difference)
-        self._write_map(vectors, rows, np.array(sorted(changed.values()), dtype=np.int64))
+        changed = sorted(self.movies.rows_of(difference.embed).values())
+        self._write_map(vectors, rows, np.array(changed, dtype=np.int64))
         info = self._write_lexical(info, difference)
         self.movies.check()
         info = self._patch_index(info, difference, vectors) or self._build_index(info, vectors)
         self._tell(info.films)
         return info
 
-    def _write_vectors(self, info: GenerationInfo, changed: Mapping[str, int]) -> None:
-        before = self._plan.before
-        wanted = None if before is None else set(changed.values())
-        path = None if before is None else before[0].vectors
-        write_vectors(self._generation.vectors, info.height, info.model.dimension, self._parts(wanted), path)
+    def _to_read(self, changed: frozenset[str]) -> Iterator[list[tuple[int, bytes]]]:
+        """Row and digest of the movies whose vectors come from the cache, in order, in batches."""
+        if self._plan.before is None:
+            return self.movies.digests()
+        return self.movies.digests_at(sorted(self.movies.rows_of(changed).values()))
 
-    def _parts(self, wanted: set[int] | None) -> Iterator[dict[int, Floats]]:
-        """The vectors of the wanted rows, or of all, in order."""
-        for part in self.movies.digests():
-            chosen = [(row, digest) for row, digest in part if wanted is None or row in wanted]
-            if not chosen:
-                continue
-            vectors = self._cache.get(self._plan.model, [digest for _, digest in chosen])
-            missing = sum(digest not in vectors for _, digest in chosen)
+    def _parts(self, changed: frozenset[str]) -> Iterator[dict[int, Floats]]:
+        """Vectors by row, in order; raises CatalogDamaged if the cache lacks one."""
+        for part in self._to_read(changed):
+            vectors = self._cache.get(self._plan.model, [digest for _, digest in part])
+            missing = sum(digest not in vectors for _, digest in part)
             if missing:
                 raise CatalogDamaged(f"{self._cache.path}: {missing} vectors are missing; run ingest again")
-            yield {row: vectors[digest] for row, digest in chosen}
+            yield {row: vectors[digest] for row, digest in part}
 
     def _write_moments(self, vectors: Floats, rows: Rows, difference: Difference) -> None:
         """Those of before, where no vector came or went: learning them takes a second of 65,451 movies."""

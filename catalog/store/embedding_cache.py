@@ -1,18 +1,25 @@
 """Every vector ever computed, in our own SQLite: what makes a kill, a rebuild and a return cheap."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
+from hashlib import blake2b
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged
+from catalog.errors import MEND, CatalogDamaged
 from catalog.identity import ModelIdentity
 from catalog.store.files import disk_errors
-from catalog.store.sqlite import connect, connect_shared, marked, set_aside, translated
+from catalog.store.sqlite import BATCH, check, connect, connect_shared, marked, set_aside, translated
+from catalog.store.vectors.by_row import unit_vectors
 
-_WAY_BACK = "run 'ingest verify --repair'"
+Floats = NDArray[np.float32]
+
+#: Of the file: from this one on, every vector has its checksum.
+_VERSION = 1
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS models (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL);
@@ -20,29 +27,47 @@ CREATE TABLE IF NOT EXISTS vectors (
     model INTEGER NOT NULL REFERENCES models,
     text_digest BLOB NOT NULL,
     vector BLOB NOT NULL,
+    checksum BLOB,
     UNIQUE (model, text_digest)
 );
 """
+
+
+class _Row(NamedTuple):
+    """A vector as it is stored; what a flipped bit did to a value's type is undone by casts."""
+
+    number: int
+    key: str | None
+    """Of the model."""
+    digest: bytes
+    """Of the text."""
+    vector: bytes
+    checksum: bytes | None
 
 
 class VectorCache:
     """Every vector ever computed, by model identity and text: only the writer writes it.
 
     A batch is on disk, synced, before `put` returns: that is the moment at which work is
-    acknowledged, and from which a killed run goes on.
+    acknowledged, and from which a killed run goes on. A vector that is not what was put, by its
+    checksum, is as good as not there: it is embedded again.
     """
 
     def __init__(self, path: Path, *, reading: bool = False) -> None:
         """Open or create; for `reading` beside the writer, it must exist."""
         self.path = path
         self._connection = connect_shared(path) if reading else connect(path)
-        if reading:
-            return
         try:
             with self._translated():
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                self._connection.execute("PRAGMA synchronous = FULL")
-                self._connection.executescript(_SCHEMA)
+                if not reading:
+                    self._connection.execute("PRAGMA journal_mode = WAL")
+                    self._connection.execute("PRAGMA synchronous = FULL")
+                    self._connection.executescript(_SCHEMA)
+                self._is_older = self._connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION
+                columns = {row[1] for row in self._connection.execute("PRAGMA table_info(vectors)")}
+            self._checksum = "CAST(checksum AS BLOB)" if "checksum" in columns else "NULL"
+            if self._is_older and not reading:
+                self._add_checksums()
         except BaseException:
             self._connection.close()
             raise
@@ -50,83 +75,124 @@ class VectorCache:
     def close(self) -> None:
         self._connection.close()
 
-    def get(self, identity: ModelIdentity, digests: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
+    def get(self, identity: ModelIdentity, digests: Sequence[bytes]) -> dict[bytes, Floats]:
         """The vectors, shape (d,), of those texts that are known, by digest."""
-        model = self._model(identity)
-        found: dict[bytes, NDArray[np.float32]] = {}
-        with self._translated():
-            for marks, part in marked(digests):
-                rows = self._connection.execute(
-                    f"SELECT text_digest, vector FROM vectors"  # noqa: S608
-                    f" WHERE model = ? AND length(vector) = ? AND text_digest IN ({marks})",
-                    (model, 4 * identity.dimension, *part),
-                )
-                found.update({digest: np.frombuffer(vector, np.float32) for digest, vector in rows})
-        return found
+        return dict(self._known(identity, digests))
 
     def known(self, identity: ModelIdentity, digests: Sequence[bytes]) -> set[bytes]:
         """Which of these texts have a vector."""
-        model = self._model(identity)
-        found: set[bytes] = set()
-        with self._translated():
-            for marks, part in marked(digests):
-                rows = self._connection.execute(
-                    f"SELECT text_digest FROM vectors"  # noqa: S608
-                    f" WHERE model = ? AND length(vector) = ? AND text_digest IN ({marks})",
-                    (model, 4 * identity.dimension, *part),
-                )
-                found.update(row[0] for row in rows)
-        return found
+        return {digest for digest, _ in self._known(identity, digests)}
 
-    def put(self, identity: ModelIdentity, vectors: Mapping[bytes, NDArray[np.float32]]) -> None:
+    def put(self, identity: ModelIdentity, vectors: Mapping[bytes, Floats]) -> None:
         """Keep vectors, shape (d,), by the digest of their text."""
+        rows = (
+            _Row(-1, identity.key, digest, vector.astype(np.float32, copy=False).tobytes(), None)
+            for digest, vector in vectors.items()
+        )
         with self._translated(), self._connection:
-            self._connection.execute(
-                "INSERT OR IGNORE INTO models (key, name) VALUES (?, ?)", (identity.key, identity.name)
-            )
-        model = self._model(identity)
-        rows = [(model, digest, vector.astype(np.float32, copy=False).tobytes()) for digest, vector in vectors.items()]
-        with self._translated(), self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+            self._insert("REPLACE", [(identity.key, identity.name)], rows)
 
-    def count(self, identity: ModelIdentity) -> int:
-        model = self._model(identity)
-        with self._translated():
-            row = self._connection.execute("SELECT count(*) FROM vectors WHERE model = ?", (model,)).fetchone()
-        return int(row[0])
+    def drop(self, identity: ModelIdentity, digests: Sequence[bytes]) -> None:
+        """Forget the vectors of these texts."""
+        with self._translated(), self._connection:
+            self._connection.executemany(
+                "DELETE FROM vectors WHERE model = (SELECT number FROM models WHERE key = ?) AND text_digest = ?",
+                ((identity.key, digest) for digest in digests),
+            )
 
     def add_all(self, other: Path) -> None:
         """Take over what another cache holds, a backup's; raises CatalogDamaged if that one is broken."""
-        with translated(other, "take another backup"):
-            self._connection.execute("ATTACH ? AS other", (str(other),))
-            try:
-                with self._connection:
-                    self._connection.execute(
-                        "INSERT OR IGNORE INTO models (key, name) SELECT key, name FROM other.models"
-                    )
-                    self._connection.execute(
-                        "INSERT OR IGNORE INTO vectors SELECT ours.number, text_digest, vector FROM other.vectors"
-                        " JOIN other.models AS theirs ON theirs.number = model"
-                        " JOIN models AS ours ON ours.key = theirs.key"
-                    )
-            finally:
-                self._connection.execute("DETACH other")
+        self.drop_damaged()
+        with (
+            translated(other, "take another backup"),
+            closing(VectorCache(other, reading=True)) as source,
+            self._connection,
+        ):
+            models = source._connection.execute("SELECT key, name FROM models").fetchall()
+            for part in source._rows():
+                self._insert("IGNORE", models, (row for row, _ in source._sound(part)))
+
+    def damaged(self) -> int:
+        """How many vectors are not what was put."""
+        return sum(len(part) - len(list(self._sound(part))) for part in self._rows())
+
+    def drop_damaged(self) -> int:
+        """Forget the vectors that are not what was put; returns how many."""
+        dropped = 0
+        for part in self._rows():
+            sound = {row.number for row, _ in self._sound(part)}
+            gone = [(row.number,) for row in part if row.number not in sound]
+            with self._translated(), self._connection:
+                self._connection.executemany("DELETE FROM vectors WHERE rowid = ?", gone)
+            dropped += len(gone)
+        return dropped
 
     def check(self) -> None:
         """Raise CatalogDamaged if SQLite finds the file damaged."""
+        check(self._connection, self.path, MEND)
+
+    def _known(self, identity: ModelIdentity, digests: Sequence[bytes]) -> Iterator[tuple[bytes, Floats]]:
+        for marks, part in marked(digests):
+            chosen = f"key = ? AND length(CAST(vector AS BLOB)) = ? AND text_digest IN ({marks})"
+            for row, vector in self._sound(self._select(chosen, identity.key, 4 * identity.dimension, *part)):
+                yield row.digest, vector
+
+    def _sound(self, rows: Iterable[_Row]) -> Iterator[tuple[_Row, Floats]]:
+        """Those rows whose vector is what was put, by its checksum; and has numbers, and length 1, for older ones."""
+        for (key, size), group in groupby(rows, lambda row: (row.key, len(row.vector))):
+            if key is None or not size or size % 4:
+                continue
+            alike = list(group)
+            vectors = np.frombuffer(b"".join(row.vector for row in alike), np.float32).reshape(len(alike), -1)
+            for row, vector, is_unit in zip(alike, vectors, unit_vectors(vectors), strict=True):
+                if is_unit and (row.checksum == _checksum(row) or (self._is_older and row.checksum is None)):
+                    yield row, vector
+
+    def _add_checksums(self) -> None:
+        """Give the vectors of an older file their checksums, in one transaction: those that can be vectors at all."""
+        with self._translated(), self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            if self._checksum == "NULL":
+                self._connection.execute("ALTER TABLE vectors ADD COLUMN checksum BLOB")
+            for part in self._rows():
+                sound = [(_checksum(row), row.number) for row, _ in self._sound(part)]
+                self._connection.executemany("UPDATE vectors SET checksum = ? WHERE rowid = ?", sound)
+            self._connection.execute(f"PRAGMA user_version = {_VERSION}")
+        self._checksum, self._is_older = "CAST(checksum AS BLOB)", False
+        self.drop_damaged()
+
+    def _insert(self, otherwise: str, models: Sequence[tuple[str, str]], rows: Iterable[_Row]) -> None:
+        """Insert models, and vectors with their checksums; what is there already is kept, or replaced."""
+        self._connection.executemany("INSERT OR IGNORE INTO models (key, name) VALUES (?, ?)", models)
+        self._connection.executemany(
+            f"INSERT OR {otherwise} INTO vectors (model, text_digest, vector, checksum)"  # noqa: S608
+            " SELECT number, ?, ?, ? FROM models WHERE key = ?",
+            ((row.digest, row.vector, _checksum(row), row.key) for row in rows),
+        )
+
+    def _rows(self) -> Iterator[list[_Row]]:
+        """Everything that is stored, in batches."""
+        last = -1
+        while part := self._select(f"vectors.rowid > ? ORDER BY vectors.rowid LIMIT {BATCH}", last):
+            yield part
+            last = part[-1].number
+
+    def _select(self, condition: str, *values: object) -> list[_Row]:
+        columns = f"vectors.rowid, key, CAST(text_digest AS BLOB), CAST(vector AS BLOB), {self._checksum}"
         with self._translated():
-            answer = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if answer != "ok":
-            raise CatalogDamaged(f"{self.path}: is damaged ({answer}); {_WAY_BACK}")
+            rows = self._connection.execute(
+                f"SELECT {columns} FROM vectors LEFT JOIN models ON number = model WHERE {condition}",  # noqa: S608
+                values,
+            ).fetchall()
+        return [_Row(*row) for row in rows]
 
     def _translated(self) -> AbstractContextManager[None]:
-        return translated(self.path, _WAY_BACK)
+        return translated(self.path, MEND)
 
-    def _model(self, identity: ModelIdentity) -> int:
-        """The number of a model; -1 if no vector of it was ever kept."""
-        with self._translated():
-            row = self._connection.execute("SELECT number FROM models WHERE key = ?", (identity.key,)).fetchone()
-        return -1 if row is None else int(row[0])
+
+def _checksum(row: _Row) -> bytes:
+    """Of model, text and vector together: a vector in another one's row is noticed too."""
+    return blake2b(b"".join((str(row.key).encode(), b"\0", row.digest, row.vector)), digest_size=8).digest()
 
 
 def set_aside_if_damaged(path: Path) -> bool:

@@ -24,12 +24,11 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, Self
 
-from catalog.errors import CatalogDamaged, CatalogMissing, StoreError
+from catalog.errors import MEND, WAY_BACK, CatalogDamaged, CatalogMissing, StoreError
 from catalog.identity import ModelIdentity
 from catalog.store.chroma.folder import ChromaFolder
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.files import disk_errors, sync_to_disk, write_atomically
-from catalog.store.sqlite import WAY_BACK
 
 #: Of the folders' layout. Readers refuse a catalog of another one by name; the next run moves one that is not older
 #: than OLDEST over: its films and vectors are read, everything else is built anew.
@@ -144,7 +143,7 @@ class Generation:
         except FileNotFoundError:
             return f"movies-{self.number:04d}"
         except UnicodeDecodeError as error:
-            raise CatalogDamaged(f"{self.collection_file}: is damaged; run 'ingest verify --repair'") from error
+            raise CatalogDamaged(f"{self.collection_file}: is damaged; {MEND}") from error
 
     @property
     def collection_file(self) -> Path:

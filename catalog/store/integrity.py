@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from catalog.errors import CatalogDamaged, StoreError
+from catalog.errors import MEND, CatalogDamaged, StoreError
 from catalog.store.chroma.collection import VectorIndex
 from catalog.store.chroma.private import PrivateFolder
 from catalog.store.chroma.server import ChromaServer
@@ -22,8 +22,6 @@ _GLANCE = 10
 
 #: Cosine similarity of a stored vector with itself; float32 keeps it above this.
 _SAME = 0.9999
-
-MEND = "run 'ingest verify --repair'"
 
 
 def check_generation(generation: Generation, info: GenerationInfo, server: ChromaServer | None) -> None:

@@ -15,10 +15,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged
+from catalog.errors import WAY_BACK, CatalogDamaged
 from catalog.movie import Fingerprints, Movie
 from catalog.store.lexical.fields import KINDS, NUMBERS, folded, inverse_document_frequency, listed_values
-from catalog.store.sqlite import BATCH, WAY_BACK, Connection, check, connect, connect_read_only, marked, translated
+from catalog.store.sqlite import BATCH, Connection, check, connect, connect_read_only, marked, translated
 
 Rows = NDArray[np.int64]
 
@@ -111,6 +111,10 @@ class Movies:
         """All ids, in the order of the rows."""
         return [row[0] for row in self._rows("SELECT id FROM movies ORDER BY row")]
 
+    def rows(self) -> Rows:
+        """All rows that hold a movie, in order."""
+        return np.array([row for (row,) in self._rows("SELECT row FROM movies ORDER BY row")], dtype=np.int64)
+
     def digests(self) -> Iterator[list[tuple[int, bytes]]]:
         """Row and digest of every movie's text, in order, in batches."""
         last = -1
@@ -119,6 +123,11 @@ class Movies:
         ):
             yield part
             last = part[-1][0]
+
+    def digests_at(self, rows: Sequence[int]) -> Iterator[list[tuple[int, bytes]]]:
+        """Row and text digest of the movies in these rows, which ascend, in batches."""
+        for marks, part in marked(rows):
+            yield self._rows(f"SELECT row, text_digest FROM movies WHERE row IN ({marks}) ORDER BY row", part)  # noqa: S608
 
     def entries(self, batch: int = BATCH) -> Iterator[list[Entry]]:
         """All movies, in the order of the rows, in batches."""

@@ -6,12 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from catalog.errors import CatalogDamaged, StoreError
+from catalog.errors import WAY_BACK, CatalogDamaged, StoreError
 
 Connection = sqlite3.Connection
 T = TypeVar("T")
-
-WAY_BACK = "run 'ingest rollback', 'ingest restore FOLDER', or 'ingest --file FILE --rebuild'"
 
 #: Values in one statement: far below SQLite's 32,766, and few enough lengths to keep statements cached.
 BATCH = 500
@@ -49,16 +47,16 @@ def marked(values: Sequence[T]) -> Iterator[tuple[str, Sequence[T]]]:
         yield ",".join("?" * len(part)), part
 
 
-def check(connection: Connection, path: Path) -> None:
-    """Raise CatalogDamaged if SQLite finds the file damaged."""
-    with translated(path):
+def check(connection: Connection, path: Path, way_back: str = WAY_BACK) -> None:
+    """Raise CatalogDamaged if SQLite finds an open file damaged."""
+    with translated(path, way_back):
         answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if answer != "ok":
-        raise CatalogDamaged(f"{path}: is damaged ({answer}); {WAY_BACK}")
+        raise CatalogDamaged(f"{path}: is damaged ({answer}); {way_back}")
 
 
 def check_file(path: Path) -> None:
-    """The same for a file that is not open, Chroma's for one."""
+    """Raise CatalogDamaged if SQLite finds a file damaged that nobody writes."""
     connection = connect_read_only(path)
     try:
         check(connection, path)

@@ -188,8 +188,8 @@ def sync(
         draft.remove(gone)
         if draft.empty:
             return _nothing_published(writer, tally)
-        embedded, truncated = embed_missing(draft.open(), embedder, options.batch, show)
         difference = Difference(frozenset(tally.embed), frozenset(tally.metadata), gone)
+        embedded, truncated = embed_missing(draft.open(), embedder, options.batch, show, difference.embed)
         check = partial(_check, options.check, show) if options.check else None
         info = draft.open().publish(difference, lambda done: show(Progress("indexing", done)), check)
     except BaseException:
@@ -224,10 +224,14 @@ def embed_missing(
     embedder: Embedder,
     batch: int,
     show: Callable[[Progress], None] = lambda _: None,
+    changed: frozenset[str] = frozenset(),
 ) -> tuple[int, int]:
-    """Embed every text of the draft that no vector is known for; returns how many, and how many were cut."""
+    """Embed every text of the draft that no vector is known for; returns how many, and how many were cut.
+
+    `changed` are the ids of movies whose text is new to the catalog.
+    """
     embedded = truncated = 0
-    missing = draft.without_vector()
+    missing = draft.without_vector(changed)
     for start in range(0, len(missing), batch):
         texts = draft.texts(missing[start : start + batch])
         answer = embedder.embed_documents(list(texts.values()))

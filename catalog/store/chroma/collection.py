@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged, ChromaUnreachable, StoreError
+from catalog.errors import MEND, CatalogDamaged, ChromaUnreachable, StoreError
 from catalog.movie import Movie
 from catalog.store.chroma.schema import refuse_foreign_schema
 
@@ -234,7 +234,7 @@ def _translated(backend: Backend) -> Iterator[None]:
         code = re.search(r"\(code: (\d+)\)", reason)
         if code and int(code[1]) % 256 in _DISK:
             raise StoreError(f"{backend.where}: Chroma says: {reason}; {backend.advice}") from error
-        raise CatalogDamaged(f"{backend.where}: Chroma says: {reason}; run 'ingest verify --repair'") from error
+        raise CatalogDamaged(f"{backend.where}: Chroma says: {reason}; {MEND}") from error
 
 
 @contextmanager

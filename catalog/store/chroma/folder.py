@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from catalog.errors import CatalogDamaged, StoreError
+from catalog.errors import MEND, CatalogDamaged, StoreError
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -41,7 +41,7 @@ class ChromaFolder:
 
         sqlite = self.path / "chroma.sqlite3"
         if not new and not sqlite.exists():
-            raise CatalogDamaged(f"{self.path}: the vector index is missing; run 'ingest verify --repair'")
+            raise CatalogDamaged(f"{self.path}: the vector index is missing; {MEND}")
         if not new and not (os.access(self.path, os.W_OK) and os.access(sqlite, os.W_OK)):
             raise StoreError(f"{self.path}: is read-only, and Chroma writes even to read; let this user write there")
         client = chromadb.PersistentClient(str(self.path), settings=Settings(anonymized_telemetry=False))

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
-from catalog.errors import CatalogDamaged
+from catalog.errors import MEND, CatalogDamaged
 from catalog.store.chroma.folder import ChromaFolder
 from catalog.store.files import disk_errors
 from catalog.store.lock import is_held
@@ -53,7 +53,7 @@ class PrivateFolder:
         """A client of the copy; raises CatalogDamaged if there is nothing to copy, StoreError."""
         assert not new  # noqa: S101
         if not (self.path / _SQLITE).exists():
-            raise CatalogDamaged(f"{self.path}: the vector index is missing; run 'ingest verify --repair'")
+            raise CatalogDamaged(f"{self.path}: the vector index is missing; {MEND}")
         from filelock import FileLock
 
         with disk_errors(self.path):

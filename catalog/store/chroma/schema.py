@@ -9,7 +9,7 @@ and `modify` build it.
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from catalog.errors import CatalogDamaged
+from catalog.errors import MEND, CatalogDamaged
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
@@ -26,12 +26,11 @@ def refuse_foreign_schema(collection: "Collection", where: str) -> None:
         if name == "embedding_function" and value not in _NO_FUNCTION:
             raise CatalogDamaged(
                 f"{where}: collection {model.name!r} names an embedding function, which plotseek never writes and which"
-                " may run code; find out who changed it, then run 'ingest verify --repair'"
+                f" may run code; find out who changed it, then {MEND}"
             )
         if name == "space" and value != _SPACE:
             raise CatalogDamaged(
-                f"{where}: collection {model.name!r} measures by {str(value)[:40]!r}, not by {_SPACE};"
-                " run 'ingest verify --repair'"
+                f"{where}: collection {model.name!r} measures by {str(value)[:40]!r}, not by {_SPACE}; {MEND}"
             )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged
+from catalog.errors import MEND, CatalogDamaged
 from catalog.store.columns.conditions import Filter
 from catalog.store.lexical.fields import inverse_document_frequency, schema
 from catalog.store.lexical.filters import filter_query
@@ -80,7 +80,7 @@ class LexicalIndex:
         import tantivy
 
         if not (path / "meta.json").exists():
-            raise CatalogDamaged(f"{path}: the lexical index is missing; run 'ingest verify --repair'")
+            raise CatalogDamaged(f"{path}: the lexical index is missing; {MEND}")
         with damaged(path), _links(path) as links:
             index = tantivy.Index(schema(), str(links), reuse=True)
             index.config_reader("manual")
@@ -332,4 +332,4 @@ def damaged(path: Path) -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise CatalogDamaged(f"{path}: the lexical index says: {reason}; run 'ingest verify --repair'") from error
+        raise CatalogDamaged(f"{path}: the lexical index says: {reason}; {MEND}") from error

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged
 from catalog.store.maintenance.projection import beside, drawn
+from catalog.store.vectors.arrays import open_arrays
 
 Floats = NDArray[np.float32]
 UInts = NDArray[np.uint16]
@@ -64,12 +63,8 @@ class FilmMap:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Raises CatalogDamaged."""
-        try:
-            # Opened here: numpy leaves a file open that it cannot read.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                return cls(stored["coordinates"], int(stored["added"]))
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise CatalogDamaged(f"{path}: is damaged; run 'ingest verify --repair'") from error
+        with open_arrays(path) as stored:
+            return cls(stored["coordinates"], int(stored["added"]))
 
 
 def _fitted(places: Floats) -> UInts:

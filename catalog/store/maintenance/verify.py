@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged, StoreError
+from catalog.errors import MEND, CatalogDamaged, StoreError
 from catalog.movie import fingerprints, model_text, text_digest
 from catalog.store.chroma.collection import VectorIndex, metadata
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.draft import Difference, Draft
 from catalog.store.embedding_cache import VectorCache, set_aside_if_damaged
 from catalog.store.generations import Generation, GenerationInfo, Generations, damaged_files
-from catalog.store.integrity import MEND, check_generation, open_checked
+from catalog.store.integrity import check_generation, open_checked
 from catalog.store.lock import writer_lock
 from catalog.store.movies import Entry, Movies
 from catalog.store.runs import History
 from catalog.store.sqlite import check, connect_shared
-from catalog.store.vectors.by_row import open_vectors
+from catalog.store.vectors.by_row import open_vectors, unit_vectors
 from catalog.store.writer import CatalogWriter, check_movies
 
 #: Films compared in one go.
@@ -79,7 +79,16 @@ def _cache_damage(root: Path) -> list[str]:
                 check(connection, path)
         except StoreError as error:
             lines.append(str(error).split("; ")[0])
-    return lines
+    return lines or _damaged_vectors(root / "vectors.sqlite3")
+
+
+def _damaged_vectors(path: Path) -> list[str]:
+    try:
+        with closing(VectorCache(path, reading=True)) as cache:
+            damaged = cache.damaged()
+    except CatalogDamaged as error:
+        return [str(error).split("; ")[0]]
+    return [f"{path}: {damaged} vectors are damaged"] if damaged else []
 
 
 def _differences(
@@ -121,10 +130,12 @@ def _compare_truth(
 ) -> None:
     """Movies against the fingerprints, and vectors.npy against the cache."""
     kept = cache.get(info.model, [entry.fingerprints.text for entry in entries])
-    for entry, vector in zip(entries, vectors, strict=True):
+    for entry, vector, is_unit in zip(entries, vectors, unit_vectors(vectors), strict=True):
         digest, identity = entry.fingerprints.text, entry.movie.id
         if text_digest(model_text(entry.movie, info.template)) != digest:
             found.add("the text is not the one that was fingerprinted", identity)
+        if not is_unit:
+            found.add("vectors.npy holds no vector of length 1", identity)
         if digest not in kept:
             found.add("the vector cache lacks the vector", identity)
         elif not np.array_equal(kept[digest], vector):
@@ -155,9 +166,9 @@ def repair(
 ) -> None:
     """Mend what `verify` found, and say what was done, line by line.
 
-    The vector cache is refilled from the generation's vectors.npy; a new generation is then built from the
-    cache. `embed` makes the vectors that are nowhere any more and returns how many. Raises
-    CatalogDamaged if the films themselves are lost, CatalogLocked, StoreError, ModelError.
+    What is damaged in the vector cache is taken from the generation's vectors.npy, and what both hold otherwise from
+    neither; a new generation is then built from the cache. `embed` makes the vectors that are nowhere any more and
+    returns how many. Raises CatalogDamaged if the films themselves are lost, CatalogLocked, StoreError, ModelError.
     """
     with writer_lock(root):
         path = root / "vectors.sqlite3"
@@ -169,6 +180,8 @@ def repair(
         damaged = damaged_files(generation)
         check_movies(generation, info)
         with closing(CatalogWriter(root, server)) as writer:
+            if dropped := writer.cache.drop_damaged():
+                say(f"{path}: {dropped} damaged vectors dropped")
             if generation.vectors not in damaged and (taken := _refill(writer.cache, generation, info)):
                 say(f"{path}: {taken} vectors taken back from {generation.vectors}")
             if damaged or _differences(root, generation, info, None, server):
@@ -176,20 +189,20 @@ def repair(
 
 
 def _refill(cache: VectorCache, generation: Generation, info: GenerationInfo) -> int:
-    """Take vectors that the cache lacks, or holds otherwise, from the generation's; returns how many."""
+    """Take vectors that the cache lacks from the generation's, and forget those they differ in; returns how many."""
     taken = 0
     vectors = open_vectors(generation.vectors, info.height, info.model.dimension)
     with closing(Movies.open(generation.movies)) as movies:
         for part in movies.digests():
+            rows = [row for row, _ in part]
+            stored = dict(zip(rows, vectors[rows], strict=True))
             kept = cache.get(info.model, [digest for _, digest in part])
-            lacking = {
-                digest: np.asarray(vectors[row])
-                for row, digest in part
-                if digest not in kept or not np.array_equal(kept[digest], vectors[row])
-            }
-            if lacking:
-                cache.put(info.model, lacking)
-                taken += len(lacking)
+            sound = set(np.array(rows)[unit_vectors(vectors[rows])].tolist())
+            lacking = {digest: stored[row] for row, digest in part if digest not in kept and row in sound}
+            differ = [d for row, d in part if row in sound and d in kept and not np.array_equal(kept[d], stored[row])]
+            cache.put(info.model, lacking)
+            cache.drop(info.model, differ)
+            taken += len(lacking)
     return taken
 
 

@@ -8,21 +8,30 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged
+from catalog.errors import MEND, CatalogDamaged
+from catalog.store.vectors.arrays import reading_arrays
 
 Floats = NDArray[np.float32]
+
+_UNIT = 1e-3
+"""How far from 1 the square of a vector's length may be."""
 
 
 def open_vectors(path: Path, height: int, dimension: int) -> Floats:
     """All vectors, shape (height, dimension), mapped, not read; raises CatalogDamaged."""
-    try:
+    with reading_arrays(path):
         vectors: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise CatalogDamaged(f"{path}: is damaged; run 'ingest verify --repair'") from error
     if vectors.shape != (height, dimension) or vectors.dtype != np.float32:
-        raise CatalogDamaged(f"{path}: holds {vectors.shape} instead of the catalog's vectors")
+        raise CatalogDamaged(f"{path}: holds {vectors.shape} instead of the catalog's vectors; {MEND}")
     # As a plain array: each row taken of a memmap is wrapped anew.
     return vectors.view(np.ndarray)
+
+
+def unit_vectors(vectors: Floats) -> NDArray[np.bool_]:
+    """Which of these vectors, shape (n, d), are of length 1 and without NaN or infinity; shape (n,)."""
+    with np.errstate(all="ignore"):
+        squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+    return np.asarray(np.abs(squares - 1.0) < _UNIT)
 
 
 def write_vectors(

@@ -8,12 +8,11 @@ catalog are a product and a quadratic form, so that a question needs no look at 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged
+from catalog.store.vectors.arrays import open_arrays
 from catalog.text.questions import KINDS
 
 Floats = NDArray[np.float32]
@@ -118,16 +117,12 @@ class Moments:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Raises CatalogDamaged."""
-        try:
-            # Opened here: numpy leaves a file open that it cannot read.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                p99, nearest = stored["neighbours"].tolist()
-                mean = stored["mean"]
-                none = np.zeros((0, len(mean)), dtype=np.float32)  # before questions had means of their own
-                questions = stored.get("questions", none)
-                return cls(mean, stored["direction"], stored["covariance"], p99, nearest, questions)
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise CatalogDamaged(f"{path}: is damaged; run 'ingest verify --repair'") from error
+        with open_arrays(path) as stored:
+            p99, nearest = stored["neighbours"].tolist()
+            mean = stored["mean"]
+            none = np.zeros((0, len(mean)), dtype=np.float32)  # before questions had means of their own
+            questions = stored.get("questions", none)
+            return cls(mean, stored["direction"], stored["covariance"], p99, nearest, questions)
 
 
 def _parts(rows: Rows) -> list[Rows]:

@@ -155,7 +155,7 @@ def test_a_lost_cache_is_filled_from_the_matrix(tmp_path: Path, damage: str) -> 
     reason = {
         "missing": f"{CACHE}: is missing",
         "noise": f"{CACHE}: is damaged (file is not a database)",
-        "empty": f"{CACHE}: is damaged (no such table: models)",
+        "empty": f"{CACHE}: is damaged (no such table: vectors)",
     }
     assert differences(tmp_path) == [reason[damage]]
     aside = [f"{CACHE}: damaged, set aside as {CACHE}.damaged"] if damage == "noise" else []
