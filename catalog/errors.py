@@ -47,6 +47,12 @@ class DeletionsRefused(PlotseekError):
     exit_code = 3
 
 
+class SourceRolledBack(PlotseekError):
+    """The source still says what was published of it and rolled back."""
+
+    exit_code = 3
+
+
 class CheckFailed(PlotseekError):
     """The owner's check, `sync.check`, refused a new generation."""
 

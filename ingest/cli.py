@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--limit", type=click.IntRange(1), help="Read only the first N rows; nothing is deleted then.")
 @click.option("--rebuild", is_flag=True, help="Build the catalog anew, with the configured model.")
+@click.option("--again", is_flag=True, help="Read FILE though it says what was rolled back.")
 @click.option("--allow-deletes", is_flag=True, help="Delete films that are gone, however many they are.")
 @click.option("--prune/--no-prune", default=True, help="Delete films that are gone from FILE (default), or keep them.")
 @click.option("--dry-run", is_flag=True, help="Show the fields found and what a run would do; write nothing.")
@@ -46,6 +47,7 @@ def main(
     format_: str | None,
     limit: int | None,
     rebuild: bool,
+    again: bool,
     allow_deletes: bool,
     prune: bool,
     dry_run: bool,
@@ -78,7 +80,7 @@ def main(
         from ingest.run import Request, run
         from ingest.schedule.signals import stop_on
 
-        request = Request(location, format_, limit, prune, allow_deletes, rebuild)
+        request = Request(location, format_, limit, prune, allow_deletes, rebuild, again)
         if dry_run:
             _show_plan(settled, request, as_json=as_json)
             return
@@ -115,7 +117,7 @@ def _show_plan(config: Config, request: "Request", *, as_json: bool) -> None:
 
 
 _SCHEDULE = ("every", "cron", "watch")
-_SINGLE = ("limit", "rebuild", "strict", "dry_run")
+_SINGLE = ("limit", "rebuild", "again", "strict", "dry_run")
 
 
 def _run_again_and_again(
@@ -277,9 +279,11 @@ def rollback(config: Path | None) -> None:
 
         from catalog.store.generations import Generations
         from catalog.store.lock import writer_lock
+        from catalog.store.runs import History
+        from ingest.sync.source_cache import roll_back_origin
 
-        with writer_lock(root):
-            info = Generations(root).roll_back()
+        with writer_lock(root), History.open(root, say) as history:
+            info = Generations(root).roll_back(lambda left: roll_back_origin(history, left.edition))
         say(f"generation {info.number} with {info.films} films is in force again")
 
 

@@ -10,8 +10,10 @@ from time import monotonic
 
 from catalog.config import Config
 from catalog.embedding.factory import Choice, choose_for_existing, choose_for_new, note_of_fallback
+from catalog.errors import SourceRolledBack
 from catalog.store.chroma.server import configured_server
-from catalog.store.generations import GenerationInfo, Generations
+from catalog.store.generation import GenerationInfo
+from catalog.store.generations import Generations
 from catalog.store.runs import History, RunOutcome
 from catalog.store.vectors.sample import KNOWN, Known, cached_vectors
 from catalog.store.writer import CatalogWriter, open_writer
@@ -22,7 +24,17 @@ from ingest.report import Report
 from ingest.sync.apply import Kind, Outcome, Progress, SyncOptions, sync
 from ingest.sync.rejects import Reading, Refusals
 from ingest.sync.row_cache import reading_state, recall_rows, remember_rows
-from ingest.sync.source_cache import Seen, content_digest, recall, remember, source_name, state_of, whole_in_force
+from ingest.sync.source_cache import (
+    Seen,
+    content_digest,
+    recall,
+    remember,
+    remember_origin,
+    rolled_back_origin,
+    source_name,
+    state_of,
+    whole_in_force,
+)
 
 REFUSED = "refused.jsonl"
 """Beside the generations: the refused rows of the last run that read its source."""
@@ -40,6 +52,8 @@ class Request:
     prune: bool = True
     allow_deletes: bool = False
     rebuild: bool = False
+    again: bool = False
+    """Read the source though it says what was rolled back."""
 
     @property
     def complete(self) -> bool:
@@ -57,8 +71,8 @@ def run(
 ) -> Report:
     """Bring the catalog to what the source says, and record in its history how that went.
 
-    `stop` is asked after each batch. Raises SourceError, DeletionsRefused, ModelError, StoreError,
-    Stopped; the generation in force is then the one from before.
+    `stop` is asked after each batch. Raises SourceError, SourceRolledBack, DeletionsRefused, ModelError,
+    StoreError, Stopped; the generation in force is then the one from before.
     """
     with (
         History.open(config.store.path, notify) as history,
@@ -82,8 +96,15 @@ def _run(
     with ExitStack() as stack:
         server = configured_server(config.store)
         info = whole_in_force(config.store.path, server) if request.complete and not request.rebuild else None
-        before = recall(request.location, history, state_of(config, request.format, info) if info else None)
-        arrived = _arrive(request, before, stack)
+        before = recall(request.location, history, state_of(config, request.format, info.edition) if info else None)
+        anew = request.again or request.rebuild
+        rolled_back = None if anew else rolled_back_origin(request.location, history, config, request.format)
+        arrived = _arrive(request, before or rolled_back, stack)
+        if arrived is None and before is None:
+            raise SourceRolledBack(
+                f"{source_name(request.location)}: says what was published of it and rolled back;"
+                " nothing was read; mend it, or repeat with --again"
+            )
         if before is not None and info is not None and arrived is None:
             return replace(_as_before(config, before, info, notify), seconds=round(monotonic() - started, 3))
         assert arrived is not None  # noqa: S101
@@ -103,13 +124,15 @@ def _run(
         outcome = sync(reading, writer, choice.embedder, options, show, stop, reading.refused)
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
         report = _report(outcome, choice, reading, refusals)
-        if request.complete and (info := _now_in_force(config)):
-            if outcome.published or reading.rows != familiar:
+        if info := _now_in_force(config):
+            state = state_of(config, request.format, info.edition)
+            seen = Seen(state, arrived.validators, report.read, report.refused, report.repaired)
+            if request.complete and (outcome.published or reading.rows != familiar):
                 remember_rows(config.store.path, way(info), reading.rows)
-            if request.location != STDIN:
-                state = state_of(config, request.format, info)
-                seen = Seen(state, arrived.validators, report.read, report.refused, report.repaired)
+            if request.complete and request.location != STDIN:
                 remember(request.location, history, seen)
+            if outcome.published and request.location != STDIN:
+                remember_origin(request.location, history, info.edition, seen)
     return replace(report, seconds=round(monotonic() - started, 3))
 
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
-from catalog.store.generations import Generation, GenerationInfo, Generations
+from catalog.store.generation import Generation, GenerationInfo
+from catalog.store.generations import Generations
 from catalog.store.lock import is_held
 from catalog.store.runs import History, RunRecord
 from ingest.schedule.daemon import Appointment

@@ -108,10 +108,10 @@ def _read_secret(store: Path) -> bytes | None:
 def _in_force(store: Path) -> str | None:
     """The version of the generation that CURRENT names."""
     try:
-        folder = store / "generations" / (store / "CURRENT").read_text(encoding="ascii").strip()
+        folder = store / "generations" / (store / "CURRENT").read_text(encoding="ascii").split()[0]
         info = json.loads((folder / "generation.json").read_text(encoding="utf-8"))
         return catalog_version(info["number"], info["published"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, LookupError, ValueError, TypeError):
         return None
 
 

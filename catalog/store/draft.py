@@ -17,7 +17,8 @@ from catalog.store.chroma.build import fill_index, put_rows
 from catalog.store.chroma.collection import BATCH, VectorIndex
 from catalog.store.embedding_cache import VectorCache
 from catalog.store.files import disk_errors
-from catalog.store.generations import Generation, GenerationInfo, Generations, as_catalog, file_digests
+from catalog.store.generation import Generation, GenerationInfo, file_digests
+from catalog.store.generations import Generations, as_catalog
 from catalog.store.integrity import seal_index
 from catalog.store.lexical.fields import ANALYSIS
 from catalog.store.lexical.writer import build_lexical, patch_lexical

@@ -3,195 +3,30 @@
     LOCK                 one writer, by the operating system
     vectors.sqlite3      every vector ever computed, writer only
     generations/0007/    generation.json  movies.sqlite3  lexical/  chroma/  vectors.npy  moments.npz  film_map.npz
-    CURRENT              the name of the generation in force
+    CURRENT              the name of the generation in force, and the digest of its generation.json
+    CATALOG              a random name, by which a backup knows whose it is
 
 With a Chroma server there is COLLECTION instead of chroma/: the name of the generation's collection there.
 
 A generation is changed only while it is private. `generation.json` is its last file; a folder
-without one is what a killed run left behind. A reader opens what CURRENT names.
+without one is what a killed run left behind. A reader opens what CURRENT names: from there, digests
+lead to every file. ROLLED_BACK in a folder says that a rollback left it.
 """
 
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
-from hashlib import blake2b
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Self
 
-from catalog.errors import MEND, WAY_BACK, CatalogDamaged, CatalogMissing, StoreError
-from catalog.identity import ModelIdentity
-from catalog.store.chroma.folder import ChromaFolder
+from catalog.errors import WAY_BACK, CatalogDamaged, CatalogMissing, StoreError
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.files import disk_errors, sync_to_disk, write_atomically
-
-#: Of the folders' layout. Readers refuse a catalog of another one by name; the next run moves one that is not older
-#: than OLDEST over: its films and vectors are read, everything else is built anew.
-LAYOUT, OLDEST = 4, 1
-
-_CHECKED_BLOCKS, _BLOCK = 64, 4096
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationInfo:
-    """What a generation remembers of itself: generation.json."""
-
-    number: int
-    model: ModelIdentity
-    template: str
-    fallback_for: str | None
-    """The configured model that could not be had when the catalog was first built."""
-    films: int
-    churn: int
-    """Rows changed in the vector index since it was last built afresh."""
-    published: float
-    """Seconds since 1970, UTC."""
-    index_files: dict[str, str] = field(default_factory=dict)
-    """Size and sampled digest of every index file, by path below the generation."""
-    files: dict[str, str] = field(default_factory=dict)
-    """Digest of every file that stays as it was published, by path below the generation."""
-    layout: int = LAYOUT
-    height: int = 0
-    """Rows of vectors.npy, those that are free counted."""
-    lexical_churn: int = 0
-    """Documents replaced in the lexical index since it was last built afresh."""
-    analysis: int = 0
-    """By which version of the analysis (`fields.ANALYSIS`) the lexical index was made."""
-
-    def about(self) -> dict[str, str | int | bool]:
-        """The description of the vector index, for whoever opens it with Chroma alone."""
-        return {
-            "made_by": "plotseek",
-            "model": self.model.name,
-            "revision": self.model.revision,
-            "dimension": self.model.dimension,
-            "max_tokens": self.model.max_tokens,
-            "normalized": self.model.normalized,
-            "template": self.template,
-        }
-
-    @classmethod
-    def from_json(cls, text: str, where: Path, *, older: bool = False) -> Self:
-        """Raises StoreError for another layout, though not for an `older` one that can be moved over."""
-        try:
-            values: dict[str, Any] = json.loads(text)
-            _refuse_layout(values.get("layout"), where, older=older)
-            return cls(**{**values, "model": ModelIdentity(**values["model"])})
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise CatalogDamaged(f"{where}: is damaged ({error}); {WAY_BACK}") from error
-
-
-def _refuse_layout(layout: object, where: Path, *, older: bool) -> None:
-    movable = isinstance(layout, int) and OLDEST <= layout < LAYOUT
-    if layout == LAYOUT or (movable and older):
-        return
-    way = (
-        "run 'ingest --file FILE', which moves it over without embedding"
-        if movable
-        else "use that version, or build the catalog again in another store.path"
-    )
-    raise StoreError(
-        f"{where}: was written by another version of plotseek (layout {layout}, this one reads {LAYOUT}); {way}"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """The folder of one generation."""
-
-    folder: Path
-
-    @property
-    def number(self) -> int:
-        return int(self.folder.name)
-
-    @property
-    def movies(self) -> Path:
-        return self.folder / "movies.sqlite3"
-
-    @property
-    def earlier_movies(self) -> Path:
-        """The movies of a generation of layouts 1 to 3."""
-        return self.folder / "records.sqlite3"
-
-    @property
-    def vectors(self) -> Path:
-        return self.folder / "vectors.npy"
-
-    @property
-    def lexical(self) -> Path:
-        return self.folder / "lexical"
-
-    @property
-    def moments(self) -> Path:
-        return self.folder / "moments.npz"
-
-    @property
-    def film_map(self) -> Path:
-        return self.folder / "film_map.npz"
-
-    @property
-    def collection(self) -> str:
-        """The name of the Chroma collection: `movies-0007`, or what COLLECTION says."""
-        try:
-            return self.collection_file.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            return f"movies-{self.number:04d}"
-        except UnicodeDecodeError as error:
-            raise CatalogDamaged(f"{self.collection_file}: is damaged; {MEND}") from error
-
-    @property
-    def collection_file(self) -> Path:
-        return self.folder / "COLLECTION"
-
-    @property
-    def on_server(self) -> bool:
-        """Whether the index is a collection on a Chroma server."""
-        return self.collection_file.exists()
-
-    def backend(self, server: ChromaServer | None) -> ChromaFolder | ChromaServer:
-        """Where the index is; raises StoreError if that is a server and none is configured."""
-        if not self.on_server:
-            return ChromaFolder(self.chroma)
-        if server is None:
-            raise StoreError(
-                f"{self.folder}: the vector index is on a Chroma server; set store.url, or run ingest to move it here"
-            )
-        return server
-
-    @property
-    def chroma(self) -> Path:
-        return self.folder / "chroma"
-
-    @property
-    def info_file(self) -> Path:
-        return self.folder / "generation.json"
-
-    def info(self, *, older: bool = False) -> GenerationInfo:
-        """Raises CatalogDamaged, and StoreError for another layout than this one or, if asked for, an `older` one."""
-        try:
-            text = self.info_file.read_text(encoding="utf-8")
-            return GenerationInfo.from_json(text, self.info_file, older=older)
-        except FileNotFoundError:
-            raise CatalogDamaged(f"{self.folder}: is not a finished generation; {WAY_BACK}") from None
-        except UnicodeDecodeError as error:
-            raise CatalogDamaged(f"{self.info_file}: is damaged ({error}); {WAY_BACK}") from error
-
-    @property
-    def published(self) -> bool:
-        return self.info_file.exists()
-
-    def finish(self, info: GenerationInfo) -> None:
-        """Sync all files to disk, then write generation.json with their digests; raises OSError."""
-        for path in self.folder.rglob("*"):
-            sync_to_disk(path)
-        info = replace(info, files=file_digests(self))
-        write_atomically(self.info_file, json.dumps(asdict(info), indent=2, ensure_ascii=False) + "\n")
+from catalog.store.generation import Generation, GenerationInfo, damaged_files, digest_of
 
 
 class Generations:
@@ -203,6 +38,7 @@ class Generations:
         self.server = server
         self._folder = root / "generations"
         self._current = root / "CURRENT"
+        self._name = root / "CATALOG"
 
     def stamp(self) -> tuple[int, int] | None:
         """Changes whenever another generation comes into force; costs one stat."""
@@ -216,15 +52,15 @@ class Generations:
 
     def current(self) -> Generation | None:
         """The generation in force; None before the first one."""
-        try:
-            name = self._current.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            return None
-        except UnicodeDecodeError:
-            name = "not a number"
+        with disk_errors(self._current):
+            try:
+                content = self._current.read_bytes()
+            except FileNotFoundError:
+                return None
+        name, *seal = content.decode("ascii", "replace").split()[:2] or [""]
         if not name.isdecimal():
             raise CatalogDamaged(f"{self._current}: must hold a number; {WAY_BACK}")
-        return Generation(self._folder / name)
+        return Generation(self._folder / name, *seal)
 
     def in_force(self) -> Generation:
         """The generation in force, or CatalogMissing with the command to run."""
@@ -261,44 +97,81 @@ class Generations:
         with disk_errors(generation.folder):
             generation.finish(info)
             sync_to_disk(self._folder)
+        self.name_catalog(token_hex(8))
         self.switch(generation)
 
     def switch(self, generation: Generation) -> None:
         """Let CURRENT name a finished generation."""
         with disk_errors(self._current):
-            write_atomically(self._current, f"{generation.folder.name}\n")
+            seal = digest_of(generation.info_file.read_bytes())
+            write_atomically(self._current, f"{generation.folder.name} {seal}\n")
 
-    def roll_back(self) -> GenerationInfo:
-        """Put the newest older generation that is whole in force again. Writer only; raises StoreError."""
+    def catalog_name(self) -> str | None:
+        """The random name of this catalog; None where none was given yet."""
+        with disk_errors(self._name):
+            return self._name.read_text(encoding="ascii", errors="replace").strip() if self._name.exists() else None
+
+    def name_catalog(self, name: str) -> None:
+        """Give the catalog its name, unless it has one."""
+        with disk_errors(self._name):
+            if not self._name.exists():
+                write_atomically(self._name, f"{name}\n")
+
+    def roll_back(self, left: Callable[[GenerationInfo], None] = lambda _: None) -> GenerationInfo:
+        """Put the newest older generation that is whole in force again, and never this one. Writer only.
+
+        `left` hears first which one is left, if it can still be read. Raises CatalogMissing, StoreError.
+        """
         try:
             current = self.in_force()
-            before = [generation for generation in self.all() if generation.number < current.number]
         except CatalogDamaged:
-            before = self.all()
-        for generation in reversed(before):
-            if generation.published and not damaged_files(generation):
+            current = None
+        for generation in reversed(self.all()):
+            if current is not None and generation.number >= current.number:
+                continue
+            if generation.published and not generation.was_rolled_back and not damaged_files(generation):
                 info = generation.info()  # says so if it is of an older layout
+                if current is not None and current.folder.exists():
+                    self._leave(current, left)
                 self.switch(generation)
                 return info
         raise StoreError(f"{self.root}: there is no older generation to go back to; 'ingest restore' takes a backup")
 
+    def _leave(self, current: Generation, left: Callable[[GenerationInfo], None]) -> None:
+        with suppress(CatalogDamaged):
+            left(current.info(older=True))
+        with disk_errors(current.folder):
+            write_atomically(current.rolled_back_file, "")
+
     def drop_unfinished(self) -> list[int]:
-        """Throw away what killed runs left behind; returns their numbers. Writer only."""
+        """Throw away what killed runs left behind; returns their numbers. Writer only.
+
+        Not what CURRENT names, though its generation.json be lost: it may be all that is left of the films.
+        """
+        try:
+            current = self.current()
+        except CatalogDamaged:
+            return []
         unfinished = [generation for generation in self.all() if not generation.published]
+        unfinished = [found for found in unfinished if current is None or found.number != current.number]
         for generation in unfinished:
             self._drop(generation)
         return [generation.number for generation in unfinished]
 
     def drop_old(self, keep: int, grace: float) -> list[int]:
-        """Remove finished generations beyond the newest `keep`, save the one in force and young ones.
+        """Remove generations that were rolled back, and finished ones beyond the newest `keep`; not the one in force.
 
-        A generation is young for `grace` seconds after its successor was published: a reader may just
-        be opening it.
+        Nor a young one, which a reader may just be opening: it is young for `grace` seconds after its successor was
+        published. The newest stays in any case, so that no number is given twice.
         """
         current = self.current()
         finished = [generation for generation in self.all() if generation.published]
+        good = [generation.number for generation in finished if not generation.was_rolled_back]
+        surplus = good[: max(len(good) - keep, 0)]
         removed: list[int] = []
-        for generation, successor in list(pairwise(finished))[: max(len(finished) - keep, 0)]:
+        for generation, successor in pairwise(finished):
+            if generation.number in good and generation.number not in surplus:
+                continue
             age = time.time() - successor.info_file.stat().st_mtime
             if age > grace and (current is None or generation.number != current.number):
                 self._drop(generation)
@@ -346,68 +219,3 @@ def as_catalog(generation: Generation, info: GenerationInfo) -> Iterator[Path]:
         yield root
     finally:
         shutil.rmtree(root, ignore_errors=True)
-
-
-def index_digests(generation: Generation) -> dict[str, str]:
-    """Size and a digest of 64 blocks spread over each index file: cheap enough for every open.
-
-    Enough to notice a file that was cut, emptied, replaced or overwritten: a broken one can take the process down.
-    """
-    return {
-        str(path.relative_to(generation.folder)): _sampled_digest(path)
-        for path in sorted(generation.chroma.rglob("*"))
-        if path.is_file()
-    }
-
-
-def file_digests(generation: Generation) -> dict[str, str]:
-    """A digest of every file, which nobody changes after publishing, but for generation.json.
-
-    Nor of COLLECTION, which no backup has; a wrong name shows in what is found under it.
-    """
-    named = (generation.info_file.name, generation.collection_file.name)
-    return {
-        str(path.relative_to(generation.folder)): file_digest(path)
-        for path in sorted(generation.folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(named)
-    }
-
-
-def damaged_files(generation: Generation) -> dict[Path, str]:
-    """What is wrong with the files of a finished generation."""
-    try:
-        published = generation.info(older=True).files
-    except StoreError as error:
-        return {generation.info_file: str(error)}
-    found = file_digests(generation)
-    return {
-        generation.folder / name: "is not the file that was published" if name in found else "is missing"
-        for name, digest in published.items()
-        if found.get(name) != digest
-    }
-
-
-def file_digest(path: Path) -> str:
-    """Of the whole content; a file that this process has read and nobody has touched since is not read again."""
-    status = path.stat()
-    return _file_digest(path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-@lru_cache(maxsize=256)
-def _file_digest(path: Path, *_: int) -> str:
-    digest = blake2b(digest_size=16)
-    with path.open("rb", buffering=0) as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _sampled_digest(path: Path) -> str:
-    size = path.stat().st_size
-    digest = blake2b(digest_size=8)
-    step = max(_BLOCK, (size - _BLOCK) // (_CHECKED_BLOCKS - 1)) if size > _BLOCK else _BLOCK
-    with path.open("rb", buffering=0) as file:
-        for position in range(0, size, step):
-            file.seek(position)
-            digest.update(file.read(_BLOCK))
-    return f"{size}:{digest.hexdigest()}"

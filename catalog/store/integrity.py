@@ -9,7 +9,7 @@ from catalog.errors import MEND, CatalogDamaged, StoreError
 from catalog.store.chroma.collection import VectorIndex
 from catalog.store.chroma.private import PrivateFolder
 from catalog.store.chroma.server import ChromaServer
-from catalog.store.generations import Generation, GenerationInfo, index_digests
+from catalog.store.generation import Generation, GenerationInfo, check_part, index_digests
 from catalog.store.lexical.index import LexicalIndex
 from catalog.store.movies import Movies
 from catalog.store.sqlite import compact
@@ -47,8 +47,10 @@ def open_checked(generation: Generation, info: GenerationInfo, server: ChromaSer
     In a folder, at its files: a broken index can take the whole process down. On a server, at the count
     and at some vectors: what is broken there may be silent. Raises CatalogDamaged, ChromaUnreachable.
     """
-    if not generation.on_server and index_digests(generation) != info.index_files:
-        raise CatalogDamaged(f"{generation.chroma}: the vector index is damaged; {MEND}")
+    if not generation.on_server:
+        if index_digests(generation) != info.index_files:
+            raise CatalogDamaged(f"{generation.chroma}: the vector index is damaged; {MEND}")
+        check_part(generation, info, generation.chroma)
     index = _open(generation, server)
     try:
         if generation.on_server:

@@ -14,7 +14,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from catalog.errors import CatalogDamaged, CheckFailed, DeletionsRefused, PlotseekError, Stopped, StoreError
+from catalog.errors import (
+    CatalogDamaged,
+    CheckFailed,
+    DeletionsRefused,
+    PlotseekError,
+    SourceRolledBack,
+    Stopped,
+    StoreError,
+)
 from catalog.store.lock import is_held
 from catalog.store.sqlite import Connection, connect, connect_read_only, set_aside, translated
 
@@ -45,7 +53,7 @@ class RunOutcome(StrEnum):
     OK = "ok"
     UNCHANGED = "unchanged"
     REFUSED = "refused"
-    """The guard refused its deletions, or the owner's check the new state."""
+    """The guard refused its deletions, the owner's check the new state, or its source says what was rolled back."""
     FAILED = "failed"
     STOPPED = "stopped"
 
@@ -259,7 +267,7 @@ def _verdict(error: BaseException) -> Recording:
     match error:
         case Stopped():
             return Recording(RunOutcome.STOPPED, reason=reason)
-        case DeletionsRefused() | CheckFailed():
+        case DeletionsRefused() | CheckFailed() | SourceRolledBack():
             return Recording(RunOutcome.REFUSED, reason=reason)
         case PlotseekError():
             return Recording(RunOutcome.FAILED, reason=reason)

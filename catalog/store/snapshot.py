@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import StoreError
+from catalog.errors import WAY_BACK, StoreError
 from catalog.store.chroma.reader import IndexReader
 from catalog.store.chroma.server import ChromaServer
-from catalog.store.generations import Generation, Generations
+from catalog.store.generation import Generation, check_part
+from catalog.store.generations import Generations
 from catalog.store.integrity import open_checked
 from catalog.store.lexical.index import LexicalIndex
 from catalog.store.maintenance.film_map import FilmMap
@@ -23,11 +24,12 @@ Floats = NDArray[np.float32]
 
 
 class Snapshot:
-    """What a search needs of a generation, each part opened when it is first needed. For any thread."""
+    """What a search needs of a generation, each part checked and opened when it is first needed. For any thread."""
 
     def __init__(self, generation: Generation, server: ChromaServer | None = None) -> None:
         """A `server` is asked for the vector index where that is on one. Raises StoreError, CatalogDamaged."""
         self.info = generation.info()
+        check_part(generation, self.info, generation.movies, WAY_BACK)
         self.movies = Movies.open(generation.movies)
         self._generation = generation
         self._server = server
@@ -41,6 +43,7 @@ class Snapshot:
     @cached_property
     def lexical(self) -> LexicalIndex:
         """The inverted index of words, titles and values."""
+        check_part(self._generation, self.info, self._generation.lexical)
         return LexicalIndex.open(self._generation.lexical)
 
     @cached_property
@@ -51,11 +54,13 @@ class Snapshot:
     @cached_property
     def moments(self) -> Moments:
         """What all movies have in common."""
+        check_part(self._generation, self.info, self._generation.moments)
         return Moments.load(self._generation.moments)
 
     @cached_property
     def film_map(self) -> FilmMap:
         """Where each movie lies on the map; raises CatalogDamaged."""
+        check_part(self._generation, self.info, self._generation.film_map)
         return FilmMap.load(self._generation.film_map)
 
     def warm(self, seconds: float | None = None) -> None:

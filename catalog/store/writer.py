@@ -13,14 +13,8 @@ from catalog.store.chroma.server import ChromaServer
 from catalog.store.draft import Draft, Plan
 from catalog.store.embedding_cache import VectorCache
 from catalog.store.files import disk_errors
-from catalog.store.generations import (
-    LAYOUT,
-    Generation,
-    GenerationInfo,
-    Generations,
-    damaged_files,
-    file_digest,
-)
+from catalog.store.generation import LAYOUT, Generation, GenerationInfo, damaged_files, file_digest
+from catalog.store.generations import Generations
 from catalog.store.integrity import is_intact
 from catalog.store.lock import writer_lock
 from catalog.store.movies import Entry, Movies, earlier_entries

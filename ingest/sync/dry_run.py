@@ -10,7 +10,8 @@ from catalog.errors import DeletionsRefused, ModelUnavailable
 from catalog.identity import ModelIdentity
 from catalog.movie import Fingerprints, model_text
 from catalog.store.embedding_cache import VectorCache
-from catalog.store.generations import GenerationInfo, Generations
+from catalog.store.generation import GenerationInfo
+from catalog.store.generations import Generations
 from catalog.store.movies import Entry
 from catalog.store.writer import read_entries, read_fingerprints
 from ingest.mapping.mapper import describe, detect

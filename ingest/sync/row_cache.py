@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from catalog.store.files import disk_errors
-from catalog.store.generations import GenerationInfo
+from catalog.store.generation import GenerationInfo
 from ingest.mapping.columns import FieldMap
 from ingest.readers.row import Row
 
@@ -52,8 +52,7 @@ def row_digest(row: Row) -> str | None:
 
 def reading_state(info: GenerationInfo | None, fields: FieldMap, template: str) -> str:
     """What the film of a row depends on besides the row, and the generation that holds these films."""
-    generation = (info.number, info.published) if info else None
-    whole = (generation, fields.settled, template, READING)
+    whole = (info.edition if info else None, fields.settled, template, READING)
     return blake2b(repr(whole).encode(), digest_size=_DIGEST).hexdigest()
 
 

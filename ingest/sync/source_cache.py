@@ -4,12 +4,13 @@ import json
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from catalog.config import Config, ScheduleConfig, SearchConfig, ServerConfig, StoreConfig
 from catalog.errors import UsageError
 from catalog.store.chroma.server import ChromaServer
-from catalog.store.generations import LAYOUT, GenerationInfo, Generations, file_digests
+from catalog.store.generation import LAYOUT, GenerationInfo, file_digests
+from catalog.store.generations import Generations
 from catalog.store.integrity import is_intact
 from catalog.store.runs import History
 from ingest.readers.download import Validators, shown
@@ -17,6 +18,8 @@ from ingest.readers.source import STDIN, is_url, local_paths, opened
 from ingest.sync.row_cache import READING
 
 _BLOCK = 1 << 20
+_ROLLED_BACK = "rolled back"
+_MOST_ROLLED_BACK = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +35,41 @@ class Seen:
     repaired: int
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
-        values = json.loads(text)
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         return cls(**{**values, "validators": Validators(**values["validators"])})
 
 
 def recall(location: str, history: History, state: str | None) -> Seen | None:
     """What the source gave, if catalog and settings are in the same `state` as then."""
     note = history.note(_note_name(location))
-    seen = Seen.from_json(note) if note and state else None
+    seen = Seen.from_dict(json.loads(note)) if note and state else None
     return seen if seen and seen.state == state else None
 
 
 def remember(location: str, history: History, seen: Seen) -> None:
     """Note what a source gave, once the catalog holds all of it."""
     history.keep(_note_name(location), json.dumps(asdict(seen)))
+
+
+def remember_origin(location: str, history: History, edition: tuple[int, float], seen: Seen) -> None:
+    """Note what a source was when it gave a generation."""
+    history.keep(_note_name(location, "gave"), json.dumps([edition, asdict(seen)]))
+
+
+def roll_back_origin(history: History, edition: tuple[int, float]) -> None:
+    """Note that a generation was rolled back."""
+    noted = json.loads(history.note(_ROLLED_BACK) or "[]")
+    history.keep(_ROLLED_BACK, json.dumps([*noted, edition][-_MOST_ROLLED_BACK:]))
+
+
+def rolled_back_origin(location: str, history: History, config: Config, kind: str | None) -> Seen | None:
+    """What the source was when it gave, under these settings, a generation that was rolled back."""
+    note, noted = history.note(_note_name(location, "gave")), json.loads(history.note(_ROLLED_BACK) or "[]")
+    if note is None:
+        return None
+    edition, values = json.loads(note)
+    seen = Seen.from_dict(values)
+    return seen if edition in noted and seen.state == state_of(config, kind, tuple(edition)) else None
 
 
 def source_name(location: str) -> str:
@@ -72,17 +95,16 @@ def content_digest(location: str) -> str | None:
     return whole.hexdigest()
 
 
-def state_of(config: Config, kind: str | None, info: GenerationInfo) -> str:
+def state_of(config: Config, kind: str | None, edition: tuple[int, float]) -> str:
     """What the outcome of a run depends on besides the source.
 
-    The generation in force, the settings but for those that change no film, the format asked for, and
+    The edition of the generation in force, the settings but for those that change no film, the format asked for, and
     this program, which may read a column that an earlier version did not.
     """
     settings = replace(
         config, store=StoreConfig(), schedule=ScheduleConfig(), search=SearchConfig(), server=ServerConfig()
     )
-    generation = (info.number, info.published)
-    return blake2b(repr((generation, settings, kind, READING)).encode(), digest_size=16).hexdigest()
+    return blake2b(repr((edition, settings, kind, READING)).encode(), digest_size=16).hexdigest()
 
 
 def whole_in_force(root: Path, server: ChromaServer | None) -> GenerationInfo | None:
@@ -95,7 +117,7 @@ def whole_in_force(root: Path, server: ChromaServer | None) -> GenerationInfo | 
     return info if whole else None
 
 
-def _note_name(location: str) -> str:
+def _note_name(location: str, of: str = "seen") -> str:
     """A digest, because the whole address may hold secrets."""
     whole = location if is_url(location) else str(Path(location).absolute())
-    return f"seen {blake2b(whole.encode('utf-8', 'surrogateescape'), digest_size=16).hexdigest()}"
+    return f"{of} {blake2b(whole.encode('utf-8', 'surrogateescape'), digest_size=16).hexdigest()}"

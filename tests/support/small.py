@@ -1,18 +1,18 @@
 """Catalogs of made-up films, and copies of them that lack something."""
 
-import json
 import random
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from catalog.embedding.embedder import Embedder
 from catalog.movie import Movie
 from catalog.store.chroma.collection import VectorIndex
 from catalog.store.chroma.server import ChromaServer
-from catalog.store.generations import Generations, index_digests
+from catalog.store.generation import index_digests
+from catalog.store.generations import Generations
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.writer import open_writer
 from ingest.sync.apply import SyncOptions, sync
@@ -44,8 +44,7 @@ def without_row(root: Path, identity: str, copy: Path) -> Iterator[Snapshot]:
     generation = Generations(copy).in_force()
     with closing(VectorIndex.open(generation.backend(None), generation.collection)) as index:
         index.remove([identity])
-    changed = replace(generation.info(), index_files=index_digests(generation))
-    generation.info_file.write_text(json.dumps(asdict(changed)), encoding="utf-8")
+    Generations(copy).publish(generation, replace(generation.info(), index_files=index_digests(generation)))
     with closing(open_snapshot(copy)) as snapshot:
         yield snapshot
 

@@ -108,6 +108,29 @@ def test_rollback_says_where_there_is_nothing_to_go_back_to(store: Path) -> None
     assert result(ingest(store, "rollback")) == (1, "", message)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_file_whose_state_was_rolled_back_is_refused_until_it_changes(
+    store: Path, tmp_path: Path, *, whole: bool
+) -> None:
+    films, more = str(tmp_path / "films.jsonl"), [] if whole else ["--no-prune"]
+    write(tmp_path, {"id": 1, "title": "Alien", "plot": "Bad."}, {"id": 2, "title": "Jaws", "plot": "A shark."})
+    assert ingest(store, "--file", films, *more).exit_code == 0
+    assert result(ingest(store, "rollback"))[2] == "generation 1 with 2 films is in force again\n"
+    line = f"{films}: says what was published of it and rolled back; nothing was read; mend it, or repeat with --again"
+    for _ in range(2):
+        assert result(ingest(store, "--file", films, *more)) == (3, "", f"ingest: {line}\n")
+    shown = ingest(store, "status").stdout
+    assert ("refused" in shown, line in shown) == (True, True)
+    assert Generations(store).in_force().number == 1
+    write(tmp_path, {"id": 1, "title": "Alien", "plot": "Good."}, {"id": 2, "title": "Jaws", "plot": "A shark."})
+    assert ingest(store, "--file", films, *more).exit_code == 0
+    assert ingest(store, "rollback").exit_code == 0
+    assert ingest(store, "--file", films, *more).exit_code == 3
+    assert ingest(store, "--file", films, *more, "--again").exit_code == 0
+    assert ingest(store, "--file", films, *more).exit_code == 0
+    assert Generations(store).in_force().number == 4
+
+
 def test_backup_and_restore(store: Path, tmp_path: Path) -> None:
     folder = tmp_path / "backup"
     assert result(ingest(store, "backup", str(folder))) == (0, "", f"{folder}: holds generation 1 with 2 films\n")

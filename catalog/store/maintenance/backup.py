@@ -17,7 +17,8 @@ from catalog.store.chroma.server import ChromaServer
 from catalog.store.draft import Difference, Draft, Plan
 from catalog.store.embedding_cache import VectorCache, set_aside_if_damaged
 from catalog.store.files import disk_errors, sync_to_disk, write_atomically
-from catalog.store.generations import LAYOUT, Generation, GenerationInfo, Generations, damaged_files, file_digests
+from catalog.store.generation import LAYOUT, Generation, GenerationInfo, damaged_files, file_digests
+from catalog.store.generations import Generations
 from catalog.store.integrity import seal_index
 from catalog.store.lock import writer_lock
 from catalog.store.movies import Movies

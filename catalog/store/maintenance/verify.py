@@ -14,7 +14,8 @@ from catalog.store.chroma.collection import VectorIndex, metadata
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.draft import Difference, Draft
 from catalog.store.embedding_cache import VectorCache, set_aside_if_damaged
-from catalog.store.generations import Generation, GenerationInfo, Generations, damaged_files
+from catalog.store.generation import Generation, GenerationInfo, damaged_files
+from catalog.store.generations import Generations
 from catalog.store.integrity import check_generation, open_checked
 from catalog.store.lock import writer_lock
 from catalog.store.movies import Entry, Movies

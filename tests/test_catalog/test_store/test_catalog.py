@@ -52,7 +52,7 @@ def test_a_first_run_publishes_everything(tmp_path: Path) -> None:
     outcome = run(tmp_path, FILMS)
     assert (outcome.counts[Kind.ADDED], outcome.embedded, outcome.films, outcome.generation) == (3, 3, 3, 1)
     assert nearest(tmp_path, "space ship") == [("1", 1.0), ("2", 0.007), ("3", 0.005)]
-    assert (tmp_path / "CURRENT").read_text() == "0001\n"
+    assert (tmp_path / "CURRENT").read_text().split()[0] == "0001"
 
 
 def test_a_second_run_embeds_nothing_and_publishes_nothing(tmp_path: Path) -> None:

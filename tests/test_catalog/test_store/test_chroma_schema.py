@@ -14,7 +14,8 @@ from chromadb.utils.embedding_functions import known_embedding_functions, sparse
 
 from catalog.errors import CatalogDamaged
 from catalog.store.chroma.server import ChromaServer
-from catalog.store.generations import Generation, Generations, index_digests
+from catalog.store.generation import Generation, index_digests
+from catalog.store.generations import Generations
 from catalog.store.maintenance.backup import back_up, restore
 from catalog.store.maintenance.verify import verify
 from catalog.store.snapshot import open_snapshot
@@ -99,7 +100,8 @@ def spoil_folder(generation: Generation, spoil: Spoil) -> None:
         )
         rows = [(identity, key, value) for key, value in metadata.items()]
         connection.executemany("INSERT INTO collection_metadata (collection_id, key, str_value) VALUES (?, ?, ?)", rows)
-    generation.finish(replace(generation.info(), index_files=index_digests(generation)))
+    root = generation.folder.parents[1]
+    Generations(root).publish(generation, replace(generation.info(), index_files=index_digests(generation)))
 
 
 @pytest.mark.parametrize("spoil", [of_the_vectors, of_all_vectors, of_another_key, by_metadata])

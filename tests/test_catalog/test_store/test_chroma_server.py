@@ -21,7 +21,8 @@ from catalog.errors import CatalogDamaged, ChromaUnreachable, ConfigError, Store
 from catalog.movie import Movie
 from catalog.store.chroma.collection import VectorIndex
 from catalog.store.chroma.server import CLOUD, ChromaServer, configured_server
-from catalog.store.generations import Generation, Generations
+from catalog.store.generation import Generation
+from catalog.store.generations import Generations
 from catalog.store.maintenance.backup import back_up, restore
 from catalog.store.maintenance.verify import verify
 from catalog.store.snapshot import open_snapshot

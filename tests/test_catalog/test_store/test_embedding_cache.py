@@ -176,7 +176,7 @@ def test_what_an_earlier_version_published_of_a_damaged_cache_is_built_again(tmp
     parts = [{row: np.array(vectors[row]) if row != 1 else flip_bit_of_older for row in range(3)}]
     write_vectors(generation.vectors.with_name("new.npy"), 3, IDENTITY.dimension, parts)
     os.replace(generation.vectors.with_name("new.npy"), generation.vectors)  # noqa: PTH105
-    generation.finish(generation.info())
+    Generations(tmp_path).publish(generation, generation.info())
     assert verify(tmp_path).differences != ()
     embedder = WordEmbedder()
     assert run(tmp_path, FILMS, embedder).generation == 2

@@ -16,7 +16,8 @@ from catalog.movie import Movie
 from catalog.store.chroma.collection import VectorIndex
 from catalog.store.chroma.folder import ChromaFolder
 from catalog.store.columns.conditions import Filter
-from catalog.store.generations import Generations, file_digests, index_digests
+from catalog.store.generation import file_digests, index_digests
+from catalog.store.generations import Generations
 from catalog.store.lexical.fields import LISTS
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.vectors.moments import Moments
@@ -117,7 +118,7 @@ def test_searches_ask_the_vector_index_itself(tmp_path: Path) -> None:
     generation = Generations(tmp_path).in_force()
     with closing(VectorIndex.open(ChromaFolder(generation.chroma), generation.collection)) as index:
         index.remove(["2"])
-    generation.finish(replace(generation.info(), index_files=index_digests(generation)))
+    Generations(tmp_path).publish(generation, replace(generation.info(), index_files=index_digests(generation)))
     with closing(open_snapshot(tmp_path)) as snapshot:
         assert sorted(near.id for near in nearest_of(snapshot, "shark")) == ["1", "3"]
         assert snapshot.movies.ids() == ["1", "2", "3"]

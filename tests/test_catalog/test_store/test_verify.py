@@ -15,7 +15,8 @@ from catalog.movie import Movie, text_digest
 from catalog.store.chroma.collection import VectorIndex
 from catalog.store.draft import Draft
 from catalog.store.embedding_cache import VectorCache
-from catalog.store.generations import Generation, Generations, index_digests
+from catalog.store.generation import Generation, index_digests
+from catalog.store.generations import Generations
 from catalog.store.lock import writer_lock
 from catalog.store.maintenance.verify import repair, verify
 from catalog.store.writer import open_writer
@@ -42,7 +43,7 @@ def opened(root: Path, number: int) -> VectorIndex:
 def sign(root: Path, number: int) -> None:
     """Let the files of a generation count as published as they are now, so that only what is in them can tell."""
     found = Generation(generation(root, number))
-    found.finish(replace(found.info(), index_files=index_digests(found)))
+    Generations(root).publish(found, replace(found.info(), index_files=index_digests(found)))
 
 
 def mend(root: Path) -> tuple[list[str], list[str]]:
@@ -215,8 +216,7 @@ def test_rollback_goes_to_the_newest_older_generation_that_is_whole(tmp_path: Pa
         roll_back(tmp_path)
     assert [found.number for found in Generations(tmp_path).all()] == [1, 2, 3]
     assert run(tmp_path, FILMS).generation == 4
-    assert roll_back(tmp_path) == 3
-    assert run(tmp_path, FILMS).published is False
+    assert roll_back(tmp_path) == 1
 
 
 def test_rollback_helps_where_current_names_nothing(tmp_path: Path) -> None:

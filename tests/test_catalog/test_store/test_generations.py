@@ -1,0 +1,113 @@
+"""Which generation is in force, what leads there, and what goes."""
+
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import CatalogDamaged, StoreError
+from catalog.store.generations import Generations
+from catalog.store.lock import writer_lock
+from catalog.store.snapshot import Snapshot, open_snapshot
+from catalog.store.writer import open_writer
+from ingest.sync.apply import SyncOptions, sync
+from tests.support.fakes import WordEmbedder
+from tests.test_catalog.test_store.test_catalog import FILMS, TEMPLATE, nearest, run
+
+WAYS = r"run 'ingest rollback', 'ingest restore FOLDER', or 'ingest --file FILE --rebuild'$"
+
+
+def numbers(root: Path) -> list[int]:
+    return [generation.number for generation in Generations(root).all()]
+
+
+def roll_back(root: Path) -> int:
+    with writer_lock(root):
+        return Generations(root).roll_back().number
+
+
+def test_what_was_rolled_back_goes_first_and_is_never_returned_to(tmp_path: Path) -> None:
+    for count in (1, 2, 3):
+        run(tmp_path, FILMS[:count])
+    generations = Generations(tmp_path)
+    assert generations.drop_old(keep=2, grace=0) == [1]
+    assert roll_back(tmp_path) == 2
+    assert generations.drop_old(keep=2, grace=0) == []  # the newest keeps its number
+    assert run(tmp_path, FILMS).generation == 4
+    assert generations.drop_old(keep=2, grace=0) == [3]
+    assert roll_back(tmp_path) == 2
+    assert numbers(tmp_path) == [2, 4]
+
+
+def test_rollback_passes_over_what_was_rolled_back(tmp_path: Path) -> None:
+    for count in (1, 2, 3):
+        run(tmp_path, FILMS[:count])
+    assert roll_back(tmp_path) == 2
+    assert run(tmp_path, FILMS).generation == 4
+    assert [roll_back(tmp_path), roll_back(tmp_path)] == [2, 1]
+    with pytest.raises(StoreError, match="there is no older generation to go back to"):
+        roll_back(tmp_path)
+
+
+@pytest.mark.parametrize("current", ["lost", "damaged"])
+def test_what_current_names_is_not_thrown_away_though_it_lost_its_last_file(tmp_path: Path, current: str) -> None:
+    run(tmp_path, FILMS)
+    generation = Generations(tmp_path).in_force()
+    generation.info_file.unlink()
+    if current == "damaged":
+        (tmp_path / "CURRENT").write_bytes(b"\xff")
+    with pytest.raises(CatalogDamaged, match=WAYS):
+        run(tmp_path, FILMS[:1], prune=False)
+    assert generation.movies.exists()
+    with open_writer(tmp_path, rebuild=True) as writer:
+        assert sync(FILMS, writer, WordEmbedder(), SyncOptions(TEMPLATE, rebuild=True)).embedded == 0
+    run(tmp_path, FILMS)
+    assert numbers(tmp_path) == [2]
+
+
+Look = Callable[[Snapshot], object]
+PARTS: list[tuple[str, Look]] = [
+    ("movies.sqlite3", lambda snapshot: snapshot.movies),
+    ("lexical/meta.json", lambda snapshot: snapshot.lexical),
+    ("moments.npz", lambda snapshot: snapshot.moments),
+    ("film_map.npz", lambda snapshot: snapshot.film_map),
+    ("chroma/chroma.sqlite3", lambda snapshot: snapshot.index.nearest(WordEmbedder().embed_query("shark"), 1)),
+]
+
+
+@pytest.mark.parametrize(("name", "look"), PARTS)
+def test_a_file_of_another_generation_is_noticed_when_it_is_opened(tmp_path: Path, name: str, look: Look) -> None:
+    run(tmp_path / "store", FILMS)
+    run(tmp_path / "other", [FILMS[0], FILMS[2]])
+    shutil.copyfile(tmp_path / "other/generations/0001" / name, tmp_path / "store/generations/0001" / name)
+    with pytest.raises(CatalogDamaged), closing(open_snapshot(tmp_path / "store")) as snapshot:
+        look(snapshot)
+
+
+def test_a_whole_generation_of_another_catalog_is_noticed_when_it_is_opened(tmp_path: Path) -> None:
+    run(tmp_path / "store", FILMS)
+    run(tmp_path / "other", FILMS[1:])
+    shutil.rmtree(tmp_path / "store/generations")
+    shutil.copytree(tmp_path / "other/generations", tmp_path / "store/generations")
+    with pytest.raises(CatalogDamaged, match=f"generation.json: is not the file that CURRENT names; {WAYS}"):
+        open_snapshot(tmp_path / "store")
+    with pytest.raises(CatalogDamaged, match=f"generation.json: is not the file that CURRENT names; {WAYS}"):
+        run(tmp_path / "store", FILMS)
+
+
+def test_a_current_that_holds_a_number_alone_still_opens(tmp_path: Path) -> None:
+    run(tmp_path, FILMS)
+    (tmp_path / "CURRENT").write_text("0001\n", encoding="ascii")
+    assert nearest(tmp_path, "shark", 1) == [("2", 1.0)]
+    assert run(tmp_path, FILMS[:2]).generation == 2
+
+
+@pytest.mark.parametrize("name", ["CURRENT", "generations/0001/generation.json"])
+def test_a_folder_in_a_files_place_is_one_line(tmp_path: Path, name: str) -> None:
+    run(tmp_path, FILMS)
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    with pytest.raises(StoreError, match=rf"{name}: Is a directory; check the free space"):
+        open_snapshot(tmp_path)
