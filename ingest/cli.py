@@ -289,15 +289,16 @@ def rollback(config: Path | None) -> None:
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Take the place of a backup of another catalog.")
 @click.pass_obj
-def backup(config: Path | None, folder: Path) -> None:
+def backup(config: Path | None, folder: Path, replace: bool) -> None:
     """Copy the catalog to FOLDER, while anybody searches or writes it."""
     with one_line_errors("ingest"):
         root = settings(config).store.path
 
         from catalog.store.maintenance.backup import back_up
 
-        info = back_up(root, folder)
+        info = back_up(root, folder, replace_other=replace)
         say(f"{folder}: holds generation {info.number} with {info.films} films")
 
 

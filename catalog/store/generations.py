@@ -97,7 +97,8 @@ class Generations:
         with disk_errors(generation.folder):
             generation.finish(info)
             sync_to_disk(self._folder)
-        self.name_catalog(token_hex(8))
+        if self.catalog_name() is None:
+            self.name_catalog(token_hex(8))
         self.switch(generation)
 
     def switch(self, generation: Generation) -> None:
@@ -112,10 +113,9 @@ class Generations:
             return self._name.read_text(encoding="ascii", errors="replace").strip() if self._name.exists() else None
 
     def name_catalog(self, name: str) -> None:
-        """Give the catalog its name, unless it has one."""
+        """Give the catalog its name."""
         with disk_errors(self._name):
-            if not self._name.exists():
-                write_atomically(self._name, f"{name}\n")
+            write_atomically(self._name, f"{name}\n")
 
     def roll_back(self, left: Callable[[GenerationInfo], None] = lambda _: None) -> GenerationInfo:
         """Put the newest older generation that is whole in force again, and never this one. Writer only.

@@ -8,6 +8,7 @@ import json
 import shutil
 import time
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from catalog.errors import CatalogDamaged, CatalogMissing, StoreError
@@ -30,22 +31,31 @@ _MARK = "BACKUP"
 _VECTORS = "vectors.sqlite3"
 
 
-def back_up(root: Path, folder: Path) -> GenerationInfo:
+def back_up(root: Path, folder: Path, *, replace_other: bool = False) -> GenerationInfo:
     """Copy the generation in force and the vector cache into a new folder, or into an earlier backup.
 
-    An earlier backup stays whole until the new one is. Raises CatalogMissing, StoreError.
+    An earlier backup stays whole until the new one is: that is written beside it, then switched to, and only then is
+    the earlier one removed. One of another catalog is kept unless told to `replace_other`. Raises CatalogMissing,
+    StoreError.
     """
-    source = Generations(root).in_force()
+    catalog, backup = Generations(root), Generations(folder)
+    source = catalog.in_force()
     info = source.info()
     _refuse_other_folder(folder)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / _MARK, json.dumps({"of": str(root.absolute()), "made": time.time()}) + "\n")
         with writer_lock(folder):
-            _copy_vectors(root, folder)
-            backup = Generations(folder)
-            copy = _copy_generation(source, info, folder)
-            backup.switch(copy)
+            name, before = catalog.catalog_name(), backup.catalog_name()
+            is_other = before not in (None, name)
+            if is_other and not replace_other:
+                raise StoreError(
+                    f"{folder}: is a backup of another catalog; name another folder, or repeat with --replace"
+                )
+            _copy_vectors(root, folder, keep_old=is_other)
+            backup.switch(_copy_generation(source, info, backup))
+            if name is not None:
+                backup.name_catalog(name)
             backup.drop_others()
     return info
 
@@ -58,40 +68,55 @@ def _refuse_other_folder(folder: Path) -> None:
             raise StoreError(f"{folder}: holds other things than a backup; name a new or an empty folder")
 
 
-def _copy_vectors(root: Path, folder: Path) -> None:
+def _copy_vectors(root: Path, folder: Path, *, keep_old: bool) -> None:
+    """Replace the backup's vectors; those of another catalog are kept as long as its films are there."""
     new = folder / f"{_VECTORS}.new"
     new.unlink(missing_ok=True)
     try:
         copy_database(root / _VECTORS, new)
+        if keep_old and (folder / _VECTORS).exists():
+            with closing(VectorCache(new)) as cache:
+                cache.add_all(folder / _VECTORS)
         sync_to_disk(new)
         new.replace(folder / _VECTORS)
     finally:
         new.unlink(missing_ok=True)
 
 
-def _copy_generation(source: Generation, info: GenerationInfo, folder: Path) -> Generation:
+def _copy_generation(source: Generation, info: GenerationInfo, backup: Generations) -> Generation:
     """The copy, finished; one that is there already is kept if it is of the same publication."""
-    copy = Generation(folder / "generations" / source.folder.name)
-    if copy.published and copy.info(older=True).published == info.published and not damaged_files(copy):
-        return copy
+    there = backup.all()
+    for copy in there:
+        if _is_copy(copy, info):
+            return copy
+    # Beside what is there, whose number it may have: what goes by it is then built anew.
+    taken = [copy.number for copy in there]
+    number = max(taken) + 1 if source.number in taken else source.number
+    folder = backup.root / "generations" / f"{number:04d}"
     # Not among the generations: what a kill leaves of it is never taken for one.
-    new = Generation(folder / "unfinished" / source.folder.name)
+    new = Generation(backup.root / "unfinished" / folder.name)
     shutil.rmtree(new.folder.parent, ignore_errors=True)
     try:
-        left_out = shutil.ignore_patterns(source.info_file.name, source.collection_file.name)
-        shutil.copytree(source.folder, new.folder, ignore=left_out)
+        left_out = [path.name for path in (source.info_file, source.collection_file, source.rolled_back_file)]
+        shutil.copytree(source.folder, new.folder, ignore=shutil.ignore_patterns(*left_out))
         _compare(new, source, info)
-        if source.on_server:
-            info = _build_folder_index(new, info)
+        if source.on_server or number != source.number:
+            shutil.rmtree(new.chroma, ignore_errors=True)
+            info = _build_folder_index(new, replace(info, number=number, churn=0))
         new.finish(info)
-        copy.folder.parent.mkdir(exist_ok=True)
-        with suppress(FileNotFoundError):
-            shutil.rmtree(copy.folder)
-        new.folder.replace(copy.folder)
-        sync_to_disk(copy.folder.parent)
+        folder.parent.mkdir(exist_ok=True)
+        new.folder.replace(folder)
+        sync_to_disk(folder.parent)
     finally:
         shutil.rmtree(new.folder.parent, ignore_errors=True)
-    return copy
+    return Generation(folder)
+
+
+def _is_copy(copy: Generation, info: GenerationInfo) -> bool:
+    """Whether it is a whole copy of a publication."""
+    with suppress(StoreError):
+        return copy.info(older=True).published == info.published and not damaged_files(copy)
+    return False
 
 
 def _compare(copy: Generation, source: Generation, info: GenerationInfo) -> None:
@@ -123,6 +148,9 @@ def restore(folder: Path, root: Path, server: ChromaServer | None = None) -> Gen
         _add_vectors(root, folder / _VECTORS)
         generations = Generations(root, server)
         generations.drop_unfinished()
+        name = Generations(folder).catalog_name()
+        if name is not None and generations.catalog_name() is None:
+            generations.name_catalog(name)
         generation = generations.begin()
         with closing(VectorCache(root / _VECTORS)) as cache:
             movies = _copy_movies(source, info, generation)

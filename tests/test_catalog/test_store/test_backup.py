@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -87,11 +89,62 @@ def test_a_backup_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
     run(store, FILMS)
     assert back_up(store, folder).number == 2
     assert [generation.number for generation in Generations(folder).all()] == [2]
+
+
+def test_a_backup_of_another_catalog_is_replaced_only_when_told_to(tmp_path: Path) -> None:
+    store, folder = tmp_path / "store", tmp_path / "backup"
+    run(store, FILMS)
+    back_up(store, folder)
     shutil.rmtree(store)
     run(store, FILMS[:2])
+    with pytest.raises(StoreError, match="is a backup of another catalog; name another folder, or repeat with --repla"):
+        back_up(store, folder)
+    assert verify(folder, server=server()).films == 3
+    assert back_up(store, folder, replace_other=True).number == 1
+    assert [generation.number for generation in Generations(folder).all()] == [2]
+    assert (verify(folder, server=server()).films, verify(folder, server=server()).differences) == (2, ())
     assert back_up(store, folder).number == 1
-    assert [generation.number for generation in Generations(folder).all()] == [1]
-    assert verify(folder, server=server()).films == 2
+    restore(folder, tmp_path / "new", server())
+    assert back_up(tmp_path / "new", folder).films == 2  # restored, it is that catalog
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from catalog.store.maintenance.backup import back_up
+left = int(sys.argv[3])
+def count(event, arguments):
+    global left
+    if event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.copyfile", "sqlite3.connect"):
+        left -= 1
+        if left == 0:
+            os._exit(9)
+sys.addaudithook(count)
+back_up(Path(sys.argv[1]), Path(sys.argv[2]), replace_other=True)
+"""
+
+
+@in_folder
+@pytest.mark.parametrize("other", [True, False])
+def test_a_backup_killed_at_any_step_leaves_a_whole_one(tmp_path: Path, *, other: bool) -> None:
+    earlier, store, folder = tmp_path / "earlier", tmp_path / "store", tmp_path / "backup"
+    run(earlier, FILMS[:1])
+    if not other:
+        shutil.copytree(earlier, store)
+    run(store, FILMS)
+    back_up(earlier, tmp_path / "first")
+    ended, step, seen = 9, 0, set()
+    while ended == 9:
+        step += 3
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(tmp_path / "first", folder)
+        ended = subprocess.run([sys.executable, "-c", KILLED, store, folder, str(step)], check=False).returncode
+        found = verify(folder)
+        assert (found.films in (1, 3), found.differences) == (True, ()), step
+        seen.add(found.films)
+    assert (ended, seen) == (0, {1, 3})
+    assert back_up(store, folder, replace_other=True).films == 3
+    assert restore(folder, tmp_path / "new").films == 3
 
 
 def test_only_a_folder_of_its_own_is_written(tmp_path: Path) -> None:
