@@ -8,7 +8,7 @@ from typing import Any
 
 from catalog.store.generation import Generation, GenerationInfo
 from catalog.store.generations import Generations
-from catalog.store.lock import is_held
+from catalog.store.lock import writer
 from catalog.store.runs import History, RunRecord
 from ingest.schedule.daemon import Appointment
 
@@ -107,20 +107,11 @@ def gather(root: Path) -> Status:
     sizes = _sizes(root, generation)
     history = History.open_existing(root)
     if history is None:
-        return Status(info, collection, on_server, sizes, _writer(root), None, (), None)
+        return Status(info, collection, on_server, sizes, writer(root), None, (), None)
     with history:
         runs, good = tuple(history.last(_SHOWN)), history.last_good()
         appointment = Appointment.read(root, history)
-    return Status(info, collection, on_server, sizes, _writer(root), appointment, runs, good.ended if good else None)
-
-
-def _writer(root: Path) -> str | None:
-    holder = root / "LOCK.holder"
-    try:
-        name = holder.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return None
-    return name if is_held(root / "LOCK") else None
+    return Status(info, collection, on_server, sizes, writer(root), appointment, runs, good.ended if good else None)
 
 
 def _sizes(root: Path, generation: Generation | None) -> Sizes:

@@ -1,13 +1,35 @@
 """Lock files: one writer at a time, and how one process sees that another one lives."""
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from catalog.errors import CatalogLocked, StoreError
 from catalog.store.files import disk_errors, write_atomically
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+_HOLDER = re.compile(r"process \d+, since [\d-]{10} [\d:]{8}")
+
+
+def take_lock(path: Path) -> "BaseFileLock":
+    """Take a lock that is free; it is given back by its `release`, or by the end of the process.
+
+    Raises CatalogLocked, OSError.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise CatalogLocked(f"{path}: is held by another process; wait for it to end") from None
+    return lock
 
 
 def is_held(path: Path) -> bool:
@@ -15,31 +37,29 @@ def is_held(path: Path) -> bool:
 
     Looking takes a free lock for a moment: look only where there is a sign that somebody holds it.
     """
-    from filelock import FileLock, Timeout
-
     if not path.exists():
         return False
-    lock = FileLock(path, blocking=False)
     try:
-        lock.acquire()
-    except (Timeout, OSError):
+        take_lock(path).release()
+    except (CatalogLocked, OSError):
         return True
-    lock.release()
     return False
+
+
+def writer(root: Path) -> str | None:
+    """Who is writing a catalog now; None if nobody is."""
+    return _read_holder(root) if (root / "LOCK.holder").exists() and is_held(root / "LOCK") else None
 
 
 @contextmanager
 def writer_lock(root: Path) -> Iterator[None]:
     """Hold LOCK, or raise CatalogLocked naming the process that does. It dies with its process."""
-    from filelock import FileLock, Timeout
-
     holder = root / "LOCK.holder"
     try:
         root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(root / "LOCK", blocking=False)
-        lock.acquire()
-    except Timeout:
-        raise CatalogLocked(f"{root}: is being written by {_read_holder(holder)}; wait for it to end") from None
+        lock = take_lock(root / "LOCK")
+    except CatalogLocked:
+        raise CatalogLocked(f"{root}: is being written by {_read_holder(root)}; wait for it to end") from None
     except OSError as error:
         raise StoreError(f"{root}: cannot be written: {error.strerror}; check the folder's permissions") from error
     try:
@@ -51,8 +71,10 @@ def writer_lock(root: Path) -> Iterator[None]:
         lock.release()
 
 
-def _read_holder(path: Path) -> str:
+def _read_holder(root: Path) -> str:
+    """What LOCK.holder says, if it says what was written there."""
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
+        said = (root / "LOCK.holder").read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
         return "another process"
+    return said if _HOLDER.fullmatch(said) else "another process"

@@ -23,7 +23,7 @@ from catalog.errors import (
     Stopped,
     StoreError,
 )
-from catalog.store.lock import is_held
+from catalog.store.lock import is_held, take_lock
 from catalog.store.sqlite import Connection, connect, connect_read_only, set_aside, translated
 
 #: Rows kept: at one run every 15 minutes, three months.
@@ -148,15 +148,12 @@ class History:
     @contextmanager
     def recording(self, source: str) -> Iterator[Recording]:
         """Record the run inside: what it says of itself, or the error that ends it, which goes on its way."""
-        from filelock import FileLock
-
         self.close_killed()
         recording = Recording()
         with self._write():
             number = self._insert(source)
             self._running.mkdir(exist_ok=True)
-            lock = FileLock(self._lock_of(number))
-            lock.acquire()  # before others can see the row
+            lock = take_lock(self._lock_of(number))  # before others can see the row
         try:
             yield recording
             self._finish(number, recording)

@@ -1,5 +1,6 @@
 """SQLite, opened one way: the only module that knows sqlite3, and where its errors become ours."""
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,7 +36,12 @@ def connect_read_only(path: Path) -> Connection:
 
 
 def connect_shared(path: Path) -> Connection:
-    """Open a file for reading while another process may be writing it."""
+    """Open a file for reading while another process may be writing it.
+
+    Beside a file in WAL mode SQLite makes others: where it may not, and nobody else has, nobody writes it either.
+    """
+    if not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
+        return connect_read_only(path)
     with translated(path):
         return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from catalog.errors import MEND, CatalogDamaged
 from catalog.store.chroma.folder import ChromaFolder
 from catalog.store.files import disk_errors
-from catalog.store.lock import is_held
+from catalog.store.lock import is_held, take_lock
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -54,13 +54,10 @@ class PrivateFolder:
         assert not new  # noqa: S101
         if not (self.path / _SQLITE).exists():
             raise CatalogDamaged(f"{self.path}: the vector index is missing; {MEND}")
-        from filelock import FileLock
-
         with disk_errors(self.path):
             _remove_abandoned()
             self._copy = TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
-            self._lock = FileLock(Path(self._copy.name) / _LOCK)
-            self._lock.acquire()
+            self._lock = take_lock(Path(self._copy.name) / _LOCK)
             _link_tree(self.path.absolute(), Path(self._copy.name))
         return ChromaFolder(Path(self._copy.name)).connect(new=False)
 

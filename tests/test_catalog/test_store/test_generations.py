@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog.errors import CatalogDamaged, StoreError
+from catalog.errors import CatalogDamaged, CatalogLocked, StoreError
 from catalog.store.generations import Generations
-from catalog.store.lock import writer_lock
+from catalog.store.lock import writer, writer_lock
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.writer import open_writer
 from ingest.sync.apply import SyncOptions, sync
@@ -111,3 +111,13 @@ def test_a_folder_in_a_files_place_is_one_line(tmp_path: Path, name: str) -> Non
     (tmp_path / name).mkdir()
     with pytest.raises(StoreError, match=rf"{name}: Is a directory; check the free space"):
         open_snapshot(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00garbage", b"process 1\x1b[2J", b""])
+def test_a_holder_that_cannot_be_read_is_another_process(tmp_path: Path, content: bytes) -> None:
+    with writer_lock(tmp_path):
+        (tmp_path / "LOCK.holder").write_bytes(content)
+        assert writer(tmp_path) == "another process"
+        with pytest.raises(CatalogLocked, match="is being written by another process; wait for it to end$"):
+            run(tmp_path, FILMS)
+    assert writer(tmp_path) is None

@@ -201,12 +201,22 @@ with one_line_errors("query"):
 def test_a_read_only_folder_is_read_and_one_line_to_writers(tmp_path: Path) -> None:
     root = tmp_path / "store"
     survivor.write(root, 20, 0)
+    settings = f"store: {{path: {root}}}\nembedding: {{template: '{survivor.TEMPLATE}'}}\n"
+    (tmp_path / "config.yaml").write_text(settings, encoding="utf-8")
+    rows = [{"id": film.id, "title": film.title, "plot": film.plot, "year": film.year} for film in survivor.films(1, 0)]
+    (tmp_path / "films.json").write_text(json.dumps(rows), encoding="utf-8")
     paths = [root, *root.rglob("*")]
     for path in paths:
         path.chmod(path.stat().st_mode & ~0o222)
     try:
         reading = run_unprivileged("-c", READ_ONLY, str(root))
         assert (reading.returncode, reading.stderr) == (0, "")
+        options = ["--config", str(tmp_path / "config.yaml")]
+        verifying = run_unprivileged("-m", "ingest", *options, "verify")
+        assert verifying.stdout == "generation 1, 20 films: everything agrees\n", verifying.stderr
+        planning = run_unprivileged("-m", "ingest", "--file", str(tmp_path / "films.json"), *options, "--dry-run")
+        assert (planning.returncode, planning.stderr) == (0, "")
+        assert "1 unchanged" in planning.stdout
         writing = run_unprivileged("-c", FULL, str(root), "1000000000", "20", "1")
         assert writing.returncode == 1
         assert (
