@@ -108,7 +108,7 @@ def test_a_service_that_is_stale_for_too_long_is_not_ready(tmp_path: Path, seed_
         as_folder(tmp_path / "CURRENT")
         assert eventually(lambda: httpx.get(f"{url}/readyz").status_code == 503)
         refused = httpx.get(f"{url}/readyz").json()
-        assert "cannot be read: [Errno 21] Is a directory" in refused["detail"]
+        assert "CURRENT: Is a directory" in refused["detail"]
         assert httpx.get(f"{url}/search?q=ship").status_code == 200
         remove(tmp_path / "CURRENT")
         (tmp_path / "CURRENT").write_text("0001\n", encoding="ascii")
