@@ -70,9 +70,11 @@ class Heading:
 class Movies:
     """The movies of one generation. A published file is opened read-only and never changes."""
 
-    def __init__(self, connection: Connection, path: Path) -> None:
+    def __init__(self, connection: Connection, path: Path, place: str = "row") -> None:
+        """`place` is the column by which the movies are in order."""
         self._connection = connection
         self.path = path
+        self._place = place
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -91,6 +93,11 @@ class Movies:
         if not path.exists():
             raise CatalogDamaged(f"{path}: is missing; {WAY_BACK}")
         return cls(connect_read_only(path), path)
+
+    @classmethod
+    def open_earlier(cls, path: Path) -> Self:
+        """A file of layouts 1 to 3, of which only `entries` can be read."""
+        return cls(connect_read_only(path), path, "number")
 
     def close(self) -> None:
         self._connection.close()
@@ -131,9 +138,10 @@ class Movies:
 
     def entries(self, batch: int = BATCH) -> Iterator[list[Entry]]:
         """All movies, in the order of the rows, in batches."""
-        last = -1
+        last, place = -1, self._place
         while rows := self._rows(
-            "SELECT row, movie, text_digest, metadata_digest FROM movies WHERE row > ? ORDER BY row LIMIT ?",
+            f"SELECT {place}, movie, text_digest, metadata_digest FROM movies"  # noqa: S608
+            f" WHERE {place} > ? ORDER BY {place} LIMIT ?",
             (last, batch),
         ):
             yield [Entry(_movie(text), Fingerprints(digest, metadata), row) for row, text, digest, metadata in rows]
@@ -280,26 +288,6 @@ class Movies:
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
         with translated(self.path):
             return self._connection.execute(statement, values).fetchall()
-
-
-def earlier_entries(path: Path, batch: int = BATCH) -> Iterator[list[Entry]]:
-    """The movies of a file of layouts 1 to 3, in order of arrival."""
-    connection = connect_read_only(path)
-    last = -1
-    try:
-        while True:
-            with translated(path):
-                rows = connection.execute(
-                    "SELECT number, movie, text_digest, metadata_digest FROM movies"
-                    " WHERE number > ? ORDER BY number LIMIT ?",
-                    (last, batch),
-                ).fetchall()
-            if not rows:
-                return
-            yield [Entry(_movie(text), Fingerprints(digest, metadata)) for _, text, digest, metadata in rows]
-            last = rows[-1][0]
-    finally:
-        connection.close()
 
 
 def _values(row: int | None, entry: Entry) -> tuple[object, ...]:

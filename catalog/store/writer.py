@@ -17,7 +17,7 @@ from catalog.store.generation import LAYOUT, Generation, GenerationInfo, damaged
 from catalog.store.generations import Generations
 from catalog.store.integrity import is_intact
 from catalog.store.lock import writer_lock
-from catalog.store.movies import Entry, Movies, earlier_entries
+from catalog.store.movies import Entry, Movies
 from catalog.store.sqlite import BATCH, check_file
 from catalog.store.vectors.by_row import open_vectors, unit_vectors
 
@@ -132,11 +132,11 @@ def _readable(root: Path) -> bool:
 
 def read_entries(generation: Generation, info: GenerationInfo, batch: int = BATCH) -> Iterator[list[Entry]]:
     """The movies of a generation, whatever its layout, in batches."""
-    if info.layout == LAYOUT:
-        with closing(Movies.open(generation.movies)) as movies:
-            yield from movies.entries(batch)
-    else:
-        yield from earlier_entries(generation.earlier_movies, batch)
+    is_ours = info.layout == LAYOUT
+    with closing(
+        Movies.open(generation.movies) if is_ours else Movies.open_earlier(generation.earlier_movies)
+    ) as movies:
+        yield from movies.entries(batch)
 
 
 def read_fingerprints(generation: Generation, info: GenerationInfo) -> dict[str, Fingerprints]:

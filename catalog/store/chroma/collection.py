@@ -239,7 +239,7 @@ def _translated(backend: Backend) -> Iterator[None]:
 
 @contextmanager
 def _writing(backend: Backend) -> Iterator[None]:
-    """The same while nobody reads it yet: nothing of value is damaged, most likely the disk is full.
+    """Chroma's errors as ours while nobody reads it yet: nothing of value is damaged, most likely the disk is full.
 
     After a write that failed, Chroma's next call may hang: close, and leave the process.
     """

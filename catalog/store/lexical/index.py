@@ -107,14 +107,9 @@ class LexicalIndex:
 
     def best_known(self, keep: Filter | None = None) -> LexicalHits:
         """The movies that pass the filter with the most votes, BEST_KNOWN at most, with a score of 0."""
-        from tantivy import Query
-
         if not keep and self._best_known is not None:
             return self._best_known
-        asked = filter_query(self._schema, keep) if keep else Query.all_query()
-        with damaged(self.path):
-            found = self._searcher.search(asked, BEST_KNOWN, count=False, order_by_field="votes").hits
-        hits = self._hits([(0.0, address) for _, address in found])
+        hits = self._hits([(0.0, address) for address in self._sorted(self._filter(keep), "votes", BEST_KNOWN)])
         known = hits.votes > 0
         hits = LexicalHits(hits.rows[known], hits.scores[known], hits.years[known], hits.votes[known])
         if not keep:
@@ -123,7 +118,6 @@ class LexicalIndex:
 
     def count(self, keep: Filter) -> int:
         """How many movies pass a filter."""
-
         if not keep:
             return self.movies
         with damaged(self.path):
@@ -132,13 +126,7 @@ class LexicalIndex:
 
     def ordered(self, keep: Filter, sort: str, count: int, *, descending: bool) -> list[int]:
         """Rows of the movies that pass a filter and have the number `sort`, ordered by it."""
-        from tantivy import Occur, Order, Query
-
-        asked = Query.boolean_query([(Occur.Must, filter_query(self._schema, keep))]) if keep else Query.all_query()
-        with damaged(self.path):
-            order = Order.Desc if descending else Order.Asc
-            found = self._searcher.search(asked, max(count, 1), count=False, order_by_field=sort, order=order).hits
-            return [int(row) for row in self._searcher.fast_field_values("row", [a for _, a in found])]  # type: ignore[arg-type]
+        return self._rows_at(self._sorted(self._filter(keep), sort, count, descending=descending))
 
     def rows(self, keep: Filter, count: int) -> Rows:
         """Rows of the movies that pass a filter, `count` at most."""
@@ -212,9 +200,7 @@ class LexicalIndex:
         from tantivy import Query
 
         asked = Query.fuzzy_term_query(self._schema, "titles", start, distance, prefix=True)
-        with damaged(self.path):
-            found = self._searcher.search(asked, count, count=False, order_by_field="votes").hits
-            return [int(row) for row in self._searcher.fast_field_values("row", [a for _, a in found])]  # type: ignore[arg-type]
+        return self._rows_at(self._sorted(asked, "votes", count))
 
     def value_counts(self, fields: Sequence[str], keep: Filter) -> dict[str, dict[str, int]]:
         """How many of the movies that pass a filter have which folded value, by field, the most frequent first."""
@@ -234,11 +220,28 @@ class LexicalIndex:
         return {int(bucket["key"]): int(bucket["doc_count"]) for bucket in answer["steps"]["buckets"]}
 
     def _aggregate(self, wanted: dict[str, Any], keep: Filter) -> dict[str, Any]:
+        with damaged(self.path):
+            return dict(self._searcher.aggregate(self._filter(keep), wanted))
+
+    def _filter(self, keep: Filter | None) -> "tantivy.Query":
         from tantivy import Query
 
-        asked = filter_query(self._schema, keep) if keep else Query.all_query()
+        return filter_query(self._schema, keep) if keep else Query.all_query()
+
+    def _sorted(
+        self, asked: "tantivy.Query", field: str, count: int, *, descending: bool = True
+    ) -> list["tantivy.DocAddress"]:
+        """The documents that have a number in a field, by it."""
+        from tantivy import Order
+
+        order = Order.Desc if descending else Order.Asc
         with damaged(self.path):
-            return dict(self._searcher.aggregate(asked, wanted))
+            found = self._searcher.search(asked, max(count, 1), count=False, order_by_field=field, order=order)
+        return [address for _, address in found.hits]
+
+    def _rows_at(self, addresses: list["tantivy.DocAddress"]) -> list[int]:
+        with damaged(self.path):
+            return [int(row) for row in self._searcher.fast_field_values("row", addresses)]  # type: ignore[arg-type]
 
     def _question(self, terms: Mapping[str, float]) -> "tantivy.Query":
         from tantivy import Occur, Query
