@@ -2,8 +2,10 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -29,13 +31,7 @@ with tonight's ingest, wait for each other (33 questions a second instead of 190
 @click.option("--config", type=click.Path(path_type=Path), help="Another settings file than config.yaml.")
 @click.version_option(package_name="plotseek")
 def main(
-    host: str | None,
-    port: int | None,
-    workers: int,
-    mcp: str | None,
-    make_key: str | None,
-    role: str,
-    config: Path | None,
+    workers: int, mcp: str | None, make_key: str | None, role: str, config: Path | None, **address: str | int | None
 ) -> None:
     """Serve the catalog over HTTP, with a page to look at.
 
@@ -46,7 +42,7 @@ def main(
     query-server --mcp stdio
     """
     with one_line_errors("query-server"):
-        config_ = _with_address(settings(config), host, port)
+        config_ = _with_address(settings(config), address)
         if make_key is not None:
             _add_key(config_, make_key, role)
             return
@@ -64,10 +60,10 @@ def main(
         sys.exit(serve(config_, config, workers=workers, mcp=mcp == "http"))
 
 
-def _with_address(config: Config, host: str | None, port: int | None) -> Config:
-    server = config.server
-    chosen = replace(server, host=host or server.host, port=server.port if port is None else port)
-    return replace(config, server=chosen)
+def _with_address(config: Config, address: Mapping[str, Any]) -> Config:
+    """With the host and the port that were given."""
+    given = {name: value for name, value in address.items() if value is not None}
+    return replace(config, server=replace(config.server, **given))
 
 
 def _add_key(config: Config, name: str, role: str) -> None:

@@ -5,6 +5,7 @@ import gzip
 from collections.abc import Awaitable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi import Path as PathParameter
@@ -128,6 +129,9 @@ async def recommend(caller: Calling, body: api.RecommendBody) -> Response:
 @films.get("/movies/{name:path}/similar", responses=_FOUND)
 async def similar(caller: Calling, name: FilmName, asked: Annotated[api.SimilarAddress, Query()]) -> Response:
     """Films like this one."""
+    if unquote(caller.request.scope["raw_path"].decode("ascii").rpartition("/")[2]) != "similar":
+        # %2Fsimilar: the end of an id.
+        return await movie(caller, f"{name}/similar", api.Nothing())
     request = asked.request()
     caller.charge(request)
     return await caller.send(caller.service.similar(name, request, caller.deadline, caller.known))

@@ -2,9 +2,12 @@
 
 import faulthandler
 import logging
+import multiprocessing
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from functools import partial
@@ -54,6 +57,8 @@ def application(config: Config, config_file: Path | None, *, mcp: bool) -> App:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     # The SDK tells of every message it handles.
     logging.getLogger("mcp").setLevel(logging.WARNING)
+    if (supervisor := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_end_with, args=(supervisor,), daemon=True).start()
     if mcp:
         from query.http.mcp import create_mcp_app
 
@@ -61,6 +66,12 @@ def application(config: Config, config_file: Path | None, *, mcp: bool) -> App:
     from query.http.app import create_app
 
     return create_app(config, config_file)
+
+
+def _end_with(supervisor: multiprocessing.process.BaseProcess) -> None:
+    """Stop this worker in an orderly way when the process that started it was killed: nobody else would."""
+    supervisor.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def uvicorn_settings(build: Callable[[], App], config: Config, workers: int) -> uvicorn.Config:

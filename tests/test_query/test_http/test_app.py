@@ -15,6 +15,7 @@ import pytest
 
 from catalog.config import load_config
 from ingest.run import Request, run
+from query.client import PlotseekClient
 from query.http.middleware import CONTENT_POLICY
 from tests.conftest import SEED
 from tests.support.service import service
@@ -105,6 +106,17 @@ def test_pages_do_not_overlap(http: httpx.Client) -> None:
 def test_a_film_by_its_id(http: httpx.Client) -> None:
     film = http.get("/movies/1").json()
     assert (film["id"], film["title"], film["plot"]) == ("1", TREK, FILMS[0]["plot"])
+
+
+def test_an_id_may_end_like_an_address(tmp_path: Path) -> None:
+    fill(tmp_path / "store", *FILMS, {**FILMS[0], "id": "7/similar"})
+    with service(tmp_path / "store") as url, PlotseekClient(url) as films:
+        assert films.movie("7/similar").id == "7/similar"
+        assert httpx.get(f"{url}/movies/7%2Fsimilar").json()["id"] == "7/similar"
+        similar = httpx.get(f"{url}/movies/7%2Fsimilar/similar", params={"limit": 1})
+        assert [film["title"] for film in similar.json()["results"]] == [TREK]
+        assert httpx.get(f"{url}/movies/7/similar").status_code == 404
+        assert httpx.get(f"{url}/movies/1/s%69milar").json()["total"] > 0
 
 
 def test_similar_leaves_the_film_out(http: httpx.Client) -> None:

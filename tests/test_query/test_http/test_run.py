@@ -77,7 +77,6 @@ def started(store: Path, *options: str) -> Iterator[Running]:
         assert eventually(lambda: bool(running.url) and answers(f"{running.url}/readyz")), running.said
         yield running
     finally:
-        # Workers outlive a parent that is killed, and keep its stderr open.
         process.terminate()
         try:
             process.wait(30)
@@ -146,6 +145,16 @@ def test_a_worker_that_dies_is_started_anew(store: Path) -> None:
         assert running.ends() == 0
         assert not any(Path(f"/proc/{worker}").exists() for worker in before)
     assert not (store / "server.json").exists()
+
+
+def test_workers_end_with_their_supervisor(store: Path) -> None:
+    with started(store, "--workers", "2") as running:
+        assert eventually(lambda: len(running.workers()) == 2)
+        workers = running.workers()
+        running.process.kill()
+        assert running.ends() == -signal.SIGKILL
+        assert eventually(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+        assert not answers(f"{running.url}/healthz")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers share one socket")
