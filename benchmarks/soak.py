@@ -32,7 +32,7 @@ from query.http.auth import Role, make_key
 
 _CHANGED, _ITS_OWN = 200, 20
 """Films of each edition: with another plot than before; that no other edition has."""
-_SETTINGS = """
+SETTINGS = """
 store: {{path: {folder}/store}}
 catalog: {{fields: {{extra: [edition]}}}}
 sync: {{grace: 30}}
@@ -46,7 +46,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(options.store, folder / "store")
-        (folder / "config.yaml").write_text(_SETTINGS.format(folder=folder), encoding="utf-8")
+        (folder / "config.yaml").write_text(SETTINGS.format(folder=folder), encoding="utf-8")
         key = make_key(folder / "keys", "soak", Role.ADMIN)
         films = exported(folder)
         asked = [path for paths in workloads(folder / "store", random.Random(6)).values() for path in paths[:2000]]  # noqa: S311

@@ -27,7 +27,7 @@ _PROOF_SECONDS = 0.1
 
 
 @contextmanager
-def announced(store: Path, host: str, port: int) -> Iterator[None]:
+def announce(store: Path, host: str, port: int) -> Iterator[None]:
     """Let commands find this process while it serves; what a killed one leaves behind harms nobody."""
     path = store / _FILE
     about = {"host": host, "port": port, "pid": os.getpid(), "catalog": str(store.resolve())}

@@ -52,24 +52,26 @@ class Caller:
     def __post_init__(self) -> None:
         self.deadline = Deadline(self.service.config.server.deadline)
 
-    def charge(self, *asked: SearchRequest) -> None:
-        """Count what is asked besides the request itself; raises TooManyRequests."""
-        self.request.state.charge(sum(map(cost_of, asked)) - 1)
+    def read(self, *bodies: api.SearchParameters) -> list[SearchRequest]:
+        """What they ask, counted by its cost; raises TooManyRequests."""
+        requests = [each.request() for each in bodies]
+        self.request.state.charge(sum(map(cost_of, requests)) - 1)
+        return requests
 
     async def wait(self, answer: Awaitable[T]) -> T:
         """The answer, unless the client leaves before: then the work for it ends."""
         work = asyncio.ensure_future(answer)
-        gone = asyncio.ensure_future(self._gone())
+        leaving = asyncio.ensure_future(self._wait_for_leaving())
         try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 raise HTTPException(499, "the client left")
             return work.result()
         finally:
-            gone.cancel()
+            leaving.cancel()
             work.cancel()
 
-    async def _gone(self) -> None:
+    async def _wait_for_leaving(self) -> None:
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
 
@@ -103,26 +105,23 @@ _COUNTED = {200: {"model": api.Facets}, **problems(404, 409)}
 @films.get("/search", responses=_FOUND)
 async def search(caller: Calling, asked: Annotated[api.SearchAddress, Query()]) -> Response:
     """Films by what happens in them."""
-    request = asked.request()
-    caller.charge(request)
+    (request,) = caller.read(asked)
     return await caller.send(caller.service.ask(request, caller.deadline, caller.known))
 
 
 @films.post("/search", responses=_SEVERAL)
 async def search_long(caller: Calling, body: Annotated[api.SearchBody | Several, Body()]) -> Response:
     """One question as an object, or several as a list; several answers are of one generation."""
-    requests = [each.request() for each in (body if isinstance(body, list) else [body])]
-    caller.charge(*requests)
     if isinstance(body, list):
-        return await caller.send(caller.service.ask_many(requests, caller.deadline))
-    return await caller.send(caller.service.ask(requests[0], caller.deadline))
+        return await caller.send(caller.service.ask_many(caller.read(*body), caller.deadline))
+    (request,) = caller.read(body)
+    return await caller.send(caller.service.ask(request, caller.deadline))
 
 
 @films.post("/recommend", responses=_FOUND)
 async def recommend(caller: Calling, body: api.RecommendBody) -> Response:
     """Films for someone who likes and dislikes these."""
-    request = body.request()
-    caller.charge(request)
+    (request,) = caller.read(body)
     return await caller.send(caller.service.ask(request, caller.deadline))
 
 
@@ -132,8 +131,7 @@ async def similar(caller: Calling, name: FilmName, asked: Annotated[api.SimilarA
     if unquote(caller.request.scope["raw_path"].decode("ascii").rpartition("/")[2]) != "similar":
         # %2Fsimilar: the end of an id.
         return await movie(caller, f"{name}/similar", api.Nothing())
-    request = asked.request()
-    caller.charge(request)
+    (request,) = caller.read(asked)
     return await caller.send(caller.service.similar(name, request, caller.deadline, caller.known))
 
 
@@ -146,26 +144,24 @@ async def movie(caller: Calling, name: FilmName, _: Annotated[api.Nothing, Query
 @films.get("/facets", responses=_COUNTED)
 async def facets(caller: Calling, asked: Annotated[api.SearchAddress, Query()]) -> Response:
     """How many of all films that fit have which genre, decade ...; of all films if nothing is looked for."""
-    request = asked.request()
-    caller.charge(request)
+    (request,) = caller.read(asked)
     return await caller.send(caller.service.facets(request, caller.deadline, caller.known))
 
 
 @films.post("/facets", responses=_COUNTED)
 async def facets_long(caller: Calling, body: api.SearchBody) -> Response:
     """How many of all films that fit a long question have which genre, decade ..."""
-    request = body.request()
-    caller.charge(request)
+    (request,) = caller.read(body)
     return await caller.send(caller.service.facets(request, caller.deadline))
 
 
 @films.get("/map", responses={200: {"model": api.MapColumns}, **problems()})
 async def film_map(caller: Calling, part: Annotated[api.MapPart, Query()]) -> Response:
     """Where films lie on the map, like ones beside each other: the best known first, a column for each value."""
-    return await caller.send(_unpacked(caller, caller.service.map(part.limit, caller.deadline, caller.known)))
+    return await caller.send(_unpack(caller, caller.service.map(part.limit, caller.deadline, caller.known)))
 
 
-async def _unpacked(caller: Caller, packed: Awaitable[EncodedAnswer]) -> EncodedAnswer:
+async def _unpack(caller: Caller, packed: Awaitable[EncodedAnswer]) -> EncodedAnswer:
     """For a client that cannot do it by itself."""
     answer = await packed
     if answer.body is None or "gzip" in caller.request.headers.get("accept-encoding", ""):

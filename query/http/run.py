@@ -20,7 +20,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from catalog.config import Config
 from catalog.store.generations import Generations
 from catalog.terminal import say
-from query.discovery import announced
+from query.discovery import announce
 from query.http.auth import Authenticator
 from query.http.connections import allow_connections, limited_to
 from query.http.middleware import App
@@ -41,11 +41,11 @@ def serve(config: Config, config_file: Path | None, *, workers: int, mcp: bool =
     Authenticator(config.server)  # what is wrong is said before anything starts
     Generations(config.store.path).stamp()
     build = partial(application, config, config_file, mcp=mcp)
-    with _listening(config.server.host, config.server.port, workers) as listening:
+    with _bind(config.server.host, config.server.port, workers) as listening:
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         say(f"plotseek listens at http://{shown}:{port}{'/mcp' if mcp else ''}")
-        with nullcontext() if mcp else announced(config.store.path, _reachable(host), port):
+        with nullcontext() if mcp else announce(config.store.path, _reachable(host), port):
             return _run(uvicorn_settings(build, config, workers), listening)
 
 
@@ -106,10 +106,10 @@ def _run(settings: uvicorn.Config, listening: socket.socket) -> int:
     return 0 if server.started else 1
 
 
-def _listening(host: str, port: int, workers: int) -> socket.socket:
+def _bind(host: str, port: int, workers: int) -> socket.socket:
     if workers == 1 or sys.platform != "linux":
-        return listening_at(host, port)
-    shared = listening_at(host, port, _OneEach)
+        return bind_to(host, port)
+    shared = bind_to(host, port, _OneEach)
     # Bound alone, and from now on only with those that share it: two services can't take one address.
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -124,10 +124,10 @@ class _OneEach(socket.socket):
     """
 
     def __reduce__(self) -> tuple[Callable[..., socket.socket], tuple[int, Any]]:
-        return _joined, (self.family, self.getsockname())
+        return _join, (self.family, self.getsockname())
 
 
-def _joined(family: int, address: Any) -> socket.socket:
+def _join(family: int, address: Any) -> socket.socket:
     own = _OneEach(family, socket.SOCK_STREAM)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -135,7 +135,7 @@ def _joined(family: int, address: Any) -> socket.socket:
     return own
 
 
-def listening_at(host: str, port: int, kind: type[socket.socket] = socket.socket) -> socket.socket:
+def bind_to(host: str, port: int, kind: type[socket.socket] = socket.socket) -> socket.socket:
     """A socket bound to an address; raises OSError that names it."""
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     listening = kind(family, socket.SOCK_STREAM)

@@ -90,7 +90,7 @@ class Service:
         self._follower = Follower(
             config.store.path,
             configured_server(config.store),
-            lambda snapshot, before: _at_hand(load_generation(snapshot, before, config, self.metrics.count_batch)),
+            lambda snapshot, before: _freeze(load_generation(snapshot, before, config, self.metrics.count_batch)),
         )
         self._pool: WorkPool[SearchRequest] = WorkPool(config.server.threads, config.server.queue, self._prefetch)
         few = max(1, config.server.threads // 2), max(1, config.server.queue // 4)
@@ -117,7 +117,9 @@ class Service:
         """The answer; `known` is the If-None-Match of a client: what it has already comes without a body."""
         asked = self._accept(request)
         work = partial(self._answer, request=asked, deadline=deadline)
-        return await self._give(_Task("ask", asked.to_dict(), work, _ahead(asked), cost_of(asked)), deadline, known)
+        return await self._give(
+            _Task("ask", asked.to_dict(), work, _to_prefetch(asked), cost_of(asked)), deadline, known
+        )
 
     async def ask_many(self, requests: Sequence[SearchRequest], deadline: Deadline) -> EncodedAnswer:
         """All answers, of one generation."""
@@ -141,7 +143,9 @@ class Service:
         def work(loaded: LoadedGeneration) -> dict[str, Any]:
             return facets_to_dict(count_values(loaded, asked, self.config, deadline))
 
-        return await self._give(_Task("facets", asked.to_dict(), work, _ahead(asked), cost_of(asked)), deadline, known)
+        return await self._give(
+            _Task("facets", asked.to_dict(), work, _to_prefetch(asked), cost_of(asked)), deadline, known
+        )
 
     async def movie(self, name: str, deadline: Deadline, known: str = "") -> EncodedAnswer:
         """One film by its id."""
@@ -289,12 +293,12 @@ def our_version() -> str:
         return "unknown"
 
 
-def _ahead(request: SearchRequest) -> list[SearchRequest]:
+def _to_prefetch(request: SearchRequest) -> list[SearchRequest]:
     """What to prepare together with others: not what takes longer than they should wait for it, as titles do."""
     return [] if request.why or request.likes or request.dislikes else [request]
 
 
-def _at_hand(loaded: LoadedGeneration) -> LoadedGeneration:
+def _freeze(loaded: LoadedGeneration) -> LoadedGeneration:
     """Out of the garbage collector's way: while it looks through all that is held nobody is answered."""
     gc.collect()
     gc.freeze()

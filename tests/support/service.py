@@ -14,7 +14,7 @@ import uvicorn
 from catalog.config import Config, load_config
 from query.http.app import create_app
 from query.http.middleware import App
-from query.http.run import listening_at, uvicorn_settings
+from query.http.run import bind_to, uvicorn_settings
 
 
 def settings(store: Path, **server: Any) -> Config:
@@ -26,7 +26,7 @@ def settings(store: Path, **server: Any) -> Config:
 @contextmanager
 def serving(app: App, config: Config) -> Iterator[str]:
     """Serve in a thread; yields the address."""
-    with listening_at(config.server.host, 0) as listening:
+    with bind_to(config.server.host, 0) as listening:
         host, port = listening.getsockname()[:2]
         server = uvicorn.Server(uvicorn_settings(lambda: app, config, workers=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

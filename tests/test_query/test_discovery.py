@@ -22,7 +22,7 @@ from catalog.config import SearchConfig
 from ingest.run import Request, run
 from query.answer import ModelAnswer
 from query.cli import main
-from query.discovery import announced, ask_server
+from query.discovery import announce, ask_server
 from query.http.auth import Role, make_key
 from query.models import SearchRequest
 from query.serving.local import LocalCatalog
@@ -50,7 +50,7 @@ def address(seed_store: Path) -> Iterator[tuple[str, int]]:
 
 def test_the_service_answers_what_would_be_answered_here(seed_store: Path, address: tuple[str, int]) -> None:
     request = SearchRequest("space ships", likes=("5",), why=True, limit=4).with_defaults(settings(seed_store).search)
-    with announced(seed_store, *address), LocalCatalog(seed_store, settings(seed_store)) as films:
+    with announce(seed_store, *address), LocalCatalog(seed_store, settings(seed_store)) as films:
         answer = asked(seed_store, request)
         assert answer is not None
         assert answer.result == films.ask(request)
@@ -70,13 +70,13 @@ def test_the_service_answers_what_would_be_answered_here(seed_store: Path, addre
 def test_what_it_refuses_is_answered_or_refused_here(
     seed_store: Path, address: tuple[str, int], refused: SearchRequest
 ) -> None:
-    with announced(seed_store, *address):
+    with announce(seed_store, *address):
         assert asked(seed_store, REQUEST) is not None
         assert asked(seed_store, refused.with_defaults(SearchConfig())) is None
 
 
 def test_without_a_service_there_is_no_answer(seed_store: Path, address: tuple[str, int]) -> None:
-    with announced(seed_store, *address):
+    with announce(seed_store, *address):
         assert (seed_store / "server.json").exists()
     assert not (seed_store / "server.json").exists()
     assert asked(seed_store, REQUEST) is None
@@ -97,7 +97,7 @@ def test_a_stale_or_strange_file_harms_nobody(
     seed_store: Path, address: tuple[str, int], changed: dict[str, Any]
 ) -> None:
     path = seed_store / "server.json"
-    with announced(seed_store, *address):
+    with announce(seed_store, *address):
         path.write_text(json.dumps(json.loads(path.read_text()) | changed), encoding="utf-8")
         assert asked(seed_store, REQUEST) is None
     path.unlink(missing_ok=True)
@@ -113,7 +113,7 @@ def test_neither_does_a_broken_one(seed_store: Path, text: str) -> None:
 
 def test_an_older_generation_is_not_taken(seed_store: Path, address: tuple[str, int]) -> None:
     current = (seed_store / "CURRENT").read_text(encoding="ascii")
-    with announced(seed_store, *address):
+    with announce(seed_store, *address):
         assert asked(seed_store, REQUEST) is not None
         (seed_store / "CURRENT").write_text("0099\n", encoding="ascii")
         assert asked(seed_store, REQUEST) is None
@@ -125,7 +125,7 @@ def test_another_catalog_at_the_same_address_is_not_asked(address: tuple[str, in
     other = tmp_path / "other"
     config = settings(other)
     run(config, Request(str(_one_film(tmp_path))))
-    with announced(other, *address):
+    with announce(other, *address):
         assert asked(other, REQUEST) is None
 
 
@@ -183,7 +183,7 @@ def listening_as(impostor: Impostor) -> Iterator[int]:
     ],
 )
 def test_who_took_the_port_of_a_dead_service_learns_nothing(seed_store: Path, impostor: Impostor) -> None:
-    with listening_as(impostor) as port, announced(seed_store, "127.0.0.1", port):
+    with listening_as(impostor) as port, announce(seed_store, "127.0.0.1", port):
         assert ask_server(seed_store, SearchRequest("a secret question"), "a secret key") is None
     assert impostor.heard.startswith(b"GET /proof?nonce=")
     assert impostor.heard.count(b" HTTP/1.1") == 1
@@ -208,14 +208,14 @@ def test_neither_does_who_has_the_service_prove_it(seed_store: Path, address: tu
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=relay, args=(listening,))
         thread.start()
-        with announced(seed_store, *listening.getsockname()):
+        with announce(seed_store, *listening.getsockname()):
             assert asked(seed_store, REQUEST, "a secret key") is None
         thread.join()
     assert (len(proofs[0]), heard) == (64, [b""])
 
 
 def test_the_secret_is_its_owners_alone(seed_store: Path, address: tuple[str, int]) -> None:
-    with announced(seed_store, *address):
+    with announce(seed_store, *address):
         secret = seed_store / "server.secret"
         assert (secret.stat().st_mode & 0o777, len(secret.read_bytes())) == (0o600, 32)
         assert asked(seed_store, REQUEST) is not None
@@ -253,7 +253,7 @@ def test_the_command_says_the_same_with_a_service_and_without(
     seed_store: Path, address: tuple[str, int], arguments: list[str], form: list[str]
 ) -> None:
     command = CliRunner(env={"PLOTSEEK_STORE_PATH": str(seed_store)})
-    with announced(seed_store, *address):
+    with announce(seed_store, *address):
         there = command.invoke(main, [*arguments, *form])
         here = command.invoke(main, [*arguments, *form, "--no-server"])
     assert (there.exit_code, there.stdout, there.stderr) == (here.exit_code, here.stdout, here.stderr)
@@ -264,7 +264,7 @@ def test_the_command_presents_the_key_of_its_environment(seed_store: Path, tmp_p
     key = make_key(tmp_path / "keys", "command", Role.READ)
     with service(seed_store, keys_file=tmp_path / "keys", require_key="always") as url:
         where = urlsplit(url)
-        with announced(seed_store, where.hostname or "", where.port or 0):
+        with announce(seed_store, where.hostname or "", where.port or 0):
             assert asked(seed_store, REQUEST) is None
             assert asked(seed_store, REQUEST, "wrong") is None
             assert asked(seed_store, REQUEST, key) is not None
@@ -288,7 +288,7 @@ def test_the_command_asks_a_service_without_loading_the_catalog(seed_store: Path
         return subprocess.run(called, capture_output=True, text=True, check=True, env=variables)
 
     alone = command("--no-server")
-    with announced(seed_store, *address):
+    with announce(seed_store, *address):
         # Its proof may come too late while this machine has much to do.
         tried = (command() for _ in range(10))
         served = next(each for each in tried if not each.stderr.strip())

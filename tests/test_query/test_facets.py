@@ -16,7 +16,7 @@ from catalog.store.columns.facet import FacetValue
 from ingest.run import Request, run
 from query.cli import main
 from query.client import PlotseekClient
-from query.discovery import announced, ask_server
+from query.discovery import announce, ask_server
 from query.models import SearchRequest
 from query.render import facet_table
 from query.serving.local import LocalCatalog
@@ -172,7 +172,7 @@ def test_the_command_gets_the_same_facets_from_a_service(store: Path, url: str) 
         "filter": "year:1980..1989",
     }
     where = urlsplit(url)
-    with announced(store, where.hostname or "", where.port or 0):
+    with announce(store, where.hostname or "", where.port or 0):
         request = SearchRequest("hunts", facets=True).with_defaults(settings(store).search)
         answered = ask_server(store, request)
         assert answered is not None

@@ -20,7 +20,7 @@ from query.http.app import create_app
 from query.http.auth import Role, make_key
 from query.http.connections import BoundedProtocol, limited_to
 from query.http.problems import problem_of
-from query.http.run import listening_at, uvicorn_settings
+from query.http.run import bind_to, uvicorn_settings
 from tests.support.service import service, settings
 
 pytestmark = pytest.mark.slow
@@ -271,7 +271,7 @@ class Impatient(BoundedProtocol):
 def hasty(seed_store: Path) -> Iterator[str]:
     """A service that waits half a second for requests, and as long for its answers to be fetched."""
     config = settings(seed_store)
-    with listening_at("127.0.0.1", 0) as listening:
+    with bind_to("127.0.0.1", 0) as listening:
         chosen = uvicorn_settings(lambda: create_app(config), config, workers=1)
         chosen.http = limited_to(1000, Impatient)
         server = uvicorn.Server(chosen)
@@ -353,7 +353,7 @@ def test_many_connections_at_once(url: str, seed_store: Path) -> None:
 def test_where_there_is_no_room_idle_connections_make_some(seed_store: Path) -> None:
     """The oldest one of whoever has most; nobody else loses any."""
     config = settings(seed_store)
-    with listening_at("127.0.0.1", 0) as listening:
+    with bind_to("127.0.0.1", 0) as listening:
         chosen = uvicorn_settings(lambda: create_app(config), config, workers=1)
         chosen.http = limited_to(10)
         server = uvicorn.Server(chosen)
@@ -410,7 +410,7 @@ def test_a_fault_shows_nothing_of_itself(tmp_path: Path, seed_store: Path) -> No
         raise RuntimeError(f"secret {tmp_path}")
 
     app.add_api_route("/broken", broken)
-    with listening_at("127.0.0.1", 0) as listening:
+    with bind_to("127.0.0.1", 0) as listening:
         server = uvicorn.Server(uvicorn_settings(lambda: app, config, workers=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

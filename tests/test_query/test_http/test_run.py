@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from query.http.run import _listening
+from query.http.run import _bind
 from tests.support.service import service
 
 PROJECT = Path(__file__).parents[3]
@@ -171,18 +171,18 @@ def test_connections_are_spread_over_the_workers(store: Path) -> None:
 
 def test_an_address_that_workers_share_is_not_shared_with_another_service(store: Path) -> None:
     """Neither while its workers start, nor later."""
-    with _listening("127.0.0.1", 0, workers=2) as first:
+    with _bind("127.0.0.1", 0, workers=2) as first:
         host, port = first.getsockname()
         for workers in (1, 2):
             with pytest.raises(OSError, match=f"in use: '127.0.0.1 port {port}'"):
-                _listening(host, port, workers)
+                _bind(host, port, workers)
         with copy.copy(first) as own, copy.copy(first) as other:
             assert own.getsockname() == other.getsockname() == (host, port)
             own.listen()
             other.listen()
             for workers in (1, 2):
                 with pytest.raises(OSError, match="in use"):
-                    _listening(host, port, workers)
+                    _bind(host, port, workers)
     with started(store, "--workers", "2") as running:
         assert running.url
         second = ended(store, "--port", str(urlsplit(running.url).port), "--workers", "2")
