@@ -9,7 +9,13 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 
 from catalog.config import Config
-from catalog.embedding.factory import Choice, choose_for_existing, choose_for_new, note_of_fallback
+from catalog.embedding.factory import (
+    Choice,
+    choose_for_existing,
+    choose_for_new,
+    note_of_fallback,
+    note_of_language,
+)
 from catalog.errors import SourceRolledBack
 from catalog.store.chroma.server import configured_server
 from catalog.store.generation import GenerationInfo
@@ -17,11 +23,13 @@ from catalog.store.generations import Generations
 from catalog.store.runs import History, RunOutcome
 from catalog.store.vectors.sample import KNOWN, Known, cached_vectors
 from catalog.store.writer import CatalogWriter, open_writer
-from ingest.mapping.mapper import detect
+from ingest.mapping.mapper import FieldMap, detect
 from ingest.readers.download import Unchanged, Validators, fetch, fetch_if_changed
+from ingest.readers.row import AnyRow
 from ingest.readers.source import STDIN, is_url, open_rows
 from ingest.report import Report
 from ingest.sync.apply import Kind, Outcome, Progress, SyncOptions, sync
+from ingest.sync.language import some_plots
 from ingest.sync.rejects import Reading, Refusals
 from ingest.sync.row_cache import reading_state, recall_rows, remember_rows
 from ingest.sync.source_cache import (
@@ -112,11 +120,13 @@ def _run(
         first = source.peek()
         writer = stack.enter_context(open_writer(config.store.path, server, rebuild=request.rebuild))
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
-        choice = _choose(config, writer, request, notify)
-        if choice.note:
-            notify(choice.note)
-        refusals = stack.enter_context(Refusals(config.store.path / REFUSED))
         field_map = detect(first, config.catalog.fields)
+        plots = partial(_some_plots, arrived, request.format, first, field_map)
+        choice = _choose(config, writer, request.rebuild, plots, notify, stop)
+        language = note_of_language(choice.embedder.identity, lambda: some_plots(first, field_map))
+        for note in filter(None, (choice.note, language)):
+            notify(note)
+        refusals = stack.enter_context(Refusals(config.store.path / REFUSED))
         way = partial(reading_state, fields=field_map, template=config.embedding.template)
         familiar = recall_rows(config.store.path, way(writer.info))
         reading = Reading(source, field_map, refusals, request.limit, familiar)
@@ -170,11 +180,27 @@ def _counts(report: Report) -> dict[str, int]:
     return {name: value for name, value in values if isinstance(value, int) and name not in ("generation", "published")}
 
 
-def _choose(config: Config, writer: CatalogWriter, request: Request, notify: Callable[[str], None]) -> Choice:
-    if writer.info is None or request.rebuild:
-        return choose_for_new(config.embedding, notify)
-    known = partial(_known, writer)
-    return choose_for_existing(config.embedding, writer.info.model, writer.info.fallback_for, known, notify)
+def _choose(
+    config: Config,
+    writer: CatalogWriter,
+    rebuild: bool,
+    plots: Callable[[], list[str]],
+    notify: Callable[[str], None],
+    stop: Callable[[], bool],
+) -> Choice:
+    info = writer.info
+    if info is None or rebuild:
+        return choose_for_new(config.embedding, notify, stop, plots)
+    return choose_for_existing(config.embedding, info.model, info.fallback_for, partial(_known, writer), notify, stop)
+
+
+def _some_plots(arrived: _Arrived, form: str | None, first: list[AnyRow], fields: FieldMap) -> list[str]:
+    """Plots spread over the source, for which it is read once more; those of its beginning if it cannot be."""
+    path = Path(arrived.location)
+    if arrived.location == STDIN or (path.exists() and not path.is_file()):
+        return some_plots(first, fields)
+    with open_rows(arrived.location, format=form, name=arrived.name) as again:
+        return some_plots(again, fields)
 
 
 def _known(writer: CatalogWriter) -> Known:

