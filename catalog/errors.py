@@ -111,12 +111,6 @@ class MovieNotFound(PlotseekError):
     http_status = 404
 
 
-class AmbiguousTitle(PlotseekError):
-    """Several films have this title."""
-
-    http_status = 409
-
-
 class AccessDenied(PlotseekError):
     """A request to the service came without a key that it knows."""
 

@@ -13,7 +13,7 @@ class MovieCatalog(ABC):
 
     @abstractmethod
     def ask(self, request: SearchRequest) -> SearchResult:
-        """Answer any question; raises UsageError, MovieNotFound, AmbiguousTitle, StoreError, ModelError."""
+        """Answer any question; raises UsageError, MovieNotFound, StoreError, ModelError."""
 
     @abstractmethod
     def facets(self, request: SearchRequest) -> FacetCounts:

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from catalog.embedding.embedder import Vector
-from catalog.errors import AmbiguousTitle, MovieNotFound
+from catalog.errors import MovieNotFound
 from catalog.movie import Movie
 from catalog.store.columns.conditions import Filter, Tagged
 from catalog.store.lexical.fields import elsewhere, folded
 from catalog.store.snapshot import Snapshot
 from catalog.text.folding import plain_title
 from query.characters import whole_characters
-from query.search.titles import misspelt_titles
+from query.search.titles import exact_titles, misspelt_titles
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*:[^\s:]+")
+_DATED = re.compile(r"(?P<title>.+?)\s*\((?P<year>\d{4})\)")
 _CANDIDATES = 10
 _SUGGESTIONS = 3
 _SHORTEST = 4
@@ -49,31 +50,42 @@ def native_id(snapshot: Snapshot, name: str) -> str:
     return snapshot.movies.ids_at(rows)[rows[0]]
 
 
-def find_movie(snapshot: Snapshot, wanted: str) -> Movie:
-    """The movie with this id, or else with this title.
+def find_movies(snapshot: Snapshot, wanted: str) -> list[Movie]:
+    """The movie with this id, or else those that are called so, the best known first; never none.
 
-    Raises AmbiguousTitle with the candidates, MovieNotFound with the nearest titles.
+    "Matrix" is also "The Matrix", "Alien (1979)" the one of that year. Raises MovieNotFound with the nearest titles.
     """
     identity = native_id(snapshot, wanted)
     if movie := snapshot.movies.get([identity]).get(identity):
-        return movie
-    found = titled(snapshot, wanted)
-    if len(found) > 1:
-        names = "; ".join(f"{movie.title} ({movie.year or '?'}): id {movie.id}" for movie in found[:_CANDIDATES])
-        raise AmbiguousTitle(f"{len(found)} films are called {wanted!r}, choose one by its id: {names}")
-    if not found:
-        near = list(dict.fromkeys([*near_titles(snapshot, wanted), *_titles_from(snapshot, wanted)]))[:_SUGGESTIONS]
-        meant = "; did you mean " + " or ".join(map(repr, near)) + "?" if near else ""
-        raise MovieNotFound(f"no film has the id or title {wanted!r}{meant}")
-    return found[0]
+        return [movie]
+    if found := _titled(snapshot, wanted):
+        return found
+    near = list(dict.fromkeys([*near_titles(snapshot, wanted), *_titles_from(snapshot, wanted)]))[:_SUGGESTIONS]
+    meant = "; did you mean " + " or ".join(map(repr, near)) + "?" if near else ""
+    raise MovieNotFound(f"no film has the id or title {wanted!r}{meant}")
 
 
-def titled(snapshot: Snapshot, title: str) -> list[Movie]:
-    """The movies with exactly this title or original title, but for case, accents and signs, oldest first."""
-    plain = plain_title(title)
-    entries = snapshot.lexical.titled([plain], 1000) if plain else []
-    movies = snapshot.movies.get([entry.id for entry in entries if plain in entry.whole]).values()
-    return sorted(movies, key=lambda movie: (movie.year or 0, movie.id))
+def which_of(found: Sequence[Movie], wanted: str) -> tuple[str, ...]:
+    """A note, if several movies are called like that: which one was taken, and how to name another."""
+    if len(found) < 2:
+        return ()
+    others = "; ".join(f"{movie.title} ({movie.year or '?'}): {movie.id}" for movie in found[1:_CANDIDATES])
+    taken = f"{found[0].title} ({found[0].year or '?'})"
+    return (f"{len(found)} films are called {wanted!r}: taken was {taken}, id {found[0].id}; others by id: {others}",)
+
+
+def _titled(snapshot: Snapshot, wanted: str) -> list[Movie]:
+    """The movies with this title or original title, but for case, accents, signs and an article, best known first."""
+    dated = _DATED.fullmatch(wanted.strip())
+    title, year = (dated["title"], int(dated["year"])) if dated else (wanted, None)
+    matches = exact_titles(snapshot.lexical, wanted, articles=True)
+    if not matches and dated:
+        matches = exact_titles(snapshot.lexical, title, articles=True)
+    else:
+        year = None
+    movies = snapshot.movies.get([match.id for match in matches]).values()
+    kept = [movie for movie in movies if year is None or movie.year == year]
+    return sorted(kept, key=lambda movie: (-(movie.votes or 0), movie.year or 0, movie.id))
 
 
 def near_titles(snapshot: Snapshot, wanted: str) -> list[str]:

@@ -14,10 +14,11 @@ _FIXED = len(" 1  -0.123    1999  ")
 
 
 def as_json(query: str | Mapping[str, object], model: str, result: SearchResult) -> str:
-    """One object: the question, the model's name, the results with their cosine similarity, facets if there are."""
+    """One object: the question, the model's name, the results with their cosine similarity; facets and notes if any."""
     results = [hit_to_dict(hit) for hit in result.hits]
     counted = {} if result.facets is None else {"facets": list(map(asdict, result.facets))}
-    return json.dumps({"query": query, "model": model, "results": results, **counted}, ensure_ascii=False)
+    notes = {"notes": list(result.notes)} if result.notes else {}
+    return json.dumps({"query": query, "model": model, "results": results, **counted, **notes}, ensure_ascii=False)
 
 
 def hit_to_dict(hit: Hit) -> dict[str, Any]:

@@ -97,9 +97,9 @@ async def _caller(
 Calling = Annotated[Caller, Depends(_caller)]
 FilmName = Annotated[str, PathParameter(description="Our id, or `tmdb:278`, `imdb:tt0111161`", examples=["tmdb:348"])]
 Several = Annotated[list[api.SearchBody], Field(min_length=1, max_length=api.MOST_TOGETHER)]
-_FOUND = {200: {"model": api.SearchAnswer}, **problems(404, 409)}
-_SEVERAL = {200: {"model": api.SearchAnswer | list[api.SearchAnswer]}, **problems(404, 409)}
-_COUNTED = {200: {"model": api.Facets}, **problems(404, 409)}
+_FOUND = {200: {"model": api.SearchAnswer}, **problems(404)}
+_SEVERAL = {200: {"model": api.SearchAnswer | list[api.SearchAnswer]}, **problems(404)}
+_COUNTED = {200: {"model": api.Facets}, **problems(404)}
 
 
 @films.get("/search", responses=_FOUND)

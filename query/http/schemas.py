@@ -197,7 +197,7 @@ _WORDS = {
     403: "The key is not for this",
     404: "No such film, no such page",
     405: "The page does not do this",
-    409: "Several films have this title; a sync is running already",
+    409: "A sync is running already",
     413: "The request is too large",
     422: "A parameter or a field is wrong",
     429: "Too many requests of one client",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from query.search.scoring import Question, Scored, find_candidates, look_up, sco
 def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> SearchResult:
     """Answer a request about one generation; one that is only a filter keeps movies, the best known first.
 
-    Raises UsageError for an empty or contradictory request, MovieNotFound, AmbiguousTitle, ModelMismatch if the
+    Raises UsageError for an empty or contradictory request, MovieNotFound, ModelMismatch if the
     catalog was built with another model, and for a plain search what is wrong with the vector index.
     """
     if not request.text and not request.likes and not request.filter.strip():
@@ -37,7 +38,8 @@ def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, setti
     hits = _hits(snapshot, ranking, begin, end)
     if request.why and ranking.scored is not None:
         hits = _explain(question, snapshot, embedder, ranking, hits, begin)
-    notes = ranking.notes
+    taste = question.taste
+    notes = (*chain.from_iterable(example.notes for example in (*taste.likes, *taste.dislikes)), *ranking.notes)
     if not hits and ranking.total and (begin < ranking.total or not ranking.complete):
         notes = (*notes, f"no more than {len(ranking.rows)} films are ranked for a question; a filter narrows it")
     return SearchResult(tuple(hits), ranking.total, snapshot.number, notes, ranking.complete, facets)

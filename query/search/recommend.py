@@ -40,6 +40,8 @@ class Example:
     vector: Vector
     movie: Movie | None = None
     weight: float = 1.0
+    notes: tuple[str, ...] = ()
+    """Which movie was taken for a name that several have."""
 
 
 @dataclass(frozen=True, slots=True)

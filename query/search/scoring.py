@@ -12,7 +12,7 @@ from catalog.store.snapshot import Snapshot
 from catalog.text.folding import tokens
 from query.filters import parse_filter
 from query.models import SearchRequest
-from query.names import find_movie, movie_vector, native_ids, near_titles
+from query.names import find_movies, movie_vector, native_ids, near_titles, which_of
 from query.search.calibration import confidences, has_votes
 from query.search.fusion import fewest_votes, fuse, popularity_prior, weights_of, year_penalty
 from query.search.query_analysis import Analysis, analyze
@@ -57,7 +57,7 @@ class Scored:
 
 
 def look_up(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Question:
-    """Raises UsageError for a wrong filter, MovieNotFound, AmbiguousTitle."""
+    """Raises UsageError for a wrong filter, MovieNotFound."""
     likes = [_example(snapshot, name, embedder, strict=True) for name in request.likes]
     dislikes = [_example(snapshot, name, embedder, strict=False) for name in request.dislikes]
     shown = [example.movie.id for example in (*likes, *dislikes) if example.movie is not None]
@@ -83,13 +83,13 @@ def _example(snapshot: Snapshot, name: str, embedder: Embedder, *, strict: bool)
     not quietly become words.
     """
     try:
-        movie = find_movie(snapshot, name)
+        found = find_movies(snapshot, name)
     except MovieNotFound:
         if strict and (" " not in name.strip() or near_titles(snapshot, name)):
             raise
         analysis = analyze(name, embedder.identity, snapshot.lexical.held)
         return Example(embed_together(analysis.model_texts, embedder))
-    return Example(movie_vector(snapshot, movie.id), movie)
+    return Example(movie_vector(snapshot, found[0].id), found[0], notes=which_of(found, name))
 
 
 def find_candidates(question: Question, snapshot: Snapshot, depth: int) -> Candidates:

@@ -55,15 +55,18 @@ def match_titles(index: LexicalIndex, text: str, *, all_known: bool) -> list[Tit
     return [match for match in misspelt_titles(index, text) if match.edit_distance == 1]
 
 
-def exact_titles(index: LexicalIndex, text: str) -> list[TitleMatch]:
-    """Movies with this title, but for case, accents, signs and a leading article."""
+def exact_titles(index: LexicalIndex, text: str, *, articles: bool = False) -> list[TitleMatch]:
+    """Movies with this title, but for case, accents and signs.
+
+    Those with another leading article, or without it, come too where there is no other, or with `articles`.
+    """
     typed = plain_title(text)
     if not typed or len(typed) > _LONGEST:
         return []
     core = without_article(typed)
     entries = index.titled([typed, core, *(f"{article} {core}" for article in _ARTICLES)], _CANDIDATES)
     whole = [entry for entry in entries if typed in entry.whole]
-    return [TitleMatch(entry.id, 1.0 if whole else 0.98) for entry in whole or entries]
+    return [TitleMatch(entry.id, 1.0 if whole else 0.98) for entry in (not articles and whole) or entries]
 
 
 def misspelt_titles(index: LexicalIndex, text: str) -> list[TitleMatch]:

@@ -219,19 +219,29 @@ def test_a_wrong_question_is_one_line(seed_store: Path, arguments: list[str], me
     assert (result.stderr, result.exit_code, result.stdout) == (f"{message}\n", code, "")
 
 
-def test_an_ambiguous_title_lists_the_candidates(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "note", "taken"),
+    [
+        ("dune", "2 films are called 'dune': taken was Dune (1984), id 2; others by id: Dune (2021): 1\n", "2"),
+        ("Dune (2021)", "", "1"),
+        ("desert", "", "3"),
+        ("der wüste", "", "3"),
+    ],
+)
+def test_a_name_of_several_takes_the_best_known(tmp_path: Path, name: str, note: str, taken: str) -> None:
     films = write(
         tmp_path,
-        {"id": 1, "title": "Dune", "year": 2021, "plot": "A desert planet."},
-        {"id": 2, "title": "Dune", "year": 1984, "plot": "A desert planet, earlier."},
+        {"id": 1, "title": "Dune", "year": 2021, "plot": "A desert planet.", "votes": 10},
+        {"id": 2, "title": "Dune", "year": 1984, "plot": "A desert planet, earlier.", "votes": 20},
+        {"id": 3, "title": "The Desert", "original_title": "Die Wüste", "plot": "A station in the snow."},
     )
     run_ingest(tmp_path / "store", "--file", films)
-    result = run_query(tmp_path / "store", "--like", "dune")
-    assert result.exit_code == 1
-    assert (
-        result.stderr
-        == "query: 2 films are called 'dune', choose one by its id: Dune (1984): id 2; Dune (2021): id 1\n"
-    )
+    result = run_query(tmp_path / "store", "--like", name, "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    answer = json.loads(result.stdout)
+    assert answer.get("notes", []) == ([note.strip()] if note else [])
+    assert {movie["id"] for movie in answer["results"]} == {"1", "2", "3"} - {taken}
+    assert run_query(tmp_path / "store", "--like", name).stderr == note
 
 
 def test_no_catalog_yet_says_which_command_to_run(tmp_path: Path) -> None:
