@@ -59,11 +59,11 @@ def main() -> None:
         again = run(config, Request(options.file))
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     after = plain_loop(options.file, options.sample)
-    spread = plain_loop(options.file, options.sample, max(first.read // options.sample, 1))
-    ours, plain = first.read / first.seconds, (before + after) / 2
+    spread = plain_loop(options.file, options.sample, max(first.rows.read // options.sample, 1))
+    ours, plain = first.rows.read / first.seconds, (before + after) / 2
     print(f"| plain loop, first {options.sample} films | {before:.0f} and {after:.0f} films/s | 1.0 |")
     print(f"| plain loop, {options.sample} films spread over the file | {spread:.0f} films/s | {spread / plain:.2f} |")
-    print(f"| ingest, {first.read} films, all accounted for | {ours:.0f} films/s | {ours / plain:.2f} |")
+    print(f"| ingest, {first.rows.read} films, all accounted for | {ours:.0f} films/s | {ours / plain:.2f} |")
     print(f"| the same command again | {again.seconds:.1f} s, {again.embedded} embedded | |")
     print(f"| on disk | {size / 1e6:.0f} MB | |")
     print(json.dumps({"first": first.to_dict(), "again": again.to_dict()}))

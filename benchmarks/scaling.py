@@ -38,7 +38,8 @@ from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.vectors.sample import known_vectors
 from catalog.store.writer import open_writer
 from catalog.text.translation import gloss
-from ingest.sync.apply import Progress, SyncOptions, sync
+from ingest.sync.apply import Progress, sync
+from ingest.sync.plan import SyncOptions
 from query.models import SearchRequest
 from query.search.pipeline import search
 from query.search.retrievers import TIER_ONE, similarities

@@ -25,7 +25,8 @@ from catalog.store.maintenance.backup import back_up
 from catalog.store.maintenance.verify import verify
 from catalog.store.snapshot import open_snapshot
 from catalog.store.writer import open_writer
-from ingest.sync.apply import SyncOptions, sync
+from ingest.sync.apply import sync
+from ingest.sync.plan import SyncOptions
 from tests.support.chroma import running
 from tests.support.endpoint_server import StandInEndpoint, serve_endpoint
 

@@ -24,7 +24,7 @@ from typing import Any
 from catalog.errors import RowRefused
 from ingest.mapping.mapper import detect, to_movie
 from ingest.readers.source import open_rows
-from ingest.sync.apply import Tally, plan
+from ingest.sync.plan import Tally, plan
 from ingest.sync.rejects import Reading, Refusals
 
 WORDS = ["a", "the", "of", "ship", "storm", "letter", "city", "girl", "stranger", "night", "war", "secret", "island"]

@@ -25,7 +25,8 @@ from catalog.store.maintenance.verify import verify
 from catalog.store.writer import open_writer
 from ingest.mapping.mapper import detect
 from ingest.readers.source import open_rows
-from ingest.sync.apply import Kind, SyncOptions, sync
+from ingest.sync.apply import sync
+from ingest.sync.plan import Kind, SyncOptions
 from ingest.sync.rejects import Reading, Refusals
 from tests.support import survivor
 from tests.support.chroma import ChromaProcess, running, server

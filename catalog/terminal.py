@@ -8,6 +8,7 @@ from pathlib import Path
 
 from catalog.config import PREFIX, Config, load_config
 from catalog.errors import PlotseekError
+from catalog.visible import visible
 
 
 @contextmanager
@@ -16,10 +17,10 @@ def one_line_errors(command: str) -> Iterator[None]:
     try:
         yield
     except PlotseekError as error:
-        print(f"{command}: {' '.join(str(error).split())}", file=sys.stderr)
+        say(f"{command}: {' '.join(str(error).split())}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print(f"{command}: stopped", file=sys.stderr)
+        say(f"{command}: stopped")
         sys.exit(130)
     except BrokenPipeError:
         # Whoever read our output has seen enough: `query ... | head`.
@@ -27,7 +28,7 @@ def one_line_errors(command: str) -> Iterator[None]:
         sys.exit(141)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"{command}: {where}{error.strerror or error}", file=sys.stderr)
+        say(f"{command}: {where}{error.strerror or error}")
         sys.exit(1)
 
 
@@ -39,4 +40,9 @@ def settings(path: Path | None) -> Config:
 
 def say(message: str) -> None:
     """A line for people: on stderr, because stdout is for results."""
-    print(message, file=sys.stderr)
+    print(visible(message), file=sys.stderr)
+
+
+def show(result: str) -> None:
+    """A result on stdout; what files and servers call things gives the terminal no orders."""
+    print(visible(result))

@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from catalog.config import Config
 from catalog.errors import DeletionsRefused, Stopped, UsageError
-from catalog.terminal import one_line_errors, say, settings
+from catalog.terminal import one_line_errors, say, settings, show
 
 if TYPE_CHECKING:
     from catalog.store.draft import Draft
@@ -91,10 +91,10 @@ def main(
                 stopped.exit_code = 128 + (stop.signal or SIGINT)
                 raise
         if as_json:
-            click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
+            show(json.dumps(report.to_dict(), ensure_ascii=False))
         else:
-            click.echo("\n".join(report.lines()))
-    if strict and report.refused:
+            show("\n".join(report.lines()))
+    if strict and report.rows.refused:
         sys.exit(1)
 
 
@@ -111,7 +111,7 @@ def _show_plan(config: Config, request: "Request", *, as_json: bool) -> None:
     from ingest.sync.dry_run import dry_run
 
     found = dry_run(config, request)
-    click.echo(json.dumps(found.to_dict(), ensure_ascii=False) if as_json else "\n".join(found.lines()))
+    show(json.dumps(found.to_dict(), ensure_ascii=False) if as_json else "\n".join(found.lines()))
     if found.deletions_refused:
         sys.exit(DeletionsRefused.exit_code)
 
@@ -183,9 +183,9 @@ def status(config: Path | None, as_json: bool, max_age: str | None) -> None:
         found = gather(settled.store.path)
         trouble = found.too_old(limit, datetime.now(UTC)) if limit else None
         if as_json:
-            click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
+            show(json.dumps(found.to_dict(), ensure_ascii=False))
         elif not trouble:
-            click.echo("\n".join(found.lines(ZoneInfo(settled.schedule.timezone))))
+            show("\n".join(found.lines(ZoneInfo(settled.schedule.timezone))))
         if trouble:
             say(f"ingest: {trouble}")
             sys.exit(1)
@@ -221,10 +221,10 @@ def verify(config: Path | None, sample: int | None, repair: bool, as_json: bool)
         if found is None:
             return
         if as_json:
-            click.echo(json.dumps(asdict(found), ensure_ascii=False))
+            show(json.dumps(asdict(found), ensure_ascii=False))
         else:
             clean = f"generation {found.generation}, {found.films} films: everything agrees"
-            click.echo("\n".join(found.differences or [clean]))
+            show("\n".join(found.differences or [clean]))
         if found.differences:
             sys.exit(1)
 
@@ -263,9 +263,9 @@ def check_model(config: Path | None, as_json: bool) -> None:
         embedder, files = open_configured(settled, say)
         checks = checked(embedder, files, precision=settled.precision, device=settled.device)
         if as_json:
-            click.echo(json.dumps([asdict(check) for check in checks], ensure_ascii=False))
+            show(json.dumps([asdict(check) for check in checks], ensure_ascii=False))
         else:
-            click.echo(render_checks(checks))
+            show(render_checks(checks))
         if any(check.ok is False for check in checks):
             sys.exit(1)
 

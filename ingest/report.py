@@ -1,24 +1,49 @@
 """What a run did: one object for programs, a few lines for people."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """Rows of a source, and what their movies are beside what the catalog holds."""
+
+    read: int
+    added: int = 0
+    text_changed: int = 0
+    metadata_changed: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    refused: int = 0
+    repaired: int = 0
+    """Texts whose mojibake was undone."""
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    """Values that say something, but not what their field holds (the year "abc"), by field."""
+
+    def kinds(self) -> dict[str, int]:
+        """The kinds of change that occur, as people read them."""
+        names = ("added", "text_changed", "metadata_changed", "unchanged", "deleted", "refused")
+        return {name.replace("_", " "): count for name in names if (count := getattr(self, name))}
+
+    def lines(self) -> list[str]:
+        """What people should know of values that were mended or left out."""
+        lines = []
+        if self.repaired:
+            lines.append(f"garbled characters repaired: {counted(self.repaired, 'text')}")
+        if self.unreadable:
+            fields = ", ".join(f"{name} {count}" for name, count in sorted(self.unreadable.items()))
+            lines.append(f"could not be read and were left out: {fields}")
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """The result of one run of ingest; `to_dict` is what --json prints."""
 
-    read: int
-    added: int
-    text_changed: int
-    metadata_changed: int
-    unchanged: int
-    deleted: int
-    refused: int
+    rows: RowCounts
     embedded: int
     truncated: int
-    repaired: int
-    """Texts whose mojibake was undone."""
     seconds: float
     model: str
     films: int
@@ -31,32 +56,27 @@ class Report:
     note: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        """One flat object of JSON values."""
+        values = asdict(self)
+        return {**values.pop("rows"), **values, "refusals": list(self.refusals)}
+
+    def counts(self) -> dict[str, int]:
+        """Every number of rows, movies or texts, by name."""
+        rows = {**asdict(self.rows), "unreadable": sum(self.rows.unreadable.values())}
+        return {**rows, "embedded": self.embedded, "truncated": self.truncated, "films": self.films}
 
     def lines(self) -> list[str]:
         """The summary for people."""
-        changes = [
-            (self.added, "added"),
-            (self.text_changed, "text changed"),
-            (self.metadata_changed, "metadata changed"),
-            (self.unchanged, "unchanged"),
-            (self.deleted, "deleted"),
-            (self.refused, "refused"),
-        ]
-        lines = [
-            f"{counted(self.read, 'row')} read: " + ", ".join(f"{count} {what}" for count, what in changes if count)
-        ]
-        if not self.read:
-            lines = ["no rows read"]
+        kinds = ", ".join(f"{count} {name}" for name, count in self.rows.kinds().items())
+        lines = [f"{counted(self.rows.read, 'row')} read: {kinds}" if self.rows.read else "no rows read"]
         lines += [f"  refused: {reason}" for reason in self.refusals]
-        if self.refused > len(self.refusals):
-            lines.append(f"  ... and {self.refused - len(self.refusals)} more")
+        if self.rows.refused > len(self.refusals):
+            lines.append(f"  ... and {self.rows.refused - len(self.refusals)} more")
         if self.refused_file:
             lines.append(f"  all refused rows: {self.refused_file}")
         if self.truncated:
             lines.append(f"longer than the model reads, and cut: {counted(self.truncated, 'text')}")
-        if self.repaired:
-            lines.append(f"garbled characters repaired: {counted(self.repaired, 'text')}")
+        lines += self.rows.lines()
         done = f"{counted(self.films, 'film')} in the catalog, model {self.model}, {self.seconds:.1f} s"
         embedded = f"{counted(self.embedded, 'text')} embedded" if self.embedded else "nothing embedded"
         return [*lines, f"{done}, {embedded}"]

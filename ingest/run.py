@@ -28,8 +28,9 @@ from ingest.readers.download import Unchanged, Validators, fetch, fetch_if_chang
 from ingest.readers.row import AnyRow
 from ingest.readers.source import STDIN, is_url, open_rows
 from ingest.report import Report
-from ingest.sync.apply import Kind, Outcome, Progress, SyncOptions, sync
+from ingest.sync.apply import Outcome, Progress, sync
 from ingest.sync.language import some_plots
+from ingest.sync.plan import SyncOptions
 from ingest.sync.rejects import Reading, Refusals
 from ingest.sync.row_cache import reading_state, recall_rows, remember_rows
 from ingest.sync.source_cache import (
@@ -88,7 +89,7 @@ def run(
     ):
         report = _run(config, request, history, show, notify, stop)
         recording.outcome = RunOutcome.OK if report.published else RunOutcome.UNCHANGED
-        recording.counts = _counts(report)
+        recording.counts = report.counts()
     return report
 
 
@@ -128,16 +129,15 @@ def _run(
             notify(note)
         refusals = stack.enter_context(Refusals(config.store.path / REFUSED))
         way = partial(reading_state, fields=field_map, template=config.embedding.template)
-        familiar = recall_rows(config.store.path, way(writer.info))
-        reading = Reading(source, field_map, refusals, request.limit, familiar)
+        remembered = recall_rows(config.store.path, way(writer.info))
+        reading = Reading(source, field_map, refusals, request.limit, remembered)
         options = sync_options(config, request, choice.fallback_for)
         outcome = sync(reading, writer, choice.embedder, options, show, stop, reading.refused)
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
         report = _report(outcome, choice, reading, refusals)
         if info := _now_in_force(config):
-            state = state_of(config, request.format, info.edition)
-            seen = Seen(state, arrived.validators, report.read, report.refused, report.repaired)
-            if request.complete and (outcome.published or reading.rows != familiar):
+            seen = Seen(state_of(config, request.format, info.edition), arrived.validators, report.rows)
+            if request.complete and (outcome.published or reading.rows != remembered):
                 remember_rows(config.store.path, way(info), reading.rows)
             if request.complete and request.location != STDIN:
                 remember(request.location, history, seen)
@@ -172,12 +172,6 @@ def _arrive(request: Request, before: Seen | None, stack: ExitStack) -> _Arrived
     if isinstance(fetched, Unchanged):
         return None
     return _Arrived(str(fetched.path), fetched.name, fetched.validators)
-
-
-def _counts(report: Report) -> dict[str, int]:
-    """Every number of rows or films, by name."""
-    values = report.to_dict().items()
-    return {name: value for name, value in values if isinstance(value, int) and name not in ("generation", "published")}
 
 
 def _choose(
@@ -232,39 +226,26 @@ def _as_before(config: Config, before: Seen, info: GenerationInfo, notify: Calla
         note = note_of_fallback(config.embedding)
         if note:
             notify(note)
+    rows = before.rows
     return Report(
-        read=before.read,
-        added=0,
-        text_changed=0,
-        metadata_changed=0,
-        unchanged=before.read - before.refused,
-        deleted=0,
-        refused=before.refused,
+        replace(rows, added=0, text_changed=0, metadata_changed=0, deleted=0, unchanged=rows.read - rows.refused),
         embedded=0,
         truncated=0,
-        repaired=before.repaired,
         seconds=0.0,
         model=info.model.name,
         films=info.films,
         generation=info.number,
         published=False,
-        refused_file=str(config.store.path / REFUSED) if before.refused else None,
+        refused_file=str(config.store.path / REFUSED) if rows.refused else None,
         note=note,
     )
 
 
 def _report(outcome: Outcome, choice: Choice, reading: Reading, refusals: Refusals) -> Report:
     return Report(
-        read=reading.read,
-        added=outcome.counts.get(Kind.ADDED, 0),
-        text_changed=outcome.counts.get(Kind.TEXT_CHANGED, 0),
-        metadata_changed=outcome.counts.get(Kind.METADATA_CHANGED, 0),
-        unchanged=outcome.counts.get(Kind.UNCHANGED, 0),
-        deleted=outcome.counts.get(Kind.DELETED, 0),
-        refused=refusals.count,
+        reading.counted(outcome.counts),
         embedded=outcome.embedded,
         truncated=outcome.truncated,
-        repaired=reading.repaired,
         seconds=0.0,
         model=choice.embedder.identity.name,
         films=outcome.films,

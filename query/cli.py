@@ -11,7 +11,7 @@ import click
 
 from catalog.config import PREFIX, Config
 from catalog.errors import UsageError
-from catalog.terminal import one_line_errors, say, settings
+from catalog.terminal import one_line_errors, say, settings, show
 from query.answer import ModelAnswer
 from query.discovery import ask_server
 from query.models import SearchRequest
@@ -101,15 +101,15 @@ def _show(request: SearchRequest, answered: ModelAnswer, *, as_json: bool) -> No
 
     result = answered.result
     if as_json:
-        click.echo(json_of(request.echo(), answered.model, result))
+        show(json_of(request.echo(), answered.model, result))
         return
     for note in result.notes:
         say(note)
     width = shutil.get_terminal_size(_WIDTH).columns
     if result.hits:
-        click.echo(as_table(result.hits, width))
+        show(as_table(result.hits, width))
     else:
         everything = request.all or request.plain or not (request.text or request.likes)
         say(why_nothing(result, filtered=bool(request.filter.strip()), everything=everything))
     if result.facets is not None:
-        click.echo(f"\n{facet_table(result.facets, width)}")
+        show(f"\n{facet_table(result.facets, width)}")

@@ -25,6 +25,7 @@ from catalog.errors import (
 )
 from catalog.store.lock import is_held, take_lock
 from catalog.store.sqlite import Connection, connect, connect_read_only, set_aside, translated
+from catalog.visible import visible
 
 #: Rows kept: at one run every 15 minutes, three months.
 KEPT = 10_000
@@ -221,7 +222,9 @@ class History:
         return self._running / f"{number}.lock"
 
     def _insert(self, source: str) -> int:
-        cursor = self._connection.execute("INSERT INTO runs (started, source) VALUES (?, ?)", (time.time(), source))
+        cursor = self._connection.execute(
+            "INSERT INTO runs (started, source) VALUES (?, ?)", (time.time(), visible(source))
+        )
         number = int(cursor.lastrowid or 0)
         self._connection.execute("DELETE FROM runs WHERE number <= ?", (number - KEPT,))
         return number
@@ -260,7 +263,7 @@ def _verdict(error: BaseException) -> Recording:
     """How the error that ended a run is recorded."""
     if isinstance(error, KeyboardInterrupt):
         return Recording(RunOutcome.STOPPED, reason="interrupted")
-    reason = " ".join(str(error).split())
+    reason = visible(" ".join(str(error).split()))
     match error:
         case Stopped():
             return Recording(RunOutcome.STOPPED, reason=reason)

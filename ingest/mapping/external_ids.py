@@ -2,11 +2,11 @@
 
 import re
 
-from ingest.mapping.scalars import identifier, number_text
+from ingest.mapping.scalars import clean_text, identifier, number_text
 
 _IMDB = re.compile(r"\btt\d{5,10}\b")
 _DIGITS = re.compile(r"0*[1-9]\d{0,9}")
-_URL = re.compile(r"https?://\S+", re.IGNORECASE)
+_URL = re.compile(r"https?://[^\s\0-\x1f\x7f-\x9f\ud800-\udfff]+", re.IGNORECASE)
 _TMDB_IMAGE = re.compile(r"/[\w-]+\.(?:jpe?g|png|webp)")
 _TMDB_IMAGES = "https://image.tmdb.org/t/p/w500"
 _SOCIAL = ("facebook", "instagram", "twitter")
@@ -67,5 +67,5 @@ def poster(value: object) -> str | None:
 
 def _site(key: str) -> str:
     """The name of the site in "Imdb", "imdb_id" or "wikidataId"."""
-    name = re.sub(r"(?:_id|Id|ID)$", "", key).strip().lower()
+    name = re.sub(r"(?:_id|Id|ID)$", "", clean_text(key)).strip().lower()
     return "" if name in _SOCIAL else name

@@ -120,9 +120,9 @@ def _named(item: object) -> str:
         return next((name for key in _NAME_KEYS if isinstance(name := item.get(key), str) and name.strip()), "")
     if isinstance(item, str):
         return item
-    if isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item):
-        return number_text(item)
-    return ""
+    if isinstance(item, bool) or not isinstance(item, int | float):
+        return ""
+    return number_text(item) if isinstance(item, int) or math.isfinite(item) else ""
 
 
 def _listed(text: str, *, slashes: bool) -> Sequence[object]:

@@ -1,7 +1,6 @@
 """A row of any catalogue -> a Movie, or the reason why not."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,28 +12,41 @@ from ingest.mapping.aliases import USUAL
 from ingest.mapping.columns import Columns, FieldMap, Step, film, follow, look
 from ingest.mapping.detect import detect
 from ingest.mapping.lists import Names, unique
-from ingest.mapping.scalars import WrongTypeError, clean_text, repair
+from ingest.mapping.scalars import MISSING, WrongTypeError, clean_text, repair
 from ingest.mapping.titles import RANK, slug, untangle
 from ingest.readers.row import AnyRow, UnreadableRow
 
-__all__ = ["REPAIRED", "FieldMap", "Found", "describe", "detect", "to_movie"]
+__all__ = ["FieldMap", "Found", "RowNotes", "describe", "detect", "to_movie"]
 
-REPAIRED = "repaired"
-"""The key under which `to_movie` counts texts whose mojibake was undone."""
+_READABLE = frozenset({"year", "runtime", "rating", "votes", "poster"})
+"""Fields whose cells say something else than a value only by mistake: such a cell is counted."""
+_DEEPEST = 50
+"""Lists and objects inside each other: what is deeper has overrun the recursion of whoever wrote it out."""
 
 
-def to_movie(row: AnyRow, field_map: FieldMap, counts: Counter[str] | None = None) -> Movie:
+@dataclass(slots=True)
+class RowNotes:
+    """What became of the cells of a row on the way to its movie."""
+
+    repaired: int = 0
+    """Texts whose mojibake was undone."""
+    unreadable: tuple[str, ...] = ()
+    """Fields left empty although the row says something of them: the year "abc"."""
+
+
+def to_movie(row: AnyRow, field_map: FieldMap, notes: RowNotes | None = None) -> Movie:
     """The movie of a row, all values cleaned.
 
-    `counts` takes what was done on the way: REPAIRED. Raises RowRefused, and nothing else, naming place and field:
-    for an unreadable row, a row without a usable title or plot, and a value of the wrong type. Text that the field
-    cannot be read from (the year "PG") counts as missing, unless it is the title or the plot.
+    `notes` takes what was done on the way. Raises RowRefused, and nothing else, naming place and field: for an
+    unreadable row, a row without a usable title or plot, and a value of the wrong type. Text that the field cannot be
+    read from (the year "PG") counts as missing, unless it is the title or the plot.
     """
+    notes = RowNotes() if notes is None else notes
     if isinstance(row, UnreadableRow):
         raise RowRefused(f"{row.place}: {row.reason}")
     fields = film(row, field_map)
     columns = field_map.columns(fields)
-    found = _values(row.place, fields, columns, Counter() if counts is None else counts)
+    found = _values(row.place, fields, columns, notes)
     for target in ("title", "plot"):
         if target not in found:
             _refuse_empty(row.place, target, fields, columns)
@@ -44,7 +56,7 @@ def to_movie(row: AnyRow, field_map: FieldMap, counts: Counter[str] | None = Non
     if "id" not in found:
         found["id"] = _made_id(ids, found)
     if columns.extra:
-        found["extra"] = _extra(fields, columns)
+        found["extra"] = _extra(fields, columns, notes)
     return Movie(**found)
 
 
@@ -76,20 +88,20 @@ def id_of(row: AnyRow, field_map: FieldMap) -> str | None:
     return _made_id(ids, found) if "title" in found or {"imdb", "tmdb"} & ids.keys() else None
 
 
-def _values(place: str, fields: Mapping[str, object], columns: Columns, counts: Counter[str]) -> dict[str, Any]:
+def _values(place: str, fields: Mapping[str, object], columns: Columns, notes: RowNotes) -> dict[str, Any]:
     """The cleaned values of a row by field: the first there is, for lists those of all columns together.
 
     Three loops rather than one with questions in it: this runs for every cell of a catalogue.
     """
     found: dict[str, Any] = {}
-    _read_texts(place, fields, columns.texts, counts, found)
-    _read_scalars(place, fields, columns.scalars, found)
-    _read_lists(place, fields, columns.lists, counts, found)
+    _read_texts(place, fields, columns.texts, notes, found)
+    _read_scalars(place, fields, columns.scalars, notes, found)
+    _read_lists(place, fields, columns.lists, notes, found)
     return found
 
 
 def _read_texts(
-    place: str, fields: Mapping[str, object], steps: Iterable[Step], counts: Counter[str], found: dict[str, Any]
+    place: str, fields: Mapping[str, object], steps: Iterable[Step], notes: RowNotes, found: dict[str, Any]
 ) -> None:
     for step in steps:
         if step.target in found:
@@ -97,7 +109,9 @@ def _read_texts(
         try:
             raw = look(fields, step)
             if type(raw) is str and not raw.isascii():
-                raw = _repaired(raw, counts)
+                whole = repair(raw)
+                notes.repaired += whole is not raw
+                raw = whole
             value = step.clean(raw)
         except WrongTypeError as error:
             raise _refusal(place, step, str(error)) from None
@@ -105,21 +119,37 @@ def _read_texts(
             found[step.target] = value
 
 
-def _read_scalars(place: str, fields: Mapping[str, object], steps: Iterable[Step], found: dict[str, Any]) -> None:
+def _read_scalars(
+    place: str, fields: Mapping[str, object], steps: Iterable[Step], notes: RowNotes, found: dict[str, Any]
+) -> None:
+    failed: list[str] = []
     for step in steps:
         target, column, option, clean = step
         if target in found:
             continue
         try:
             raw = fields[column] if option is None else look(fields, step)
-            if raw is not None and (value := clean(raw)) is not None:
+            if raw is None:
+                continue
+            if (value := clean(raw)) is not None:
                 found[target] = value
+            elif target in _READABLE and _says_something(raw):
+                failed.append(target)
         except WrongTypeError as error:
             raise _refusal(place, step, str(error)) from None
+    if failed:
+        notes.unreadable += tuple(dict.fromkeys(target for target in failed if target not in found))
+
+
+def _says_something(raw: object) -> bool:
+    """Whether a cell without a usable value holds more than a sign for "none"; 0 is one, too."""
+    if isinstance(raw, str):
+        return raw.strip().lower() not in MISSING and raw.strip() != "0"
+    return isinstance(raw, int | float) and raw != 0 and raw == raw  # NaN is not
 
 
 def _read_lists(
-    place: str, fields: Mapping[str, object], steps: Iterable[Step], counts: Counter[str], found: dict[str, Any]
+    place: str, fields: Mapping[str, object], steps: Iterable[Step], notes: RowNotes, found: dict[str, Any]
 ) -> None:
     for step in steps:
         target, column, option, clean = step
@@ -130,20 +160,12 @@ def _read_lists(
             raise _refusal(place, step, str(error)) from None
         if names is not None:
             items, repaired = names
-            if repaired:
-                counts[REPAIRED] += repaired
+            notes.repaired += repaired
             found[target] = unique(found[target] + items) if target in found else items
 
 
 def _refusal(place: str, step: Step, reason: str) -> RowRefused:
     return RowRefused(f"{place}: field {step.name!r} is {reason}")
-
-
-def _repaired(text: str, counts: Counter[str]) -> str:
-    whole = repair(text)
-    if whole is not text:
-        counts[REPAIRED] += 1
-    return whole
 
 
 def _settle_title(found: dict[str, Any], fields: Mapping[str, object], *, ranked: bool) -> None:
@@ -181,22 +203,34 @@ def _made_id(ids: Mapping[str, str], found: Mapping[str, Any]) -> str:
     return known or slug(found["title"], found.get("year"))
 
 
-def _extra(fields: Mapping[str, object], columns: Columns) -> Mapping[str, object]:
-    raw = ((name, follow(fields, path)) for name, path in columns.extra)
-    cleaned = ((name, _plain(value)) for name, value in raw)
-    return MappingProxyType({name: value for name, value in cleaned if value not in (None, "")})
+def _extra(fields: Mapping[str, object], columns: Columns, notes: RowNotes) -> Mapping[str, object]:
+    extra: dict[str, object] = {}
+    for name, path in columns.extra:
+        try:
+            value = _plain(follow(fields, path), _DEEPEST)
+        except RecursionError:
+            notes.unreadable += ("extra",)
+            continue
+        if value not in (None, ""):
+            extra[clean_text(name)] = value
+    return MappingProxyType(extra)
 
 
-def _plain(value: object) -> object:
-    """A JSON value that can be stored: texts cleaned (a lone surrogate has no UTF-8), NaN and infinities nothing."""
+def _plain(value: object, depth: int) -> object:
+    """A JSON value that can be stored: texts cleaned (a lone surrogate has no UTF-8), NaN and infinities nothing.
+
+    Raises RecursionError for what is more than `depth` levels deep.
+    """
+    if not depth:
+        raise RecursionError
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_plain(item, depth - 1) for item in value]
     if isinstance(value, dict):
-        return {clean_text(str(key)): _plain(item) for key, item in value.items()}
+        return {clean_text(str(key)): _plain(item, depth - 1) for key, item in value.items()}
     return value
 
 

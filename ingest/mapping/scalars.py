@@ -190,7 +190,7 @@ def year(value: object) -> int | None:
         text = value.strip()
         if found := _COMPACT_DATE.fullmatch(text):
             return _in_range(int(found[1]))
-        if not re.fullmatch(r"-?\d{5,15}(?:\.0)?", text):
+        if not re.fullmatch(r"-?\d{7,15}(?:\.0)?", text):
             return next((int(match) for match in _YEAR.findall(text) if int(match) in YEARS), None)
         number = float(text)
     if number is None or not math.isfinite(number):
@@ -205,7 +205,12 @@ def _in_range(number: int) -> int | None:
 
 
 def _epoch_year(seconds: float) -> int | None:
-    """The year of a Unix time in seconds, or in milliseconds when it is beyond any film in seconds."""
+    """The year of a Unix time in seconds, or in milliseconds when it is beyond any film in seconds.
+
+    Fewer than seven digits are no time: they would all be January 1970.
+    """
+    if abs(seconds) < 1e6:
+        return None
     seconds = seconds / 1000 if abs(seconds) > 1e10 else seconds
     try:
         return _in_range((datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).year)
@@ -213,9 +218,9 @@ def _epoch_year(seconds: float) -> int | None:
         return None
 
 
-_ISO_DURATION = re.compile(r"P(?:(\d+)D)?T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?", re.IGNORECASE)
+_ISO_DURATION = re.compile(r"P(?:(\d{1,6})D)?T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,9})(?:\.\d+)?S)?", re.IGNORECASE)
 _WORDED = re.compile(
-    r"(?:(\d+)\s*(?:h|hr|hrs|hour|hours|std)\b\.?)?\s*(?:(\d+)\s*(?:m|min|mins|minute|minutes|minuten)\b\.?)?",
+    r"(?:(\d{1,6})\s*(?:h|hr|hrs|hour|hours|std)\b\.?)?\s*(?:(\d{1,6})\s*(?:m|min|mins|minute|minutes|minuten)\b\.?)?",
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d):(\d\d)")
@@ -277,17 +282,23 @@ def votes(value: object) -> int | None:
     """A count, of 1234567, "1,234,567", "1.234.567" or "1.2M"."""
     if isinstance(value, str):
         text = value.strip()
+        if len(text) > 20:
+            return None
         if _THOUSANDS.fullmatch(text):
-            return int(re.sub(r"\D", "", text))
+            return _count(int(re.sub(r"\D", "", text)))
         found = _VOTES.fullmatch(text)
-        if not found or len(text) > 20:
+        if not found:
             return None
         factor = {"k": 10**3, "m": 10**6, "b": 10**9}.get((found[2] or "").lower(), 1)
-        return round(float(found[1].replace(",", ".")) * factor)
+        return _count(round(float(found[1].replace(",", ".")) * factor))
     if type(value) is int and 0 <= value < 10**12:
         return value
     number = _number(value, "a number")
-    return None if number is None or not 0 <= number < 1e12 else int(number)
+    return None if number is None else _count(int(number))
+
+
+def _count(number: int) -> int | None:
+    return number if 0 <= number < 10**12 else None
 
 
 def _number(value: object, expected: str) -> float | None:

@@ -7,7 +7,8 @@ time that the fastest ijson backend needs for its events, names the line of a mi
 import json
 import re
 from collections.abc import Iterator
-from typing import TextIO
+from dataclasses import dataclass
+from typing import Any, TextIO
 
 from catalog.errors import SourceError
 from ingest.readers.row import AnyRow, Row, UnreadableRow
@@ -16,7 +17,10 @@ CHUNK = 1 << 20
 LARGEST = 1 << 26
 """Characters: no single film is larger, so a broken file cannot fill the memory."""
 _DEPTH = 3
+_TOO_DEEP = "not usable: nested too deeply"
 _HOPELESS = 20
+_DIGITS = 4300
+"""Of an integer; one with more stays text."""
 _SLACK = 16
 """A number or a literal that the end of the text has cut fails at most this many characters before it."""
 _UNFINISHED = re.compile(r"[\\\w.+-]*\s*")
@@ -26,8 +30,27 @@ _OBJECT = re.compile(r"[ \t\r\n]*\{")
 _FILM_TITLE = re.compile("title|name", re.IGNORECASE)
 _FILM_PLOT = re.compile("plot|overview|synopsis|description|summary", re.IGNORECASE)
 
+_MARK = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*("?)|[\[\]{}]', re.DOTALL)
+"""A string, whose end may be missing, or a bracket."""
+
+
+def _decode(text: str, at: int) -> tuple[Any, int]:
+    """The value that begins at `at`, and where it ends."""
+    try:
+        return _scan(text, at)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # an integer of more digits than Python makes a number of
+        return _scan_digits(text, at)
+
+
 # NaN and Infinity are written by pandas and by Python itself: read as "nothing". Raw newlines in strings are accepted.
-_decode = json.JSONDecoder(parse_constant=lambda _: None, strict=False).raw_decode
+_scan = json.JSONDecoder(parse_constant=lambda _: None, strict=False).raw_decode
+_scan_digits = json.JSONDecoder(
+    parse_int=lambda digits: int(digits) if len(digits) <= _DIGITS else digits,
+    parse_constant=lambda _: None,
+    strict=False,
+).raw_decode
 
 
 def read_json_lines(stream: TextIO, name: str) -> Iterator[AnyRow]:
@@ -66,9 +89,7 @@ def _decode_line(line: str) -> tuple[object, str]:
     except json.JSONDecodeError as error:
         return None, f"not JSON: {error.msg}, column {error.pos + 1}"
     except RecursionError:
-        return None, "not usable: nested too deeply"
-    except ValueError as error:  # an integer of more than 4,300 digits
-        return None, f"not usable: {error}"
+        return None, _TOO_DEEP
     if line[end:].strip() not in ("", ","):
         return None, f"not JSON: more text after the object, column {end + 1}"
     return value, ""
@@ -155,14 +176,29 @@ class _Window:
                     at = len(self.text) - len(rest)
                     raise SourceError(f"{self.where(at)}: not JSON: {error.msg}") from None
             except RecursionError:
-                raise SourceError(f"{self.where()}: nested too deeply to be a catalogue") from None
-            except ValueError as error:
-                raise SourceError(f"{self.where()}: {error}") from None
+                self._step_over()
+                return _Unreadable(_TOO_DEEP)
             else:
                 # A number at the very end of the window may go on in the next one.
                 if end < len(self.text) or isinstance(value, dict | list | str) or not self.more():
                     self.at = end
                     return value
+
+    def _step_over(self) -> None:
+        """Go behind the value that begins here, counting its brackets only: it may be as deep as it likes."""
+        depth, at = 0, self.at
+        while True:
+            for mark in _MARK.finditer(self.text, at):
+                if mark[0][0] == '"' and not mark[1]:
+                    break  # its end is still to come
+                at = mark.end()
+                depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark[0], 0)
+                if not depth:
+                    self.at = at
+                    return
+            at -= self.at
+            if not self.more():
+                raise self.cut_off()
 
     def _may_go_on(self, error: json.JSONDecodeError) -> bool:
         """Whether more text could mend the mistake."""
@@ -171,6 +207,13 @@ class _Window:
     def cut_off(self) -> SourceError:
         """The error for a document that stops before its end."""
         return SourceError(f"{self.where(len(self.text))}: the file is cut off, its JSON has no end; get it again")
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """Stands for a value that was stepped over."""
+
+    reason: str
 
 
 def _array(window: _Window) -> Iterator[AnyRow]:
@@ -185,11 +228,12 @@ def _array(window: _Window) -> Iterator[AnyRow]:
                 number += 1
                 yield Row(f"item {number}", fields)
         number += 1
-        if not window.peek():
+        opening = window.peek()
+        if not opening:
             raise window.cut_off()
         value = window.value()
+        good += opening == "{"
         if isinstance(value, dict):
-            good += 1
             yield Row(f"item {number}", value)
         else:
             yield UnreadableRow(f"item {number}", _not_an_object(value))
@@ -319,6 +363,8 @@ class _Wrapper:
 
 
 def _not_an_object(value: object) -> str:
+    if isinstance(value, _Unreadable):
+        return value.reason
     return f"{_kind(value)} where an object with the film's fields is expected"
 
 
@@ -330,4 +376,4 @@ def _kind(value: object) -> str:
     return _KINDS.get(type(value), "a number")
 
 
-_KINDS: dict[type, str] = {str: "a text", list: "a list", dict: "an object"}
+_KINDS: dict[type, str] = {str: "a text", list: "a list", dict: "an object", _Unreadable: "a list"}

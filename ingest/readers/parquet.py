@@ -15,9 +15,10 @@ _BATCH = 1000
 
 
 def read_parquet(file: BinaryIO, name: str) -> Iterator[AnyRow]:
-    """One row per record; dates become ISO text, decimals become floats, so that all values are JSON's.
+    """One row per record; dates become ISO text, decimals whole numbers or floats, so that all values are JSON's.
 
-    Raises SourceError when the optional package is missing, or the file is cut off or damaged.
+    What Python cannot hold, a date beyond the year 9999, is the text that Arrow has for it. Raises SourceError when the
+    optional package is missing, or the file is cut off or damaged.
     """
     try:
         from pyarrow import ArrowException
@@ -27,10 +28,11 @@ def read_parquet(file: BinaryIO, name: str) -> Iterator[AnyRow]:
     number = 0
     try:
         for batch in ParquetFile(file).iter_batches(_BATCH):
-            for record in _in_microseconds(batch).to_pylist():
+            columns = [list(_values(column)) for column in _in_microseconds(batch).columns]
+            for cells in zip(*columns, strict=True):
                 number += 1
-                yield Row(f"row {number}", {column: _json_value(value) for column, value in record.items()})
-    except (ArrowException, OSError, ValueError) as error:
+                yield Row(f"row {number}", dict(zip(batch.schema.names, cells, strict=True)))
+    except (ArrowException, OSError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise SourceError(f"{name} is cut off or damaged after row {number}: {reason}; get it again") from None
 
@@ -48,13 +50,38 @@ def _in_microseconds(batch: "pyarrow.RecordBatch") -> "pyarrow.RecordBatch":
     return batch.cast(pyarrow.schema(fields), safe=False)
 
 
+def _values(column: "pyarrow.Array") -> Iterator[object]:
+    try:
+        values = column.to_pylist()
+    except (ValueError, OverflowError):
+        values = [_value(scalar) for scalar in column]
+    return map(_json_value, values)
+
+
+def _value(scalar: "pyarrow.Scalar") -> object:
+    """A value of Python, or, where that fails, what is inside of it as such values, and in the end as text."""
+    import pyarrow
+
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError):
+        if isinstance(scalar, pyarrow.StructScalar):
+            return {name: _value(scalar[name]) for name in scalar}
+        if isinstance(scalar, pyarrow.ListScalar):
+            return [_value(item) for item in scalar.values]
+        try:
+            return scalar.cast(pyarrow.string()).as_py()
+        except pyarrow.ArrowException:
+            return str(scalar.value)
+
+
 def _json_value(value: object) -> object:
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
     if isinstance(value, decimal.Decimal):
-        return float(value)
+        return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
     if isinstance(value, dict):

@@ -4,106 +4,24 @@ The order of work is what makes a kill harmless: films into a private generation
 cache batch by batch, then index, check, publish. Whatever was acknowledged is found by the next run.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from catalog.embedding.embedder import Embedder
-from catalog.errors import DeletionsRefused, Stopped
+from catalog.errors import Stopped
 from catalog.identity import ModelIdentity
-from catalog.movie import Fingerprints, Movie, fingerprints
+from catalog.movie import Movie
 from catalog.store.draft import Difference, Draft
 from catalog.store.movies import Entry
 from catalog.store.writer import CatalogWriter
 from ingest.sync.hook import run_check
+from ingest.sync.plan import Kind, SyncOptions, Tally, deletions, plan
 from ingest.sync.questions import embed_questions
-from ingest.sync.row_cache import Familiar
+from ingest.sync.row_cache import RememberedRow
 
-EXAMPLES = 3
-"""Films named for each kind of change."""
 _PUT = 500
-
-
-class Kind(StrEnum):
-    """What a run does with a film."""
-
-    ADDED = "added"
-    TEXT_CHANGED = "text_changed"
-    METADATA_CHANGED = "metadata_changed"
-    UNCHANGED = "unchanged"
-    DELETED = "deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One film of the file beside what is stored of it."""
-
-    kind: Kind
-    id: str
-    entry: Entry | None = None
-    """What is to be stored; None for a film that stays as it is."""
-
-
-def plan(films: Iterable[Movie | Familiar], stored: Mapping[str, Fingerprints], template: str) -> Iterator[Change]:
-    """Compare each film, by its id, with what the last run stored. Pure, lazy, in the file's order."""
-    for film in films:
-        if isinstance(film, Familiar):
-            yield Change(Kind.UNCHANGED, film.id)
-            continue
-        now = fingerprints(film, template)
-        kind = _kind(now, stored.get(film.id))
-        yield Change(kind, film.id, None if kind is Kind.UNCHANGED else Entry(film, now))
-
-
-def _kind(now: Fingerprints, before: Fingerprints | None) -> Kind:
-    if before is None:
-        return Kind.ADDED
-    if now.text != before.text:
-        return Kind.TEXT_CHANGED
-    return Kind.UNCHANGED if now.metadata == before.metadata else Kind.METADATA_CHANGED
-
-
-def deletions(
-    stored: Set[str], seen: Set[str], options: "SyncOptions", refused: Set[str] = frozenset()
-) -> frozenset[str]:
-    """The ids that are gone from the file, the `refused` ones not among them; raises DeletionsRefused for too many.
-
-    None without `prune`. Too many is more than the share `max_delete` of the stored films and more than `min_delete`
-    films, those counted whose row was refused: a file of broken rows is as wrong as one that was cut off.
-    """
-    if not options.prune:
-        return frozenset()
-    missing = frozenset(stored - seen)
-    if len(missing) > max(options.min_delete, options.max_delete * len(stored)) and not options.allow_deletes:
-        where = "missing from the file, or refused" if missing & refused else "missing from the file"
-        raise DeletionsRefused(
-            f"{len(missing)} of {len(stored)} films are {where}, more than sync.max_delete allows;"
-            " nothing was deleted; check the file, or repeat with --allow-deletes"
-        )
-    return missing - refused
-
-
-@dataclass(frozen=True, slots=True)
-class SyncOptions:
-    """How a run treats the catalog."""
-
-    template: str
-    batch: int = 1024
-    """Texts between two acknowledgements."""
-    prune: bool = True
-    """Delete films that are no longer in the file."""
-    max_delete: float = 0.1
-    min_delete: int = 20
-    allow_deletes: bool = False
-    rebuild: bool = False
-    rebuild_after: float = 0.5
-    """Build the index afresh once this share of it has been changed in place."""
-    fallback_for: str | None = None
-    check: tuple[str, ...] = ()
-    """A program that must agree before a generation is published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,34 +31,6 @@ class Progress:
     stage: str
     done: int
     total: int | None = None
-
-
-@dataclass(slots=True)
-class Tally:
-    """What the plan found, counted while the films stream by."""
-
-    counts: Counter[Kind] = field(default_factory=Counter)
-    embed: set[str] = field(default_factory=set)
-    metadata: set[str] = field(default_factory=set)
-    seen: set[str] = field(default_factory=set)
-    examples: dict[Kind, list[str]] = field(default_factory=dict)
-
-    def add(self, change: Change) -> None:
-        self.counts[change.kind] += 1
-        self.seen.add(change.id)
-        if change.kind in (Kind.ADDED, Kind.TEXT_CHANGED):
-            self.embed.add(change.id)
-        elif change.kind is Kind.METADATA_CHANGED:
-            self.metadata.add(change.id)
-        if change.entry is not None:
-            examples = self.examples.setdefault(change.kind, [])
-            if len(examples) < EXAMPLES:
-                examples.append(named(change.entry.movie))
-
-
-def named(movie: Movie) -> str:
-    """`Alien (1979)`"""
-    return f"{movie.title} ({movie.year or '?'})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +49,7 @@ class Outcome:
 
 
 def sync(
-    films: Iterable[Movie | Familiar],
+    films: Iterable[Movie | RememberedRow],
     writer: CatalogWriter,
     embedder: Embedder,
     options: SyncOptions,

@@ -17,7 +17,7 @@ from catalog.store.writer import read_entries, read_fingerprints
 from ingest.mapping.mapper import describe, detect
 from ingest.readers.source import open_rows
 from ingest.run import Request, sync_options
-from ingest.sync.apply import EXAMPLES, Kind, Tally, deletions, named, plan
+from ingest.sync.plan import EXAMPLES, Kind, Tally, deletions, named, plan
 from ingest.sync.preview import Preview
 from ingest.sync.rejects import Reading, Refusals
 from ingest.sync.row_cache import reading_state, recall_rows
@@ -48,13 +48,7 @@ def dry_run(config: Config, request: Request) -> Preview:
     to_embed = len(texts.digests) - stored.vectors_of(list(texts.digests))
     return Preview(
         mapping=tuple(describe(field_map, first)),
-        read=reading.read,
-        added=tally.counts[Kind.ADDED],
-        text_changed=tally.counts[Kind.TEXT_CHANGED],
-        metadata_changed=tally.counts[Kind.METADATA_CHANGED],
-        unchanged=tally.counts[Kind.UNCHANGED],
-        deleted=len(gone),
-        refused=refusals.count,
+        rows=reading.counted({**tally.counts, Kind.DELETED: len(gone)}),
         examples=_examples(tally, stored.named(gone)),
         refusals=tuple(refusals.shown),
         to_embed=to_embed,

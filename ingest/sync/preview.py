@@ -4,8 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ingest.mapping.mapper import Found
-from ingest.report import counted
-from ingest.sync.apply import Kind
+from ingest.report import RowCounts, counted
 
 _SHOWN = 60
 
@@ -15,13 +14,7 @@ class Preview:
     """What a run of the same request would do; `to_dict` is what --json prints."""
 
     mapping: tuple[Found, ...]
-    read: int
-    added: int
-    text_changed: int
-    metadata_changed: int
-    unchanged: int
-    deleted: int
-    refused: int
+    rows: RowCounts
     examples: dict[str, list[str]]
     """Some films of each kind of change."""
     refusals: tuple[str, ...]
@@ -34,7 +27,9 @@ class Preview:
     dry_run: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """One flat object of JSON values."""
+        values = asdict(self)
+        return {"mapping": values.pop("mapping"), **values.pop("rows"), **values}
 
     def lines(self) -> list[str]:
         """For people."""
@@ -45,12 +40,13 @@ class Preview:
             cut = f"{example[:_SHOWN]}..." if len(example) > _SHOWN else example
             columns = ", ".join(found.sources)
             lines.append(f"  {found.field:<{width}}  from {columns}" + (f": {cut}" if cut else ""))
-        lines.append(f"{counted(self.read, 'row')} read, {self.refused} of them refused; the run would find:")
-        for kind in Kind:
-            if count := getattr(self, kind.value):
-                named = ", ".join(self.examples.get(kind.value, []))
-                lines.append(f"  {count} {kind.value.replace('_', ' ')}" + (f": {named}" if named else ""))
+        rows = self.rows
+        lines.append(f"{counted(rows.read, 'row')} read, {rows.refused} of them refused; the run would find:")
+        for kind, count in rows.kinds().items():
+            named = ", ".join(self.examples.get(kind.replace(" ", "_"), []))
+            lines.append(f"  {count} {kind}" + (f": {named}" if named else ""))
         lines += [f"  refused: {reason}" for reason in self.refusals]
+        lines += rows.lines()
         lines.append(f"{counted(self.to_embed, 'text')} to embed{self._time()}")
         if self.deletions_refused:
             lines.append(f"refused: {self.deletions_refused}")

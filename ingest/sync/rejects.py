@@ -9,9 +9,11 @@ from typing import Self, TextIO
 
 from catalog.errors import RowRefused
 from catalog.movie import Movie
-from ingest.mapping.mapper import REPAIRED, FieldMap, id_of, to_movie
+from ingest.mapping.mapper import FieldMap, RowNotes, id_of, to_movie
 from ingest.readers.row import AnyRow, UnreadableRow
-from ingest.sync.row_cache import Familiar, Rows, row_digest
+from ingest.report import RowCounts
+from ingest.sync.plan import Kind
+from ingest.sync.row_cache import RememberedRow, Rows, row_digest
 
 _SHOWN = 5
 
@@ -32,8 +34,9 @@ class Refusals:
         if self.path is None:
             return
         if self._file is None:
-            self._file = self.path.open("w", encoding="utf-8")
-        self._file.write(json.dumps({"reason": reason, "row": fields}, ensure_ascii=False, default=str) + "\n")
+            # A lone surrogate is written as its escape, which JSON reads back as what it was.
+            self._file = self.path.open("w", encoding="utf-8", errors="backslashreplace")
+        self._file.write(_line(reason, fields))
 
     def __enter__(self) -> Self:
         if self.path is not None:
@@ -47,52 +50,73 @@ class Refusals:
             self._file.close()
 
 
+def _line(reason: str, fields: Mapping[str, object] | None) -> str:
+    try:
+        return json.dumps({"reason": reason, "row": fields}, ensure_ascii=False, default=str) + "\n"
+    except (RecursionError, ValueError):  # deeper than Python writes, or a number of too many digits
+        return json.dumps({"reason": reason, "row": None}, ensure_ascii=False) + "\n"
+
+
 class Reading:
     """Rows become movies, or are recognised; counts what was read."""
 
     def __init__(
-        self, rows: Iterable[AnyRow], fields: FieldMap, refusals: Refusals, limit: int | None, familiar: Rows
+        self, rows: Iterable[AnyRow], fields: FieldMap, refusals: Refusals, limit: int | None, remembered: Rows
     ) -> None:
         self._rows = rows
         self._fields = fields
         self._refusals = refusals
         self._limit = limit
-        self._familiar = familiar
+        self._remembered = remembered
         self._places: dict[str, str] = {}
-        self.rows: dict[str, Familiar] = {}
+        self.rows: dict[str, RememberedRow] = {}
         """What became of the rows that were read, by digest."""
         self.refused: set[str] = set()
         """Ids of films whose row was refused, as far as it tells them."""
         self.read = 0
         self.repaired = 0
         """Values whose mojibake was undone."""
+        self.unreadable: Counter[str] = Counter()
+        """Values that could not be read, by field."""
 
-    def __iter__(self) -> Iterator[Movie | Familiar]:
+    def counted(self, kinds: Mapping[Kind, int]) -> RowCounts:
+        """What was read, with the number of movies of each kind of change."""
+        return RowCounts(
+            read=self.read,
+            **{kind.value: count for kind, count in kinds.items()},
+            refused=self._refusals.count,
+            repaired=self.repaired,
+            unreadable=dict(self.unreadable),
+        )
+
+    def __iter__(self) -> Iterator[Movie | RememberedRow]:
         for row in self._rows:
             if self._limit is not None and self.read >= self._limit:
                 return
             self.read += 1
             try:
-                yield self._film(row)
+                yield self._movie(row)
             except RowRefused as refusal:
                 if (identity := id_of(row, self._fields)) is not None:
                     self.refused.add(identity)
                 self._refusals.add(str(refusal), None if isinstance(row, UnreadableRow) else row.fields)
 
-    def _film(self, row: AnyRow) -> Movie | Familiar:
+    def _movie(self, row: AnyRow) -> Movie | RememberedRow:
         if isinstance(row, UnreadableRow):
             raise RowRefused(f"{row.place}: {row.reason}")
         digest = row_digest(row)
-        film: Movie | Familiar | None = self._familiar.get(digest) if digest else None
-        repaired = film.repaired if isinstance(film, Familiar) else 0
-        if film is None:
-            counts: Counter[str] = Counter()
-            film = to_movie(row, self._fields, counts)
-            repaired = counts[REPAIRED]
-        self.repaired += repaired
-        first = self._places.setdefault(film.id, row.place)
+        remembered = self._remembered.get(digest) if digest else None
+        movie = None
+        if remembered is None:
+            notes = RowNotes()
+            movie = to_movie(row, self._fields, notes)
+            remembered = RememberedRow(movie.id, notes.repaired, notes.unreadable)
+        self.repaired += remembered.repaired
+        if remembered.unreadable:
+            self.unreadable.update(remembered.unreadable)
+        first = self._places.setdefault(remembered.id, row.place)
         if first is not row.place:
-            raise RowRefused(f"{row.place}: field 'id': {film.id!r} was already seen at {first}")
+            raise RowRefused(f"{row.place}: field 'id': {remembered.id!r} was already seen at {first}")
         if digest:
-            self.rows[digest] = film if isinstance(film, Familiar) else Familiar(film.id, repaired)
-        return film
+            self.rows[digest] = remembered
+        return movie or remembered

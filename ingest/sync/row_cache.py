@@ -22,22 +22,24 @@ from ingest.readers.row import Row
 
 FILE = "rows.json.gz"
 _DIGEST = 16
-READING = 1
+READING = 2
 """To be raised when the same row becomes another film: what was remembered of rows is then not believed."""
 _FORMAT = 2
 """Of marshal: without references, so that equal values give equal bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Familiar:
-    """A film that is stored exactly as its row says."""
+class RememberedRow:
+    """A row whose movie is stored exactly as it says."""
 
     id: str
     repaired: int = 0
     """Values whose mojibake was undone."""
+    unreadable: tuple[str, ...] = ()
+    """Fields left empty although the row says something of them."""
 
 
-Rows = Mapping[str, Familiar]
+Rows = Mapping[str, RememberedRow]
 """By the digest of the row."""
 
 
@@ -62,12 +64,16 @@ def recall_rows(root: Path, state: str) -> Rows:
         kept = json.loads(gzip.decompress((root / FILE).read_bytes()))
     except (OSError, EOFError, zlib.error, ValueError):
         return {}  # not there or damaged: everything is mapped again
-    return {digest: Familiar(*film) for digest, film in kept["rows"].items()} if kept["state"] == state else {}
+    if kept["state"] != state:
+        return {}
+    rows = kept["rows"].items()
+    return {digest: RememberedRow(movie, repaired, tuple(fields)) for digest, (movie, repaired, *fields) in rows}
 
 
 def remember_rows(root: Path, state: str, rows: Rows) -> None:
     """Keep them for the next run; raises StoreError."""
-    kept = {"state": state, "rows": {digest: (film.id, film.repaired) for digest, film in rows.items()}}
+    flat = {digest: (row.id, row.repaired, *row.unreadable) for digest, row in rows.items()}
+    kept = {"state": state, "rows": flat}
     new = root / f"{FILE}.new"
     with disk_errors(new):
         new.write_bytes(gzip.compress(json.dumps(kept).encode(), 1))

@@ -15,6 +15,7 @@ from catalog.store.integrity import is_intact
 from catalog.store.runs import History
 from ingest.readers.download import Validators, shown
 from ingest.readers.source import STDIN, is_url, local_paths, opened
+from ingest.report import RowCounts
 from ingest.sync.row_cache import READING
 
 _BLOCK = 1 << 20
@@ -29,21 +30,18 @@ class Seen:
     state: str
     """Of the catalog and the settings, see `state_of`."""
     validators: Validators
-    read: int
-    """Rows."""
-    refused: int
-    repaired: int
+    rows: RowCounts
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        return cls(**{**values, "validators": Validators(**values["validators"])})
+        return cls(values["state"], Validators(**values["validators"]), RowCounts(**values["rows"]))
 
 
 def recall(location: str, history: History, state: str | None) -> Seen | None:
     """What the source gave, if catalog and settings are in the same `state` as then."""
     note = history.note(_note_name(location))
-    seen = Seen.from_dict(json.loads(note)) if note and state else None
-    return seen if seen and seen.state == state else None
+    values = json.loads(note) if note else {}
+    return Seen.from_dict(values) if state and values.get("state") == state else None
 
 
 def remember(location: str, history: History, seen: Seen) -> None:
@@ -68,8 +66,8 @@ def rolled_back_origin(location: str, history: History, config: Config, kind: st
     if note is None:
         return None
     edition, values = json.loads(note)
-    seen = Seen.from_dict(values)
-    return seen if edition in noted and seen.state == state_of(config, kind, tuple(edition)) else None
+    known = edition in noted and values["state"] == state_of(config, kind, tuple(edition))
+    return Seen.from_dict(values) if known else None
 
 
 def source_name(location: str) -> str:

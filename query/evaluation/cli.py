@@ -13,7 +13,7 @@ import click
 
 from catalog.config import Config
 from catalog.errors import UsageError
-from catalog.terminal import one_line_errors, say, settings
+from catalog.terminal import one_line_errors, say, settings, show
 
 if TYPE_CHECKING:
     from query.evaluation.datasets import PairSet, QuerySet
@@ -100,7 +100,7 @@ def _run(config: Config, wanted: Evaluation) -> bool:
         if wanted.compare:
             rankers |= single_retrievers(snapshot, embedder)
         results = {name: _evaluate(name, ranker, sets) for name, ranker in rankers.items()}
-    click.echo(_as_json(results) if wanted.as_json else _as_text(results))
+    show(_as_json(results) if wanted.as_json else _as_text(results))
     return _compare(results, before)
 
 

@@ -12,7 +12,7 @@ import click
 from catalog.config import Config
 from catalog.cores import THREAD_VARIABLES, cores
 from catalog.errors import UsageError
-from catalog.terminal import one_line_errors, say, settings
+from catalog.terminal import one_line_errors, say, settings, show
 
 _MOST_THREADS = 4
 """Of a matrix product, and no more than half of a worker's cores: threads that have to share one with each other, or
@@ -73,7 +73,7 @@ def _add_key(config: Config, name: str, role: str) -> None:
         raise UsageError("server.keys_file is not set: name the file that shall hold the hashed keys")
     key = make_key(config.server.keys_file, name, Role(role))
     say(f"query-server: key {name!r} with the role {role}; it is shown this once, only its hash is kept:")
-    click.echo(key)
+    show(key)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from catalog.store.generation import index_digests
 from catalog.store.generations import Generations
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.writer import open_writer
-from ingest.sync.apply import SyncOptions, sync
+from ingest.sync.apply import sync
+from ingest.sync.plan import SyncOptions
 from tests.support.fakes import WORDS, WordEmbedder
 
 

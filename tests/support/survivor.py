@@ -24,7 +24,8 @@ from catalog.store.generations import Generations
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.writer import open_writer
 from catalog.text.stems import english_terms
-from ingest.sync.apply import Outcome, SyncOptions, sync
+from ingest.sync.apply import Outcome, sync
+from ingest.sync.plan import SyncOptions
 from tests.support.chroma import ChromaProcess, server
 from tests.support.fakes import WORDS, WordEmbedder
 

@@ -43,6 +43,7 @@ def test_ingest_reports_one_object(tmp_path: Path, seed_file: Path) -> None:
         "embedded": 6,
         "truncated": 0,
         "repaired": 0,
+        "unreadable": {},
         "model": "bundled",
         "films": 6,
         "generation": 1,

@@ -14,7 +14,8 @@ from catalog.movie import Movie
 from catalog.store.generations import Generations
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.writer import open_writer
-from ingest.sync.apply import Kind, Outcome, SyncOptions, sync
+from ingest.sync.apply import Outcome, sync
+from ingest.sync.plan import Kind, SyncOptions
 from tests.support.chroma import server
 from tests.support.fakes import WordEmbedder
 

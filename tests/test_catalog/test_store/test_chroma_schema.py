@@ -20,7 +20,8 @@ from catalog.store.maintenance.backup import back_up, restore
 from catalog.store.maintenance.verify import verify
 from catalog.store.snapshot import open_snapshot
 from catalog.store.writer import open_writer
-from ingest.sync.apply import Outcome, SyncOptions, sync
+from ingest.sync.apply import Outcome, sync
+from ingest.sync.plan import SyncOptions
 from tests.support.chroma import ChromaProcess, Proxy
 from tests.support.fakes import WordEmbedder
 from tests.test_catalog.test_store.test_catalog import FILMS, TEMPLATE

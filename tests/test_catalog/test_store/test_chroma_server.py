@@ -27,7 +27,8 @@ from catalog.store.maintenance.backup import back_up, restore
 from catalog.store.maintenance.verify import verify
 from catalog.store.snapshot import open_snapshot
 from catalog.store.writer import open_writer
-from ingest.sync.apply import Outcome, Progress, SyncOptions, sync
+from ingest.sync.apply import Outcome, Progress, sync
+from ingest.sync.plan import SyncOptions
 from tests.support import survivor
 from tests.support.chroma import ChromaProcess, Proxy, certificate, free_port, running
 from tests.support.fakes import WordEmbedder

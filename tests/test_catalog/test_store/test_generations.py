@@ -12,7 +12,8 @@ from catalog.store.generations import Generations
 from catalog.store.lock import writer, writer_lock
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.writer import open_writer
-from ingest.sync.apply import SyncOptions, sync
+from ingest.sync.apply import sync
+from ingest.sync.plan import SyncOptions
 from tests.support.fakes import WordEmbedder
 from tests.test_catalog.test_store.test_catalog import FILMS, TEMPLATE, nearest, run
 

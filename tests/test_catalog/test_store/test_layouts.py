@@ -17,7 +17,7 @@ from catalog.store.lock import writer_lock
 from catalog.store.maintenance.backup import back_up, restore
 from catalog.store.maintenance.verify import verify
 from catalog.store.snapshot import open_snapshot
-from ingest.sync.apply import Kind
+from ingest.sync.plan import Kind
 from tests.support.fakes import WordEmbedder
 from tests.test_catalog.test_store.test_catalog import nearest, opened, run
 

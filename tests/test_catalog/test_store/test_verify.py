@@ -20,7 +20,8 @@ from catalog.store.generations import Generations
 from catalog.store.lock import writer_lock
 from catalog.store.maintenance.verify import repair, verify
 from catalog.store.writer import open_writer
-from ingest.sync.apply import SyncOptions, embed_missing, sync
+from ingest.sync.apply import embed_missing, sync
+from ingest.sync.plan import SyncOptions
 from tests.support.chroma import server
 from tests.support.fakes import WordEmbedder
 from tests.test_catalog.test_store.test_catalog import FILMS, TEMPLATE, nearest, run

@@ -1,6 +1,5 @@
 """Rows of the usual catalogues become the same kind of movie; what cannot is refused by place and field."""
 
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import strategies as st
 
 from catalog.errors import ConfigError, RowRefused, SourceError
 from catalog.movie import Movie
-from ingest.mapping.mapper import REPAIRED, FieldMap, Found, describe, detect, to_movie
+from ingest.mapping.mapper import FieldMap, Found, RowNotes, describe, detect, to_movie
 from ingest.readers.row import Row, UnreadableRow
 
 PLOT = "A lighthouse keeper hides a stranger."
@@ -315,10 +314,10 @@ def test_an_unreadable_row_is_refused_with_its_reason() -> None:
 
 
 def test_repairs_are_counted() -> None:
-    counts: Counter[str] = Counter()
+    notes = RowNotes()
     record = {"title": "Suite FranÃ§aise", "plot": PLOT, "directors": ["RenÃ©", "Ada"], "original_title": "Suite"}
-    found = to_movie(Row("line 1", record), FieldMap(), counts)
-    assert (found.title, found.directors, counts) == ("Suite Française", ("René", "Ada"), {REPAIRED: 2})
+    found = to_movie(Row("line 1", record), FieldMap(), notes)
+    assert (found.title, found.directors, notes) == ("Suite Française", ("René", "Ada"), RowNotes(repaired=2))
 
 
 def test_describe_shows_where_fields_are_and_what_they_give() -> None:

@@ -81,6 +81,20 @@ def test_items_that_are_no_objects_cost_only_themselves() -> None:
     ]
 
 
+def test_what_python_does_not_read_costs_only_itself() -> None:
+    deep = '{"title": "x\\"]", "a": ' + "[" * 5000 + '"]"' + "]" * 5000 + "}"
+    refused = "not usable: nested too deeply"
+    assert array(f'[{{"title":"A"}}, {deep}, {{"title":"B"}}]') == [
+        Row("item 1", A),
+        UnreadableRow("item 2", refused),
+        Row("item 3", B),
+    ]
+    assert lines(f'{{"title":"A"}}\n{deep}\n')[1] == UnreadableRow("line 2", refused)
+    digits = "9" * 5000
+    assert fields(array(f'[{{"year": {digits}, "n": 1}}]')) == [{"year": digits, "n": 1}]
+    assert fields(lines(f'{{"year": {digits}, "n": 1}}\n')) == [{"year": digits, "n": 1}]
+
+
 def test_an_array_without_objects_is_no_catalogue() -> None:
     for text in ("[1]", '["a", "b"]', str(list(range(50)))):
         with pytest.raises(SourceError, match="its array holds no objects"):
@@ -95,8 +109,8 @@ def test_an_array_without_objects_is_no_catalogue() -> None:
         ('[{"a": 1}] [{"a": 2}]', "f.json, line 1: more text after the end of the JSON"),
         ('[{"a": 1},\n]', "f.json, line 2: not JSON: Expecting value"),
         ("nonsense", "f.json: not JSON: it starts with 'nonsense'"),
-        ('[{"a": ' + "[" * 100_000, "f.json, line 1: nested too deeply to be a catalogue"),
-        ('[{"a": 1' + "0" * 5000 + "}]", "f.json, line 1: Exceeds the limit"),
+        ('[{"a": ' + "[" * 100_000, "f.json, line 1: the file is cut off"),
+        ("[" * 100_000 + "]" * 100_000, "f.json: its array holds no objects but, for one, a list"),
     ],
 )
 def test_mistakes_name_their_line(text: str, message: str) -> None:

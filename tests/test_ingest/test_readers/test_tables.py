@@ -139,6 +139,7 @@ def test_parquet_gives_json_values(tmp_path: Path) -> None:
     moment = datetime(1999, 3, 31, 12, tzinfo=UTC)
     record: dict[str, object] = {
         "title": "A", "year": 1999, "rating": 8.5, "day": date(1999, 3, 31), "at": moment, "price": Decimal("1.50"),
+        "number": Decimal(12345678901234567890),
         "raw": b"abc", "genres": ["x", "y"], "imdb": {"id": 5}, "none": None,
     }  # fmt: skip
     parquet(path, [record])
@@ -148,7 +149,8 @@ def test_parquet_gives_json_values(tmp_path: Path) -> None:
         "row 1",
         {
             "title": "A", "year": 1999, "rating": 8.5, "day": "1999-03-31", "at": "1999-03-31T12:00:00+00:00",
-            "price": 1.5, "raw": "abc", "genres": ["x", "y"], "imdb": {"id": 5}, "none": None,
+            "price": 1.5, "number": 12345678901234567890, "raw": "abc",
+            "genres": ["x", "y"], "imdb": {"id": 5}, "none": None,
         },
     )  # fmt: skip
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from catalog.errors import DeletionsRefused
 from catalog.movie import Movie, fingerprints, model_text
-from ingest.sync.apply import Kind, SyncOptions, Tally, deletions, plan
-from ingest.sync.row_cache import Familiar
+from ingest.sync.plan import Kind, SyncOptions, Tally, deletions, plan
+from ingest.sync.row_cache import RememberedRow
 
 TEMPLATE = "{title} {plot}"
 MOVIES = st.builds(
@@ -36,7 +36,7 @@ def test_every_film_is_planned_as_what_it_is(
     file: Mapping[str, Movie], catalog: Mapping[str, Movie], familiar: bool
 ) -> None:
     stored = {identity: fingerprints(movie, TEMPLATE) for identity, movie in catalog.items()}
-    films = [Familiar(film.id) if familiar and film == catalog.get(film.id) else film for film in file.values()]
+    films = [RememberedRow(film.id) if familiar and film == catalog.get(film.id) else film for film in file.values()]
     tally = Tally()
     changes = list(plan(films, stored, TEMPLATE))
     for change in changes:

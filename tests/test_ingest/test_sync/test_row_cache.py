@@ -15,7 +15,7 @@ from ingest.readers.row import Row
 from ingest.report import Report
 from ingest.run import Request, run
 from ingest.sync.dry_run import dry_run
-from ingest.sync.row_cache import FILE, Familiar, recall_rows, remember_rows, row_digest
+from ingest.sync.row_cache import FILE, RememberedRow, recall_rows, remember_rows, row_digest
 
 pytestmark = pytest.mark.slow
 
@@ -39,14 +39,14 @@ def ingest(folder: Path, *films: object, **variables: str) -> Report:
 def told(report: Report) -> dict[str, object]:
     """What it found, in numbers that are not zero."""
     names = ("read", "added", "text_changed", "metadata_changed", "unchanged", "deleted", "refused", "repaired")
-    return {name: value for name in names if (value := getattr(report, name))}
+    return {name: value for name in names if (value := getattr(report.rows, name))}
 
 
 def spoil(folder: Path) -> None:
     """Let the memory say that every row is Alien: whoever believes it sees one film."""
     store = folder / "store"
     state = json.loads(unpacked(store / FILE))["state"]
-    remember_rows(store, state, {digest: Familiar("1") for digest in recall_rows(store, state)})
+    remember_rows(store, state, {digest: RememberedRow("1") for digest in recall_rows(store, state)})
 
 
 def unpacked(path: Path) -> bytes:
@@ -88,7 +88,7 @@ def test_a_dry_run_recognises_rows_too(tmp_path: Path) -> None:
     path = tmp_path / "films.json"
     path.write_text(json.dumps([GHOST, JAWS, {**ALIEN, "year": 1979}]), encoding="utf-8")
     found = dry_run(config(tmp_path), Request(str(path)))
-    assert (found.unchanged, found.metadata_changed, found.deleted) == (2, 1, 0)
+    assert (found.rows.unchanged, found.rows.metadata_changed, found.rows.deleted) == (2, 1, 0)
     assert found.examples == {"metadata_changed": ["Alien (1979)"]}
 
 

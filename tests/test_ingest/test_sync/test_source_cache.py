@@ -77,7 +77,7 @@ def outcomes(store: Path) -> list[RunOutcome | None]:
 
 
 def told(report: Report) -> tuple[int, int, int | None, bool]:
-    return report.read, report.films, report.generation, report.published
+    return report.rows.read, report.films, report.generation, report.published
 
 
 def test_an_unchanged_address_costs_one_request(tmp_path: Path) -> None:
@@ -101,17 +101,18 @@ def test_an_unchanged_file_is_told_by_its_bytes(tmp_path: Path) -> None:
     lines = [json.dumps(film) for film in SEED["movies"]]
     path.write_text("\n".join([*lines, '{"title": "No plot"}']), encoding="utf-8")
     first = run(config(store), Request(str(path)))
-    assert (first.read, first.added, first.refused) == (7, 6, 1)
+    assert (first.rows.read, first.rows.added, first.rows.refused) == (7, 6, 1)
     path.touch()
     read: list[Progress] = []
     again = run(config(store), Request(str(path)), show=read.append)
-    assert (again.read, again.unchanged, again.refused, again.embedded, again.published) == (7, 6, 1, 0, False)
+    assert (again.rows.read, again.rows.unchanged, again.rows.refused) == (7, 6, 1)
+    assert (again.embedded, again.published) == (0, False)
     assert again.refused_file == str(store / "refused.jsonl")
     assert "No plot" in (store / "refused.jsonl").read_text(encoding="utf-8")
     assert read == []
     path.write_text("\n".join(lines[:5] + [lines[5].replace("ghost", "ghoul")]), encoding="utf-8")
     changed = run(config(store), Request(str(path)), show=read.append)
-    assert (changed.read, changed.unchanged + changed.text_changed, changed.refused) == (6, 6, 0)
+    assert (changed.rows.read, changed.rows.unchanged + changed.rows.text_changed, changed.rows.refused) == (6, 6, 0)
     assert read != []
 
 
@@ -120,7 +121,7 @@ def test_an_unchanged_file_is_read_again_under_other_settings(tmp_path: Path) ->
     path.write_text(json.dumps(SEED["movies"]), encoding="utf-8")
     run(config(store), Request(str(path)))
     fields = config(store, catalog_fields="{title: plot, plot: title}")
-    assert run(fields, Request(str(path))).text_changed == 6
+    assert run(fields, Request(str(path))).rows.text_changed == 6
 
 
 def test_a_server_without_validators_is_found_out_by_the_bytes(tmp_path: Path) -> None:
@@ -175,10 +176,10 @@ def test_the_address_is_read_again_when_the_catalog_is_another_one(tmp_path: Pat
         for path in current.chroma.rglob("*.bin"):
             path.write_bytes(b"")
         report = run(config(tmp_path, embedding_template="{title}: {plot}"), Request(site.url, format="json"))
-        assert (report.read, report.embedded, report.published) == (6, 0, True)
+        assert (report.rows.read, report.embedded, report.published) == (6, 0, True)
         shutil.rmtree(tmp_path / "generations")
         (tmp_path / "CURRENT").unlink()
-        assert run(config(tmp_path), Request(site.url)).added == 6
+        assert run(config(tmp_path), Request(site.url)).rows.added == 6
 
 
 def test_names_of_sources() -> None:

@@ -1,0 +1,15 @@
+"""Texts from files and servers, as a terminal, a log or a database can take them."""
+
+import re
+
+# A terminal obeys control characters; marks of direction turn what stands beside them; lone surrogates, which stand
+# for bytes that are no text, can be written nowhere.
+_UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """The text with what cannot be seen or written spelt as `\\u001b`; JSON stays JSON that says the same.
+
+    Line breaks and tabs stay.
+    """
+    return text if text.isprintable() else _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
