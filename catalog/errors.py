@@ -4,9 +4,19 @@ Each message is one line: what is wrong, where (file, row, field, key), what to 
 The edges translate once: a command exits with `exit_code`, the service answers `http_status`.
 """
 
+import errno
+
 #: What to do about a part that is made of films and vectors, and about films that are lost.
 MEND = "run 'ingest verify --repair'"
 WAY_BACK = "run 'ingest rollback', 'ingest restore FOLDER', or 'ingest --file FILE --rebuild'"
+
+PASSING = 75
+"""Exit code of what may be over in a minute (EX_TEMPFAIL of sysexits.h): a scheduler tries again soon."""
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a disk, or somebody's share of it, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class PlotseekError(Exception):
@@ -31,6 +41,12 @@ class ConfigError(PlotseekError):
 
 class SourceError(PlotseekError):
     """A file cannot be read as a catalogue; nothing has been changed."""
+
+
+class SourceUnreachable(SourceError):
+    """The source does not answer, breaks off or says that it is busy."""
+
+    exit_code = PASSING
 
 
 class JudgmentsError(PlotseekError):
@@ -71,6 +87,12 @@ class StoreError(PlotseekError):
     http_status = 503
 
 
+class DiskFull(StoreError):
+    """There is no room for what has to be written."""
+
+    exit_code = PASSING
+
+
 class CatalogMissing(StoreError):
     """There is no published catalog yet."""
 
@@ -82,9 +104,19 @@ class CatalogDamaged(StoreError):
 class CatalogLocked(StoreError):
     """Another process is writing."""
 
+    exit_code = PASSING
+
 
 class ChromaUnreachable(StoreError):
-    """The Chroma server that holds the vector index does not answer, or is no such server."""
+    """The Chroma server that holds the vector index does not answer."""
+
+    exit_code = PASSING
+
+
+class ChromaRefused(ChromaUnreachable):
+    """A server answers, but as no Chroma server that may be used."""
+
+    exit_code = 1
 
 
 class ModelError(PlotseekError):
@@ -99,6 +131,8 @@ class ModelUnavailable(ModelError):
 
 class EndpointAway(ModelUnavailable):
     """An embedding endpoint stays busy or does not answer; it may in a minute."""
+
+    exit_code = PASSING
 
 
 class ModelMismatch(ModelError):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from catalog.config import PREFIX, Config, load_config
-from catalog.errors import PlotseekError
+from catalog.errors import PASSING, PlotseekError, is_full
 from catalog.visible import visible
 
 
@@ -29,7 +29,7 @@ def one_line_errors(command: str) -> Iterator[None]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         say(f"{command}: {where}{error.strerror or error}")
-        sys.exit(1)
+        sys.exit(PASSING if is_full(error) else 1)
 
 
 def settings(path: Path | None) -> Config:

@@ -10,9 +10,11 @@ from catalog.store.generation import Generation, GenerationInfo
 from catalog.store.generations import Generations
 from catalog.store.lock import writer
 from catalog.store.runs import History, RunRecord
-from ingest.schedule.daemon import Appointment
+from ingest.schedule.daemon import Appointment, again
 
 _SHOWN = 10
+_CLOCKS_DIFFER = timedelta(minutes=5)
+"""Machines that share a catalog do not agree better than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,10 @@ class Status:
         """One line if no run ended well within `limit` before `now`."""
         if self.last_good is None:
             return "no run has ended well yet"
-        age = now - datetime.fromtimestamp(self.last_good, UTC)
+        ended = datetime.fromtimestamp(self.last_good, UTC)
+        age = now - ended
+        if age < -_CLOCKS_DIFFER:
+            return f"the last good run ended at {_iso(self.last_good)}, which is to come; a clock was or is wrong"
         return f"the last good run ended {_age(age)} ago, more than {_age(limit)}" if age > limit else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,6 +82,7 @@ class Status:
                 "source": appointment.source,
                 "schedule": appointment.schedule,
                 "next": _iso(appointment.next),
+                "failures": appointment.failures,
             },
             "last_good": _iso(self.last_good),
             "runs": [_run_dict(run) for run in self.runs],
@@ -159,7 +165,8 @@ def _next_line(appointment: Appointment | None, zone: tzinfo, *, running: bool) 
         when = "when it changes"
     else:
         when = "after the one going on" if running else _time(appointment.next, zone)
-    return f"next run: {appointment.source}, {when} ({appointment.schedule}, process {appointment.process})"
+    process = f"({appointment.schedule}, process {appointment.process})"
+    return f"next run: {appointment.source}, {when} {process}{again(appointment.failures)}"
 
 
 def _run_lines(run: RunRecord, zone: tzinfo) -> list[str]:

@@ -1,5 +1,6 @@
 """The file system: its errors as ours, and what it must have on disk before we go on."""
 
+import errno
 import os
 import re
 import shutil
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from catalog.errors import StoreError
+from catalog.errors import DiskFull, StoreError, is_full
 
 
 @contextmanager
@@ -18,9 +19,11 @@ def disk_errors(path: Path) -> Iterator[None]:
     except shutil.Error as error:
         _, target, reason = error.args[0][0]
         reason = re.sub(r"^\[Errno \d+\] |: '.*$", "", str(reason))
-        raise StoreError(f"{target}: {reason}; check the free space and the folder's permissions") from error
+        kind = DiskFull if reason == os.strerror(errno.ENOSPC) else StoreError
+        raise kind(f"{target}: {reason}; check the free space and the folder's permissions") from error
     except OSError as error:
-        raise StoreError(
+        kind = DiskFull if is_full(error) else StoreError
+        raise kind(
             f"{error.filename or path}: {error.strerror}; check the free space and the folder's permissions"
         ) from error
 

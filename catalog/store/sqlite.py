@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from catalog.errors import WAY_BACK, CatalogDamaged, StoreError
+from catalog.errors import WAY_BACK, CatalogDamaged, DiskFull, StoreError
 
 Connection = sqlite3.Connection
 T = TypeVar("T")
@@ -114,7 +114,7 @@ def _full(target: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-            raise StoreError(f"{target}: {error}; check the free space") from error
+            raise DiskFull(f"{target}: {error}; check the free space") from error
         raise
 
 
@@ -127,5 +127,6 @@ def translated(path: Path, way_back: str = WAY_BACK) -> Iterator[None]:
         # A table that is not there, or text that is not UTF-8, are operational errors to SQLite.
         name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
         if isinstance(error, sqlite3.OperationalError) and name != "SQLITE_ERROR":
-            raise StoreError(f"{path}: {error}; check the free space and the folder's permissions") from error
+            kind = DiskFull if name == "SQLITE_FULL" else StoreError
+            raise kind(f"{path}: {error}; check the free space and the folder's permissions") from error
         raise CatalogDamaged(f"{path}: is damaged ({error}); {way_back}") from error

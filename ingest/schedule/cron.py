@@ -15,6 +15,9 @@ _LONGEST = timedelta(days=366)
 #: Seconds until the clock is looked at again: a machine that slept, or whose clock was set, is noticed so late.
 _LOOK = 60.0
 
+_SET_BACK = timedelta(minutes=5)
+"""A clock that goes back further was wrong before: what was reckoned by it no longer counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Every:
@@ -96,32 +99,45 @@ def first_run(now: datetime, schedule: Schedule) -> datetime:
 
 def repeat(
     schedule: Schedule,
-    run: Callable[[], object],
+    run: Callable[[], bool],
     *,
     now: Callable[[], datetime],
     wait: Callable[[float], bool],
-    announce: Callable[[datetime], None] = lambda _: None,
+    announce: Callable[[datetime, int], None] = lambda _, __: None,
     delay: Callable[[], float] = lambda: 0.0,
 ) -> None:
     """Run at every slot until told to stop; a slot that passes while a run is going on is left out.
 
-    `wait` waits so many seconds, or less if it is to stop, and says whether it is; `announce` is told
-    the next beginning; `delay` gives the seconds by which to be late (jitter).
+    `run` says whether it failed for a reason that may pass: then it is tried again after `pause`, or in the next slot
+    if that comes sooner. `wait` waits so many seconds, or less if it is to stop, and says whether it is; `announce` is
+    told the next beginning, and how many runs have just failed so; `delay` gives the seconds by which to be late.
     """
-    slot = first_run(now(), schedule)
+    slot, failures = first_run(now(), schedule), 0
     while not wait(0):
-        begin = slot + timedelta(seconds=delay()) if slot > now() else slot
-        announce(begin)
+        late = slot > now() and not failures
+        begin = slot + timedelta(seconds=delay()) if late else slot
+        announce(begin, failures)
         if not wait_until(begin, now, wait):
             return
-        run()
+        if now() < begin:
+            slot = next_run(now(), schedule)
+            continue
+        failures = failures + 1 if run() else 0
         # A clock that was set back a little must not bring the same slot again.
-        slot = next_run(max(now(), slot), schedule)
+        regular = next_run(max(now(), slot) if slot - now() < _SET_BACK else now(), schedule)
+        slot = min(regular, now() + pause(failures)) if failures else regular
+
+
+def pause(failures: int) -> timedelta:
+    """How long to wait after so many failures in a row: a minute, then twice as long each time."""
+    return timedelta(minutes=2 ** min(failures - 1, 10))
 
 
 def wait_until(moment: datetime, now: Callable[[], datetime], wait: Callable[[float], bool]) -> bool:
-    """Wait for a moment; False if told to stop before."""
-    while (left := (moment - now()).total_seconds()) > 0:
+    """Wait for a moment, or until the clock is set back far; False if told to stop before."""
+    latest = now()
+    while (left := (moment - now()).total_seconds()) > 0 and now() > latest - _SET_BACK:
+        latest = now()
         if wait(min(left, _LOOK)):
             return False
     return not wait(0)

@@ -20,7 +20,7 @@ from threading import Event
 from time import time
 from typing import Self
 
-from catalog.errors import CatalogLocked, StoreError
+from catalog.errors import PASSING, CatalogLocked, StoreError
 from catalog.store.lock import is_held
 from catalog.store.runs import History
 from catalog.terminal import say
@@ -44,6 +44,8 @@ class Appointment:
     schedule: str
     next: float | None
     """Seconds since 1970, UTC; None while it watches a file."""
+    failures: int = 0
+    """Runs that have just failed for a reason that may pass: the next one is tried early."""
 
     @classmethod
     def read(cls, root: Path, history: History) -> Self | None:
@@ -65,9 +67,9 @@ class Job:
 def run_on_schedule(job: Job, schedule: Schedule, zone: tzinfo, jitter: float) -> None:
     """Run at every slot until SIGTERM or SIGINT; raises CatalogLocked if the catalog has a scheduler."""
 
-    def announce(begin: datetime) -> None:
-        note(job, str(schedule), begin.timestamp())
-        say(f"ingest: next run {begin.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}, {schedule}")
+    def announce(begin: datetime, failures: int) -> None:
+        note(job, str(schedule), begin.timestamp(), failures)
+        say(f"ingest: next run {begin.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}, {schedule}{again(failures)}")
 
     with _only_one(job.root), stop_on(SIGTERM, SIGINT) as stop:
         repeat(
@@ -82,14 +84,26 @@ def run_on_schedule(job: Job, schedule: Schedule, zone: tzinfo, jitter: float) -
 
 def run_on_change(job: Job, settle: float) -> None:
     """Run at once and after every change of the file, until SIGTERM or SIGINT; raises CatalogLocked."""
+
+    def announce(seconds: float, failures: int) -> None:
+        note(job, "watch", time() + seconds if failures else None, failures)
+        if failures:
+            say(f"ingest: next run in {seconds:.0f} s, or when it changes{again(failures)}")
+
     with _only_one(job.root), stop_on(SIGTERM, SIGINT) as stop:
         note(job, "watch", None)
         say(f"ingest: watching {job.source}")
-        watch(lambda: stamp(job.source), lambda: run_once(job, stop), wait=stop.wait, settle=settle)
+        look, run = partial(stamp, job.source), partial(run_once, job, stop)
+        watch(look, run, wait=stop.wait, settle=settle, announce=announce)
+
+
+def again(failures: int) -> str:
+    """What to say of a run that is tried again early; nothing if none failed."""
+    return f"; try {failures + 1}: the last run failed for a reason that may pass" if failures else ""
 
 
 def run_once(job: Job, stop: Event) -> bool:
-    """One run in a process of its own; whether it went well. Its end, whatever it was, is recorded."""
+    """One run in a process of its own; whether it failed for a reason that may pass. Its end is recorded."""
     command = [sys.executable, "-P", "-m", "ingest", *job.arguments]
     began = time()
     try:
@@ -99,11 +113,11 @@ def run_once(job: Job, stop: Event) -> bool:
     else:
         reason = f"killed by {Signals(-code).name}" if code < 0 else f"ended with exit code {code}; see what it said"
     if code == 0 or stop.is_set():
-        return code == 0
+        return False
     if code < 0:
         say(f"ingest: the run was {reason}")
     _safely(job.root, lambda history: history.account_for(job.source, began, reason))
-    return False
+    return code == PASSING
 
 
 def _wait(process: "subprocess.Popen[bytes]", stop: Event) -> int:
@@ -117,9 +131,9 @@ def _wait(process: "subprocess.Popen[bytes]", stop: Event) -> int:
     return process.wait()
 
 
-def note(job: Job, schedule: str, moment: float | None) -> None:
+def note(job: Job, schedule: str, moment: float | None, failures: int = 0) -> None:
     """Let `ingest status` know what is waited for."""
-    appointment = Appointment(os.getpid(), job.source, schedule, moment)
+    appointment = Appointment(os.getpid(), job.source, schedule, moment, failures)
     _safely(job.root, lambda history: history.keep(_NOTE, json.dumps(asdict(appointment))))
 
 

@@ -5,15 +5,16 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from ingest.schedule.cron import pause
+
 #: Size, time of change and inode of each file, by path; empty where there is none.
 Stamp = tuple[tuple[str, int, int, int], ...]
 
 #: Seconds between two looks: one stat a file.
 LOOK = 1.0
 
-#: Seconds after which a run that failed is tried again although the file stayed as it is: what
-#: stood in its way, another writer or a full disk, may be gone.
-RETRY = 600.0
+LONGEST_PAUSE = 600.0
+"""Seconds until a run that failed for a reason that may pass is tried again, although the file stayed as it is."""
 
 
 def stamp(location: str) -> Stamp:
@@ -36,15 +37,20 @@ def watch(
     *,
     wait: Callable[[float], bool],
     settle: float,
+    announce: Callable[[float, int], None] = lambda _, __: None,
 ) -> None:
     """Run at once, then after every change that came to rest, until told to stop.
 
-    `run` says whether it went well; `wait` waits so many seconds and says whether to stop. A change
-    made while a run is going on is seen after it.
+    `run` says whether it failed for a reason that may pass: then it is tried again after `pause`. `wait` waits so many
+    seconds and says whether to stop; `announce` is told after how many seconds the next run is (infinite: not before a
+    change), and how many runs have just failed so. A change made while a run is going on is seen after it.
     """
     seen: Stamp | None = look()
+    failures = 0
     while seen is not None and not wait(0):
-        patience = math.inf if run() else RETRY
+        failures = failures + 1 if run() else 0
+        patience = min(pause(failures).total_seconds(), LONGEST_PAUSE) if failures else math.inf
+        announce(patience, failures)
         seen = wait_for_rest(look, seen, wait=wait, settle=settle, patience=patience)
 
 

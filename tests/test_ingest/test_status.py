@@ -96,6 +96,14 @@ def test_a_scheduler_that_died_waits_for_nothing(store: Path) -> None:
     with FileLock(store / "SCHEDULER"):
         assert gather(store).appointment == Appointment(7, "films.json", "every 6h", 1.0e9)
         assert "next run: films.json, 2001-09-09 01:46:40 UTC (every 6h, process 7)" in status(store).stdout
+        with History.open(store) as history:
+            history.keep("scheduler", json.dumps({**note, "failures": 2}))
+        assert (
+            "next run: films.json, 2001-09-09 01:46:40 UTC (every 6h, process 7);"
+            " try 3: the last run failed for a reason that may pass\n"
+        ) in status(store).stdout
+        with History.open(store) as history:
+            history.keep("scheduler", json.dumps(note))
         with History.open(store) as history, history.recording("films.json"):
             assert "next run: films.json, after the one going on (every 6h, process 7)" in status(store).stdout
             assert "  running    films.json" in status(store).stdout
@@ -113,6 +121,16 @@ def test_max_age_is_for_health_checks(store: Path) -> None:
     wrong = status(store, "--max-age", "yesterday")
     assert (wrong.exit_code, wrong.stdout) == (2, "")
     assert wrong.stderr.startswith("ingest: --max-age yesterday: is no length of time")
+
+
+def test_a_run_of_the_future_is_no_good_sign(tmp_path: Path) -> None:
+    with History.open(tmp_path) as history, history.recording("films.json"):
+        pass
+    now, limit = datetime.now(UTC), timedelta(hours=26)
+    assert gather(tmp_path).too_old(limit, now - timedelta(minutes=2)) is None
+    told = gather(tmp_path).too_old(limit, now - timedelta(days=365))
+    assert told is not None
+    assert re.fullmatch(r"the last good run ended at \S+, which is to come; a clock was or is wrong", told)
 
 
 def test_only_good_runs_count_for_the_age(tmp_path: Path) -> None:

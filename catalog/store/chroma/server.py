@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from catalog.config import PREFIX, StoreConfig
-from catalog.errors import ChromaUnreachable, ConfigError
+from catalog.errors import ChromaRefused, ChromaUnreachable, ConfigError
 
 if TYPE_CHECKING:
     import httpx
@@ -69,7 +69,7 @@ class ChromaServer:
                 client = self._client()
             except (ValueError, ChromaError) as error:  # Cloud's, about key, tenant and database
                 advice = f"check {TOKEN}, store.tenant and store.database"
-                raise ChromaUnreachable(f"{self.where}: refuses: {' '.join(str(error).split())}; {advice}") from error
+                raise ChromaRefused(f"{self.where}: refuses: {' '.join(str(error).split())}; {advice}") from error
         # Chroma's client waits for ever, and raises plain exceptions for what a proxy answers.
         for session in _sessions(client):
             session.timeout = self._timeout()
@@ -114,7 +114,8 @@ class ChromaServer:
             ) from error
         except httpx.HTTPStatusError as error:
             answer = error.response
-            raise ChromaUnreachable(
+            kind = ChromaRefused if answer.status_code < 500 else ChromaUnreachable
+            raise kind(
                 f"{self.where}: answers {answer.status_code} {answer.reason_phrase}; {_advice(answer.status_code)}"
             ) from error
         except httpx.HTTPError as error:
@@ -137,7 +138,7 @@ class ChromaServer:
         ) as http:
             version = http.get("/version").raise_for_status().text
             if not version.startswith('"1.'):
-                raise ChromaUnreachable(
+                raise ChromaRefused(
                     f"{self.where}: answers as version {version[:40]}, not as a Chroma server 1.x; check store.url"
                 )
             if self.cloud_key and not (self.tenant and self.database):
@@ -147,7 +148,7 @@ class ChromaServer:
     def _probe_database(self, http: "httpx.Client", tenant: str, database: str) -> None:
         response = http.get(f"/tenants/{quote(tenant, safe='')}/databases/{quote(database, safe='')}")
         if response.status_code == 404:
-            raise ChromaUnreachable(
+            raise ChromaRefused(
                 f"{self.where}: has no tenant {tenant!r} with a database {database!r};"
                 " check store.tenant and store.database"
             )

@@ -1,5 +1,6 @@
 """When runs happen: a table of slots, and the loops with a clock of their own."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from catalog.errors import UsageError
 from ingest.cli import main
 from ingest.schedule.cron import Cron, Every, first_run, next_run, parse_cron, parse_length, repeat, wait_until
-from ingest.schedule.watch import LOOK, RETRY, Stamp, stamp, wait_for_rest, watch
+from ingest.schedule.watch import LONGEST_PAUSE, LOOK, Stamp, stamp, wait_for_rest, watch
 
 BERLIN = ZoneInfo("Europe/Berlin")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -101,9 +102,10 @@ def test_a_nightly_job_runs_once_a_day_whatever_the_clocks_do(day: str, length: 
     clock = Clock(utc(f"{day}T00:00+00:00") - timedelta(hours=6), until=utc(f"{day}T18:00+00:00"))
     runs: list[datetime] = []
 
-    def run() -> None:
+    def run() -> bool:
         runs.append(clock.now())
         clock.time += timedelta(minutes=length)
+        return False
 
     repeat(Cron("30 2 * * *", BERLIN), run, now=clock.now, wait=clock.wait)
     assert [begin.astimezone(BERLIN).date().isoformat() for begin in runs] == [day]
@@ -195,9 +197,10 @@ def test_a_run_that_overruns_leaves_slots_out() -> None:
     clock = Clock(START, until=START + timedelta(hours=4))
     begins: list[float] = []
 
-    def run() -> None:
+    def run() -> bool:
         begins.append((clock.time - START).total_seconds() / 60)
         clock.time += timedelta(minutes=75 if len(begins) == 2 else 1)
+        return False
 
     repeat(Every(timedelta(minutes=30), START), run, now=clock.now, wait=clock.wait)
     assert begins == [0, 30, 120, 150, 180, 210]
@@ -207,12 +210,17 @@ def test_jitter_delays_all_but_the_run_at_once_and_is_announced() -> None:
     clock = Clock(START, until=START + timedelta(hours=2))
     begins: list[datetime] = []
     announced: list[datetime] = []
+
+    def run() -> bool:
+        begins.append(clock.time)
+        return False
+
     repeat(
         Every(timedelta(hours=1), START),
-        lambda: begins.append(clock.time),
+        run,
         now=clock.now,
         wait=clock.wait,
-        announce=announced.append,
+        announce=lambda begin, _: announced.append(begin),
         delay=lambda: 90.0,
     )
     assert begins == [START, START + timedelta(minutes=61, seconds=30)]
@@ -223,9 +231,10 @@ def test_a_clock_set_back_brings_no_slot_twice() -> None:
     clock = Clock(START, until=START + timedelta(hours=50))
     begins: list[datetime] = []
 
-    def run() -> None:
+    def run() -> bool:
         begins.append(clock.time)
         clock.time -= timedelta(seconds=2)
+        return False
 
     repeat(Cron("0 3 * * *", UTC), run, now=clock.now, wait=clock.wait)
     assert [begin.day for begin in begins] == [1, 2]
@@ -235,6 +244,56 @@ def test_the_clock_is_looked_at_every_minute() -> None:
     clock = Clock(START, until=START + timedelta(days=9))
     assert wait_until(START + timedelta(seconds=150), clock.now, clock.wait)
     assert clock.waits == [60, 60, 30]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "failures", "minutes"),
+    [
+        (Every(timedelta(hours=6), START), 4, [0, 1, 3, 7, 15, 360]),
+        (Every(timedelta(minutes=5), START), 5, [0, 1, 3, 5, 10, 15, 20]),
+        (Cron("0 3 * * *", UTC), 2, [180, 181, 183, 1620]),
+    ],
+)
+def test_what_may_pass_is_tried_again_until_the_next_slot(
+    schedule: Every | Cron, failures: int, minutes: list[int]
+) -> None:
+    clock = Clock(START, until=START + timedelta(minutes=minutes[-1], seconds=1))
+    begins: list[float] = []
+    announced: list[int] = []
+
+    def run() -> bool:
+        begins.append((clock.time - START).total_seconds() / 60)
+        return len(begins) <= failures
+
+    repeat(
+        schedule,
+        run,
+        now=clock.now,
+        wait=clock.wait,
+        announce=lambda _, failures: announced.append(failures),
+        delay=lambda: 0.0,
+    )
+    assert begins == minutes
+    assert announced[: failures + 2] == [*range(failures + 1), 0]
+
+
+def test_a_clock_that_was_a_year_ahead_does_not_stop_the_runs() -> None:
+    clock = Clock(START + timedelta(days=365), until=START + timedelta(days=366))
+    begins: list[datetime] = []
+
+    def wait(seconds: float) -> bool:
+        stop = clock.wait(seconds)
+        if clock.time - START > timedelta(days=365, hours=2):
+            clock.time -= timedelta(days=365)
+            clock.until = START + timedelta(hours=14, minutes=30)
+        return stop
+
+    def run() -> bool:
+        begins.append(clock.time)
+        return False
+
+    repeat(Every(timedelta(hours=6), clock.time), run, now=clock.now, wait=wait)
+    assert [begin - START for begin in begins] == [timedelta(days=365), timedelta(hours=6), timedelta(hours=12)]
 
 
 def test_stop_ends_the_waiting_and_begins_nothing() -> None:
@@ -288,16 +347,19 @@ def test_watch_runs_at_once_and_after_each_change() -> None:
     assert runs == [OLD, NEW]
 
 
-def test_watch_tries_a_failed_run_again() -> None:
-    look, wait = looks(*[OLD] * round(3 * RETRY))
+def test_watch_tries_again_what_may_pass() -> None:
+    left = [OLD] * 5000
+    look, wait = looks(*left)
+    seconds: list[float] = []
     runs: list[bool] = []
 
     def run() -> bool:
-        runs.append(len(runs) == 1)
+        runs.append(len(runs) < 5)
         return runs[-1]
 
-    watch(look, run, wait=wait, settle=2 * LOOK)
-    assert runs == [False, True]
+    watch(look, run, wait=wait, settle=2 * LOOK, announce=lambda after, _: seconds.append(after))
+    assert runs == [*[True] * 5, False]
+    assert seconds == [60, 120, 240, 480, LONGEST_PAUSE, math.inf]
 
 
 def test_a_stamp_changes_with_the_file(tmp_path: Path) -> None:

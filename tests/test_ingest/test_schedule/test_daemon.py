@@ -2,17 +2,20 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from catalog.errors import PASSING
 from catalog.store.lock import writer_lock
 from catalog.store.runs import History, RunOutcome, RunRecord
 from catalog.store.sqlite import connect
@@ -80,7 +83,7 @@ def test_failed_runs_are_recorded_and_the_next_one_happens(tmp_path: Path, seed_
     with started(store, "--file", str(films), "--every", "1s", "--json") as process:
         wait_for(outcomes(RunOutcome.FAILED, RunOutcome.FAILED), store)
         with started(store, "--file", str(films), "--every", "1s") as second:
-            assert second.wait(20) == 1
+            assert second.wait(20) == PASSING
         (tmp_path / "new.json").write_bytes(seed_file.read_bytes())
         (tmp_path / "new.json").replace(films)
         runs = wait_for(lambda runs: runs[-1].outcome is RunOutcome.UNCHANGED, store)
@@ -108,6 +111,27 @@ def test_a_run_that_is_killed_or_finds_the_catalog_locked_is_one_failed_run(tmp_
     assert RunOutcome.OK in [run.outcome for run in runs]
     assert "killed by SIGKILL" in [run.reason for run in runs]
     assert "ingest: the run was killed by SIGKILL" in errors.splitlines()
+
+
+def test_a_run_that_finds_the_catalog_locked_is_tried_again_soon(tmp_path: Path, seed_file: Path) -> None:
+    store = tmp_path / "store"
+    with writer_lock(store), started(store, "--file", str(seed_file), "--every", "6h") as process:
+        wait_for(outcomes(RunOutcome.FAILED), store)
+        waited_for = wait_for_scheduler(store, failures=1)
+        assert waited_for["schedule"] == "every 6h"
+        assert datetime.fromisoformat(str(waited_for["next"])) < datetime.now(UTC) + timedelta(minutes=2)
+        _, errors = ended(process)
+    assert re.search(r"ingest: next run .*, every 6h; try 2: the last run failed for a reason that may pass\n", errors)
+
+
+def wait_for_scheduler(store: Path, failures: int) -> dict[str, object]:
+    """What the scheduler waits for, once so many runs have failed in a row."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if (found := scheduler(store)) and found["failures"] == failures:
+            return found
+        time.sleep(0.1)
+    raise TimeoutError(f"still {scheduler(store)}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

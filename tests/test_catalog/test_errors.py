@@ -1,0 +1,34 @@
+"""What a scheduler may try again soon, and what waits."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import PASSING, ChromaRefused, ChromaUnreachable, DiskFull, StoreError
+from catalog.store.chroma.server import ChromaServer
+from catalog.store.files import disk_errors
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.ENOSPC, DiskFull), (errno.EDQUOT, DiskFull), (errno.EACCES, StoreError)]
+)
+def test_a_full_disk_may_be_emptied(number: int, kind: type[StoreError]) -> None:
+    with pytest.raises(StoreError) as failed, disk_errors(Path("data")):
+        raise OSError(number, os.strerror(number))
+    assert type(failed.value) is kind
+    assert failed.value.exit_code == (PASSING if kind is DiskFull else 1)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(503, ChromaUnreachable), (401, ChromaRefused)])
+def test_a_server_that_is_busy_may_answer_later_one_that_refuses_will_not(
+    status: int, kind: type[ChromaUnreachable]
+) -> None:
+    import httpx
+
+    request = httpx.Request("GET", "http://chroma")
+    with pytest.raises(ChromaUnreachable) as failed, ChromaServer("http://chroma:8000").reached():
+        httpx.Response(status, request=request).raise_for_status()
+    assert type(failed.value) is kind
+    assert failed.value.exit_code == (PASSING if status == 503 else 1)
