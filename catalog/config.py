@@ -131,6 +131,7 @@ class SyncConfig:
     rebuild_after: float = _setting(0.5, minimum=0, maximum=1)
     keep_generations: int = _setting(2, minimum=1, maximum=1000)
     grace: float = _setting(300.0, minimum=0)
+    fetch_timeout: float = _setting(3600.0, minimum=1, maximum=604800)
     check: tuple[str, ...] = ()
     """A program and its arguments."""
 

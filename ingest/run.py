@@ -24,9 +24,10 @@ from catalog.store.runs import History, RunOutcome
 from catalog.store.vectors.sample import KNOWN, Known, cached_vectors
 from catalog.store.writer import CatalogWriter, open_writer
 from ingest.mapping.mapper import FieldMap, detect
-from ingest.readers.download import Unchanged, Validators, fetch, fetch_if_changed
+from ingest.readers.download import FetchLimits, Unchanged, Validators, fetch, fetch_if_changed
 from ingest.readers.row import AnyRow
 from ingest.readers.source import STDIN, is_url, open_rows
+from ingest.readers.waiting import Stop, never
 from ingest.report import Report
 from ingest.sync.apply import Outcome, Progress, sync
 from ingest.sync.language import some_plots
@@ -76,12 +77,12 @@ def run(
     *,
     show: Callable[[Progress], None] = lambda _: None,
     notify: Callable[[str], None] = lambda _: None,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Stop = never,
 ) -> Report:
     """Bring the catalog to what the source says, and record in its history how that went.
 
-    `stop` is asked after each batch. Raises SourceError, SourceRolledBack, DeletionsRefused, ModelError,
-    StoreError, Stopped; the generation in force is then the one from before.
+    `stop` is asked after each batch, and while a source is waited for. Raises SourceError, SourceRolledBack,
+    DeletionsRefused, ModelError, StoreError, Stopped; the generation in force is then the one from before.
     """
     with (
         History.open(config.store.path, notify) as history,
@@ -99,7 +100,7 @@ def _run(
     history: History,
     show: Callable[[Progress], None],
     notify: Callable[[str], None],
-    stop: Callable[[], bool],
+    stop: Stop,
 ) -> Report:
     started = monotonic()
     with ExitStack() as stack:
@@ -108,7 +109,7 @@ def _run(
         before = recall(request.location, history, state_of(config, request.format, info.edition) if info else None)
         anew = request.again or request.rebuild
         rolled_back = None if anew else rolled_back_origin(request.location, history, config, request.format)
-        arrived = _arrive(request, before or rolled_back, stack)
+        arrived = _arrive(config, request, before or rolled_back, stack, stop)
         if arrived is None and before is None:
             raise SourceRolledBack(
                 f"{source_name(request.location)}: says what was published of it and rolled back;"
@@ -117,7 +118,7 @@ def _run(
         if before is not None and info is not None and arrived is None:
             return replace(_as_before(config, before, info, notify), seconds=round(monotonic() - started, 3))
         assert arrived is not None  # noqa: S101
-        source = stack.enter_context(open_rows(arrived.location, format=request.format, name=arrived.name))
+        source = stack.enter_context(open_rows(arrived.location, format=request.format, name=arrived.name, stop=stop))
         first = source.peek()
         writer = stack.enter_context(open_writer(config.store.path, server, rebuild=request.rebuild))
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
@@ -161,14 +162,18 @@ class _Arrived:
     validators: Validators
 
 
-def _arrive(request: Request, before: Seen | None, stack: ExitStack) -> _Arrived | None:
+def _arrive(config: Config, request: Request, before: Seen | None, stack: ExitStack, stop: Stop) -> _Arrived | None:
     """The source, fetched if it is an address; None if it gives what it gave `before`."""
     location = request.location
     if not is_url(location):
-        validators = Validators(digest=content_digest(location))
+        validators = Validators(digest=content_digest(location, stop))
         return None if before and before.validators == validators else _Arrived(location, None, validators)
     path = Path(stack.enter_context(TemporaryDirectory(prefix="plotseek-"))) / "download"
-    fetched = fetch_if_changed(location, path, before.validators) if before else fetch(location, path)
+    limits = FetchLimits(total=config.sync.fetch_timeout)
+    if before:
+        fetched = fetch_if_changed(location, path, before.validators, limits, stop)
+    else:
+        fetched = fetch(location, path, limits, stop)
     if isinstance(fetched, Unchanged):
         return None
     return _Arrived(str(fetched.path), fetched.name, fetched.validators)

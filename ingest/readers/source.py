@@ -2,6 +2,9 @@
 
 import glob
 import io
+import os
+import select
+import stat
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
@@ -14,6 +17,7 @@ from catalog.errors import SourceError, UsageError
 from ingest.readers.compression import damage, unpack
 from ingest.readers.formats import FORMATS, read_rows
 from ingest.readers.row import AnyRow, Row, UnreadableRow
+from ingest.readers.waiting import LOOK, Stop, never, raise_if
 
 STDIN = "-"
 
@@ -30,26 +34,28 @@ def open_rows(
     format: str | None = None,  # noqa: A002 - as the command calls it
     name: str | None = None,
     stdin: BinaryIO | None = None,
+    stop: Stop = never,
 ) -> Iterator["Source"]:
     """Open a location for one pass over its rows.
 
     `location` is a path, a pattern ("exports/*.jsonl", read in the order of the names), "-" or an http(s) address
-    (fetched into a temporary file; see `ingest.fetch` to ask for it only when it changed). `format` is one of
-    FORMATS, by default told by the content; `name` stands in messages in place of the location.
+    (fetched into a temporary file; see `download` to ask for it only when it changed). `format` is one of FORMATS, by
+    default told by the content; `name` stands in messages in place of the location; `stop` is asked while standard
+    input or a server is waited for.
 
-    Raises UsageError for an unknown format and SourceError for what is not there. Iterating raises SourceError for
-    what turns out not to be a whole catalogue: take no row as the file's last word before the iteration has ended.
+    Raises UsageError for an unknown format, SourceError for what is not there, Stopped. Iterating raises SourceError
+    for what turns out not to be a whole catalogue: take no row as the file's last word before the iteration has ended.
     """
     if format is not None and format not in FORMATS:
         raise UsageError(f"--format {format}: unknown; allowed are {', '.join(FORMATS)}")
     with ExitStack() as stack:
         if location == STDIN:
-            source = Source(name or "standard input", format, stream=stdin or sys.stdin.buffer)
+            source = Source(name or "standard input", format, stream=stdin or _standard_input(stop))
         elif is_url(location):
             from ingest.readers.download import fetch
 
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plotseek-")))
-            fetched = fetch(location, folder / "download")
+            fetched = fetch(location, folder / "download", stop=stop)
             source = Source(name or fetched.name, format, paths=[fetched.path])
         else:
             source = Source(name or location, format, paths=local_paths(location))
@@ -142,6 +148,32 @@ class _Counted(io.RawIOBase):
         read = self._source.bytes_read + len(piece)
         self._source.bytes_read = min(read, self._source.bytes_total or read)
         return len(piece)
+
+
+class _Patient(io.RawIOBase):
+    """A pipe of which nothing is asked before there is something: a read that waits cannot be interrupted."""
+
+    def __init__(self, descriptor: int, stop: Stop) -> None:
+        self._descriptor = descriptor
+        self._stop = stop
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not select.select([self._descriptor], [], [], LOOK)[0]:
+            raise_if(self._stop)
+        return os.readv(self._descriptor, [buffer])
+
+
+def _standard_input(stop: Stop) -> BinaryIO:
+    try:
+        descriptor = sys.stdin.buffer.fileno()
+    except io.UnsupportedOperation:
+        return sys.stdin.buffer  # a program's own, which has everything
+    if sys.platform == "win32" or stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return sys.stdin.buffer
+    return cast(BinaryIO, _Patient(descriptor, stop))
 
 
 def local_paths(location: str) -> list[Path]:

@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from catalog.embedding.embedder import Embedder
-from catalog.errors import Stopped
 from catalog.identity import ModelIdentity
 from catalog.movie import Movie
 from catalog.store.draft import Difference, Draft
 from catalog.store.movies import Entry
 from catalog.store.writer import CatalogWriter
+from ingest.readers.waiting import Stop, never, raise_if
 from ingest.sync.hook import run_check
 from ingest.sync.plan import Kind, SyncOptions, Tally, deletions, plan
 from ingest.sync.questions import embed_questions
@@ -54,7 +54,7 @@ def sync(
     embedder: Embedder,
     options: SyncOptions,
     show: Callable[[Progress], None] = lambda _: None,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Stop = never,
     refused: Set[str] = frozenset(),
 ) -> Outcome:
     """Make the catalog hold exactly these films; publish only if something changed.
@@ -98,13 +98,12 @@ def _nothing_published(writer: CatalogWriter, tally: Tally) -> Outcome:
     return Outcome(tally.counts, 0, 0, number, False, films, tally.examples)
 
 
-def _until(stop: Callable[[], bool], show: Callable[[Progress], None]) -> Callable[[Progress], None]:
+def _until(stop: Stop, show: Callable[[Progress], None]) -> Callable[[Progress], None]:
     """Show where the run is, and leave it there if it is asked to stop."""
 
     def show_or_stop(progress: Progress) -> None:
         show(progress)
-        if stop():
-            raise Stopped("stopped as asked; nothing was published, what was embedded is kept for the next run")
+        raise_if(stop)
 
     return show_or_stop
 

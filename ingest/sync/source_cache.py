@@ -15,6 +15,7 @@ from catalog.store.integrity import is_intact
 from catalog.store.runs import History
 from ingest.readers.download import Validators, shown
 from ingest.readers.source import STDIN, is_url, local_paths, opened
+from ingest.readers.waiting import Stop, never, raise_if
 from ingest.report import RowCounts
 from ingest.sync.row_cache import READING
 
@@ -80,8 +81,11 @@ def source_name(location: str) -> str:
         raise UsageError(f"--file: is not an address: {error}") from None
 
 
-def content_digest(location: str) -> str | None:
-    """BLAKE2b of the bytes of a file, or of all files of a pattern; None for standard input. Raises SourceError."""
+def content_digest(location: str, stop: Stop = never) -> str | None:
+    """BLAKE2b of the bytes of a file, or of all files of a pattern; None for standard input.
+
+    Raises SourceError, Stopped.
+    """
     if location == STDIN:
         return None
     whole = blake2b(digest_size=16)
@@ -89,6 +93,7 @@ def content_digest(location: str) -> str | None:
         with opened(path) as file:
             whole.update(f"{path.name}\0".encode("utf-8", "surrogateescape"))
             while block := file.read(_BLOCK):
+                raise_if(stop)
                 whole.update(block)
     return whole.hexdigest()
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from catalog.errors import SourceError
-from ingest.readers.download import Fetched, Unchanged, Validators, fetch, fetch_if_changed, shown
+from catalog.errors import PASSING, SourceError, SourceUnreachable, Stopped
+from ingest.readers.download import Fetched, FetchLimits, Unchanged, Validators, fetch, fetch_if_changed, shown
 from ingest.readers.source import open_rows
 
 pytestmark = pytest.mark.slow
@@ -48,6 +48,17 @@ class Handler(BaseHTTPRequestHandler):
                 self.reply(200, BODY * 1000, **{"Content-Length": ""})
             case "/slow":
                 self.server.stop.wait(5)
+            case "/drip":
+                self.send_response(200)
+                self.end_headers()
+                while not self.server.stop.wait(0.05):
+                    self.wfile.write(b" ")
+            case "/accented" if self.headers.get("If-None-Match") == '"caf\xe9"':
+                self.reply(304, b"")
+            case "/accented":
+                self.reply(200, BODY, ETag='"caf\xe9"')
+            case "/busy":
+                self.reply(503, b"")
             case "/plain" | "/films.json.gz":
                 self.reply(200, gzip.compress(BODY) if path.endswith("gz") else BODY)
             case _:
@@ -127,7 +138,7 @@ def test_redirects(server: Server, tmp_path: Path) -> None:
 def test_too_large_a_file_leaves_nothing(server: Server, tmp_path: Path, page: str) -> None:
     path = tmp_path / "download"
     with pytest.raises(SourceError, match=f"/{page}: larger than 10 bytes; nothing was read"):
-        fetch(f"{server.url}/{page}", path, largest=10)
+        fetch(f"{server.url}/{page}", path, FetchLimits(largest=10))
     assert not path.exists()
 
 
@@ -138,7 +149,7 @@ def test_what_goes_wrong_on_the_way(server: Server, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="/short is cut off: "):
         fetch(f"{server.url}/short", path)
     with pytest.raises(SourceError, match=r"/slow: no answer within 0\.2 seconds; try again later"):
-        fetch(f"{server.url}/slow", path, timeout=0.2)
+        fetch(f"{server.url}/slow", path, FetchLimits(silence=0.2))
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(SourceError, match=r"cannot be fetched: .*refused"):
@@ -146,6 +157,58 @@ def test_what_goes_wrong_on_the_way(server: Server, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"cannot be kept"):
         fetch(f"{server.url}/plain", tmp_path / "no" / "folder")
     assert not path.exists()
+
+
+@pytest.mark.parametrize("page", ["drip", "slow"])
+def test_a_server_that_trickles_or_is_silent_does_not_hold_up_a_stop(server: Server, tmp_path: Path, page: str) -> None:
+    stop = threading.Event()
+    timer = threading.Timer(0.3, stop.set)
+    timer.start()
+    with pytest.raises(Stopped):
+        fetch(f"{server.url}/{page}", tmp_path / "download", stop=stop.is_set)
+    assert not (tmp_path / "download").exists()
+    timer.join()
+
+
+def test_a_server_that_trickles_has_a_time_for_the_whole(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreachable, match=r"/drip: not whole within 0\.5 seconds; raise sync\.fetch_timeout"):
+        fetch(f"{server.url}/drip", tmp_path / "download", FetchLimits(total=0.5))
+    assert not (tmp_path / "download").exists()
+
+
+def test_a_validator_beyond_ascii_goes_back_as_it_came(server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "download"
+    first = fetch(f"{server.url}/accented", path)
+    assert first.validators.etag == '"caf\xe9"'
+    assert fetch_if_changed(f"{server.url}/accented", path, first.validators) == Unchanged(f"{server.url}/accented")
+    odd = Validators(etag='"\u20ac"')  # kept by an earlier version
+    assert isinstance(fetch_if_changed(f"{server.url}/plain", path, odd), Fetched)
+
+
+@pytest.mark.parametrize(
+    "url", [f"http://{'a' * 70}.example/x", "http://xn--\u00e4.example/x", "http://a..b/x", "http://host:99999/x"]
+)
+def test_a_host_that_is_no_name_is_one_line(tmp_path: Path, server: Server, url: str) -> None:
+    for address in (url, f"{server.url}/redirect?{url}"):
+        with pytest.raises(SourceError, match=r"cannot be fetched: \S"):
+            fetch(address, tmp_path / "download")
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]"])
+def test_a_redirect_to_what_only_this_machine_may_ask_is_not_followed(
+    server: Server, tmp_path: Path, host: str
+) -> None:
+    with pytest.raises(SourceError, match="an address of this link; this is not followed"):
+        fetch(f"{server.url}/redirect?http://{host}/latest/meta-data", tmp_path / "download")
+
+
+def test_what_may_pass_is_told_from_what_does_not(server: Server, tmp_path: Path) -> None:
+    codes = {}
+    for page in ("busy", "short", "missing"):
+        with pytest.raises(SourceError) as failed:
+            fetch(f"{server.url}/{page}", tmp_path / "download")
+        codes[page] = failed.value.exit_code
+    assert codes == {"busy": PASSING, "short": PASSING, "missing": 1}
 
 
 def test_rows_of_an_address(server: Server) -> None:

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 
 @contextmanager
-def started(store: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+def started(store: Path, *arguments: str, stdin: int | None = None) -> Iterator["subprocess.Popen[str]"]:
     """A real `ingest`, ended with the block if it is still there."""
     environment = {
         **os.environ,
@@ -36,7 +36,7 @@ def started(store: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
     }
     command = [sys.executable, "-m", "ingest", *arguments]
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             yield process
@@ -142,6 +142,19 @@ def test_a_signal_ends_the_waiting_at_once(tmp_path: Path, number: signal.Signal
         began = time.monotonic()
         ended(process, number)
         assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_waiting_for_a_source(tmp_path: Path, number: signal.Signals) -> None:
+    with started(tmp_path / "store", "--file", "-", stdin=subprocess.PIPE) as process:
+        runs = wait_for(lambda runs: bool(runs), tmp_path / "store")
+        assert runs[0].outcome is None
+        time.sleep(1)  # it imports what it needs, then waits
+        began = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(20) == 128 + number
+        assert time.monotonic() - began < 2
+    assert wait_for(outcomes(RunOutcome.STOPPED), tmp_path / "store")
 
 
 def test_a_signal_stops_a_run_between_two_batches(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ PROJECT = Path(__file__).parents[3]
 @pytest.mark.parametrize(
     ("number", "sources", "known"),
     [
-        (READING, ("ingest/mapping/*.py", "ingest/readers/*.py", "catalog/movie.py"), (2, "e9229800dc96af92")),
+        (READING, ("ingest/mapping/*.py", "ingest/readers/*.py", "catalog/movie.py"), (2, "99aaab1167b91183")),
         (
             ANALYSIS,
             ("catalog/text/[fs]*.py", "catalog/text/lexicon/*stopwords.txt", "catalog/store/lexical/fields.py"),
