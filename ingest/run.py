@@ -23,7 +23,8 @@ from catalog.store.generations import Generations
 from catalog.store.runs import History, RunOutcome
 from catalog.store.vectors.sample import KNOWN, Known, cached_vectors
 from catalog.store.writer import CatalogWriter, open_writer
-from ingest.mapping.mapper import FieldMap, detect
+from ingest.mapping.detect import detect_ahead
+from ingest.mapping.mapper import FieldMap
 from ingest.readers.download import FetchLimits, Unchanged, Validators, fetch, fetch_if_changed
 from ingest.readers.row import AnyRow
 from ingest.readers.source import STDIN, is_url, open_rows
@@ -119,13 +120,12 @@ def _run(
             return replace(_as_before(config, before, info, notify), seconds=round(monotonic() - started, 3))
         assert arrived is not None  # noqa: S101
         source = stack.enter_context(open_rows(arrived.location, format=request.format, name=arrived.name, stop=stop))
-        first = source.peek()
+        field_map = detect_ahead(source.peek, config.catalog.fields)
         writer = stack.enter_context(open_writer(config.store.path, server, rebuild=request.rebuild))
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
-        field_map = detect(first, config.catalog.fields)
-        plots = partial(_some_plots, arrived, request.format, first, field_map)
+        plots = partial(_some_plots, arrived, request.format, source.peek(), field_map)
         choice = _choose(config, writer, request.rebuild, plots, notify, stop)
-        language = note_of_language(choice.embedder.identity, lambda: some_plots(first, field_map))
+        language = note_of_language(choice.embedder.identity, lambda: some_plots(source.peek(), field_map))
         for note in filter(None, (choice.note, language)):
             notify(note)
         refusals = stack.enter_context(Refusals(config.store.path / REFUSED))

@@ -1,7 +1,7 @@
 """Which column of a row is which field of a movie, worked out once per shape of row."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -116,12 +116,13 @@ class FieldMap:
         return columns
 
     def _columns(self, shape: Path) -> Columns:
+        present = frozenset(shape)
         known: dict[str, list[str]] = {}
         claimed = {part for names in self.given.values() for name in names for part in name.split(" + ")}
         for name in shape:
             if name not in self.ignored and (name not in claimed or name in self.given.get("extra", ())):
                 known.setdefault(_normal(name), []).append(name)
-        steps = [step for target in USUAL for step in self._steps(target, shape, known)]
+        steps = [step for target in USUAL for step in self._steps(target, present, known)]
         sites = [(OTHER_IDS[normal], names[0]) for normal, names in known.items() if normal in OTHER_IDS]
         steps += [Step(site, name, None, plain_id) for site, name in sites]
         used = {path[0] for step in steps for path in step.option or ((step.column,),)}
@@ -130,20 +131,20 @@ class FieldMap:
             for asked in self.given.get("extra", ())
             for name in ([name for name in shape if name not in used] if asked == _ALL else [asked])
         ]
-        extra = tuple((name, path) for name in wanted for path in _paths(name, shape))
+        extra = tuple((name, path) for name in wanted for path in _paths(name, present))
         texts = tuple(step for step in steps if step.target in TEXTS)
         lists_ = tuple(step for step in steps if step.target in LISTS)
         scalars = tuple(step for step in steps if step.target not in TEXTS | LISTS)
         return Columns(tuple(steps), texts, scalars, lists_, ("imdb", "tmdb", *(site for site, _ in sites)), extra)
 
-    def _steps(self, target: str, shape: Path, known: Mapping[str, Sequence[str]]) -> Iterator[Step]:
+    def _steps(self, target: str, present: Set[str], known: Mapping[str, Sequence[str]]) -> Iterator[Step]:
         if target == "extra":
             return
         names = self.given.get(target)
         if names is None:
             options = _usual(USUAL[target], known)
         else:
-            options = [option for name in names if (option := tuple(_paths(name, shape)))]
+            options = [option for name in names if (option := tuple(_paths(name, present)))]
         for option in options:
             (column, *inside), *joined = option
             clean = self._clean(target, option)
@@ -170,11 +171,11 @@ def _usual(names: Iterable[str], known: Mapping[str, Sequence[str]]) -> list[Opt
     return found
 
 
-def _paths(name: str, shape: Path) -> Iterator[Path]:
+def _paths(name: str, present: Set[str]) -> Iterator[Path]:
     """The columns of "a", "a.b" or "a + b" that the row has; a column that is called just so comes first."""
-    for part in [name] if name in shape else name.split(" + "):
-        path = (part,) if part in shape else tuple(part.split("."))
-        if path[0] in shape:
+    for part in [name] if name in present else name.split(" + "):
+        path = (part,) if part in present else tuple(part.split("."))
+        if path[0] in present:
             yield path
 
 

@@ -1,6 +1,6 @@
 """The first rows of a file -> where its fields are."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from catalog.errors import ConfigError, SourceError
@@ -11,7 +11,24 @@ from ingest.mapping.titles import RANK
 from ingest.readers.row import AnyRow, Row
 
 _OFFERED = 12
+_FIRST = 1_000
+_MORE = 20_000
+"""Rows that are looked at; more of them where none of the first has a rating above 0, which tells no scale."""
 _NEVER_GIVEN_UP = ("title", "plot", "poster", "imdb", "tmdb", "ids")
+
+
+def detect_ahead(
+    peek: Callable[[int], Sequence[AnyRow]], given: Mapping[str, str | Sequence[str]] | None = None
+) -> FieldMap:
+    """Judge by as many rows as it takes, which `peek` gives without taking them from the source.
+
+    Raises ConfigError, SourceError.
+    """
+    rows = peek(_FIRST)
+    field_map = detect(rows, given)
+    fields = [film(row, field_map) for row in rows if isinstance(row, Row)]
+    unrated = _has(field_map, rows, "rating") and not any(_ratings(field_map, fields))
+    return detect(peek(_MORE), given) if unrated else field_map
 
 
 def detect(rows: Sequence[AnyRow], given: Mapping[str, str | Sequence[str]] | None = None) -> FieldMap:
@@ -38,8 +55,9 @@ def _checked(given: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, .
     return {target: (names,) if isinstance(names, str) else tuple(names) for target, names in given.items()}
 
 
-def _has(field_map: FieldMap, rows: Iterable[Row], target: str) -> bool:
-    return any(step.target == target for row in rows for step in field_map.columns(film(row, field_map)).steps)
+def _has(field_map: FieldMap, rows: Iterable[AnyRow], target: str) -> bool:
+    fields = (film(row, field_map) for row in rows if isinstance(row, Row))
+    return any(step.target == target for row in fields for step in field_map.columns(row).steps)
 
 
 def _unwrapped(field_map: FieldMap, sample: Sequence[Row]) -> FieldMap:
@@ -94,8 +112,13 @@ def _fits(step: Step, value: object) -> bool:
 
 def _scale(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> float:
     """10, or 100 when most ratings of the sample are higher than 10."""
-    seen = [number for value in _firsts(field_map, sample, "rating") if (number := _plain_number(value))]
+    seen = _ratings(field_map, sample)
     return 100.0 if sum(10 < number <= 100 for number in seen) * 2 > len(seen) else 10.0
+
+
+def _ratings(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> list[int]:
+    """The whole part of each rating that is at least 1: 0 mostly stands for "none"."""
+    return [number for value in _firsts(field_map, sample, "rating") if (number := _plain_number(value))]
 
 
 def _plain_number(value: object) -> int | None:

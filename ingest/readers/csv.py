@@ -1,6 +1,7 @@
 """CSV and TSV -> rows, as a stream; delimiter and quoting judged by the first lines."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -103,15 +104,15 @@ def _row(header: Sequence[str], cells: list[str], place: str) -> AnyRow:
 
 def _header(cells: list[str]) -> list[str]:
     """The column names: trimmed, empty ones numbered, repeated ones told apart ("name", "name 2")."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    counts: Counter[str] = Counter()
     for number, cell in enumerate(cells, 1):
         name = plain = cell.strip() or f"column {number}"
-        count = 1
         while name in names:
-            count += 1
-            name = f"{plain} {count}"
-        names.append(name)
-    return names
+            counts[plain] += 1
+            name = f"{plain} {counts[plain] + 1}"
+        names[name] = None
+    return list(names)
 
 
 class _Lines:

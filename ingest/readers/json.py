@@ -6,7 +6,7 @@ time that the fastest ijson backend needs for its events, names the line of a mi
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -311,12 +311,14 @@ class _Wrapper:
 
     def __init__(self, window: _Window) -> None:
         self._window = window
-        self._found = self._empty = False
+        self._empty = False
+        self._names: Set[str] | None = None
+        """The names in the first item of the list that was read."""
 
     def rows(self) -> Iterator[AnyRow]:
         """The items of the first array of objects."""
         yield from self._walk(_DEPTH)
-        if not self._found and not self._empty:
+        if self._names is None and not self._empty:
             raise SourceError(f"{self._window.name}: no list of films in it; give a JSON array or JSON lines")
 
     def _walk(self, depth: int) -> Iterator[AnyRow]:
@@ -328,16 +330,16 @@ class _Wrapper:
         while True:
             if window.peek() != '"':
                 window.expect('"')
-            window.value()
+            name = window.value()
             window.expect(":")
-            yield from self._member(depth)
+            yield from self._member(str(name), depth)
             if window.expect(",}") == "}":
                 return
 
-    def _member(self, depth: int) -> Iterator[AnyRow]:
+    def _member(self, name: str, depth: int) -> Iterator[AnyRow]:
         opening = self._window.peek()
         if opening == "[":
-            yield from self._list()
+            yield from self._list(name)
         elif opening == "{" and depth > 1:
             yield from self._walk(depth - 1)
         elif opening:
@@ -345,18 +347,28 @@ class _Wrapper:
         else:
             raise self._window.cut_off()
 
-    def _list(self) -> Iterator[AnyRow]:
-        """The items, when these are the films; any other list is stepped over item by item."""
+    def _list(self, name: str) -> Iterator[AnyRow]:
+        """The items, when these are the films; any other list is stepped over item by item.
+
+        A later list that looks as if it held films, too, is told as a row that cannot be read.
+        """
         window = self._window
         window.expect("[")
         opening = window.peek()
-        if opening == "{" and not self._found:
-            self._found = True
-            yield from _array(window)
+        if opening == "{" and self._names is None:
+            rows = _array(window)
+            first = next(rows)
+            self._names = first.fields.keys() if isinstance(first, Row) else frozenset()
+            yield first
+            yield from rows
             return
         self._empty |= opening == "]"
+        told = False
         while window.peek() != "]":
-            window.value()
+            value = window.value()
+            if not told and isinstance(value, dict) and (_like_a_film(value) or value.keys() == self._names):
+                told = True
+                yield UnreadableRow(f"list {name!r}", "a second list of films, not read; give it as a file of its own")
             if window.expect(",]") == "]":
                 return
         window.at += 1

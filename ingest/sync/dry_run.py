@@ -14,7 +14,8 @@ from catalog.store.generation import GenerationInfo
 from catalog.store.generations import Generations
 from catalog.store.movies import Entry
 from catalog.store.writer import read_entries, read_fingerprints
-from ingest.mapping.mapper import describe, detect
+from ingest.mapping.detect import detect_ahead
+from ingest.mapping.mapper import describe
 from ingest.readers.source import open_rows
 from ingest.run import Request, sync_options
 from ingest.sync.plan import EXAMPLES, Kind, Tally, deletions, named, plan
@@ -33,8 +34,7 @@ def dry_run(config: Config, request: Request) -> Preview:
     """
     with ExitStack() as stack:
         source = stack.enter_context(open_rows(request.location, format=request.format))
-        first = source.peek()
-        field_map = detect(first, config.catalog.fields)
+        field_map = detect_ahead(source.peek, config.catalog.fields)
         refusals = stack.enter_context(Refusals(None))
         stored = _Stored(config)
         state = reading_state(stored.info, field_map, config.embedding.template)
@@ -47,7 +47,7 @@ def dry_run(config: Config, request: Request) -> Preview:
     gone, refused = _gone(config, request, stored, tally.seen, reading.refused)
     to_embed = len(texts.digests) - stored.vectors_of(list(texts.digests))
     return Preview(
-        mapping=tuple(describe(field_map, first)),
+        mapping=tuple(describe(field_map, source.peek())),
         rows=reading.counted({**tally.counts, Kind.DELETED: len(gone)}),
         examples=_examples(tally, stored.named(gone)),
         refusals=tuple(refusals.shown),

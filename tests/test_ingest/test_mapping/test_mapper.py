@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from catalog.errors import ConfigError, RowRefused, SourceError
 from catalog.movie import Movie
+from ingest.mapping.detect import detect_ahead
 from ingest.mapping.mapper import FieldMap, Found, RowNotes, describe, detect, to_movie
 from ingest.readers.row import Row, UnreadableRow
 
@@ -306,6 +307,17 @@ def test_what_is_refused(record: dict[str, Any], message: str) -> None:
     with pytest.raises(RowRefused) as refused:
         to_movie(Row("line 1", record), FieldMap())
     assert str(refused.value) == message
+
+
+def test_a_scale_is_looked_for_behind_rows_without_ratings() -> None:
+    unrated = [{"title": "A", "plot": PLOT, "rating": 0}] * 1500
+    sample = rows(*unrated, {"title": "B", "plot": PLOT, "rating": 85})
+    field_map = detect_ahead(lambda count: sample[:count])
+    assert to_movie(sample[-1], field_map).rating == 8.5
+    assert to_movie(sample[0], field_map).rating == 0
+    asked: list[int] = []
+    detect_ahead(lambda count: asked.append(count) or sample[-1:])  # type: ignore[func-returns-value]
+    assert asked == [1000]
 
 
 def test_an_unreadable_row_is_refused_with_its_reason() -> None:

@@ -81,6 +81,16 @@ def test_items_that_are_no_objects_cost_only_themselves() -> None:
     ]
 
 
+def test_a_second_list_of_films_is_told() -> None:
+    films, reason = '[{"title":"A"}]', "a second list of films, not read; give it as a file of its own"
+    assert array(f'{{"films": {films}, "genres": [{{"id": 1}}], "more": {{"series": [{{"title":"B"}}]}}}}') == [
+        Row("item 1", A),
+        UnreadableRow("list 'series'", reason),
+    ]
+    other = '[{"name": "Dune", "overview": "A desert.", "year": 2021}, 5]'
+    assert array(f'{{"films": {films}, "series": {other}}}')[1:] == [UnreadableRow("list 'series'", reason)]
+
+
 def test_what_python_does_not_read_costs_only_itself() -> None:
     deep = '{"title": "x\\"]", "a": ' + "[" * 5000 + '"]"' + "]" * 5000 + "}"
     refused = "not usable: nested too deeply"

@@ -127,6 +127,15 @@ def test_formats_by_content_and_by_option(tmp_path: Path) -> None:
             assert list(source) == [Row(place, {"title": "A"})]
 
 
+def test_repeated_and_empty_names_are_told_apart_however_many() -> None:
+    names = ["a", "a", "", "a 2", "a", *["b"] * 50_000]
+    (row,) = read_csv(io.StringIO(",".join(names) + "\n" + ",".join("x" * len(names)) + "\n"), "f", Dialect(","))
+    assert isinstance(row, Row)
+    found = list(row.fields)
+    assert found[:6] == ["a", "a 2", "column 3", "a 2 2", "a 3", "b"]
+    assert found[-1] == "b 50000"
+
+
 def parquet(path: Path, rows: list[dict[str, object]]) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow.parquet import write_table
