@@ -16,6 +16,11 @@ from catalog.errors import SourceError
 HEAD = 1 << 18
 """Bytes that are looked at to tell what a file is."""
 _LAYERS = 3
+_LARGEST = 2 << 30
+"""Bytes of a copy on disk: as many as may come from a web address."""
+_SUSPECT = 256 << 20
+_RATIO = 200
+"""Catalogues shrink to a tenth or a twentieth; what grows by more, and beyond `_SUSPECT` bytes, is a bomb."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +35,12 @@ class Content:
     """Whether it was compressed: going back in such a stream is slow."""
 
 
-def unpack(stream: BinaryIO, name: str, stack: ExitStack) -> Content:
+def unpack(stream: BinaryIO, name: str, stack: ExitStack, consumed: Callable[[], int]) -> Content:
     """Open what is compressed, layer by layer; what this opens is closed by `stack`.
 
-    Raises SourceError for an archive that holds not exactly one file; what is cut off shows when it is read, as
-    EOFError or the format's own error (`damage` lists them).
+    `consumed` says how many bytes of the file were read. Raises SourceError for an archive that holds not exactly one
+    file, and while it is read for one that grows beyond measure; what is cut off shows then, too, as EOFError or the
+    format's own error (`damage` lists them).
     """
     for layer in range(_LAYERS + 1):
         head, stream = _look(stream, back=layer == 0 and stream.seekable())
@@ -43,7 +49,7 @@ def unpack(stream: BinaryIO, name: str, stack: ExitStack) -> Content:
             if head[257:262] == b"ustar":
                 raise SourceError(f"{name}: a tar archive; unpack it and name the file inside")
             return Content(stream, head, packed=layer > 0)
-        stream = opener(stream, name, stack)
+        stream = cast(BinaryIO, io.BufferedReader(_Bounded(opener(stream, name, stack), name, consumed), 1 << 18))
     raise SourceError(f"{name}: packed more than {_LAYERS} times; unpack it first")
 
 
@@ -55,11 +61,14 @@ def damage() -> tuple[type[Exception], ...]:
     return (EOFError, zlib.error, zipfile.BadZipFile, lzma.LZMAError, _zstd().ZstdError)
 
 
-def seekable(content: Content, stack: ExitStack) -> BinaryIO:
-    """The content as a file in which one can go back and forth: itself, or a temporary copy on disk."""
+def seekable(content: Content, name: str, stack: ExitStack, room: int | None = None) -> BinaryIO:
+    """The content as a file in which one can go back and forth: itself, or a temporary copy on disk.
+
+    Raises SourceError for a copy of more than `room` bytes: by default 2 GiB, or half of what is free there.
+    """
     if content.stream.seekable() and not content.packed:
         return content.stream
-    return _spooled(content.stream, stack)
+    return _spooled(content.stream, name, stack, room)
 
 
 def _look(stream: BinaryIO, *, back: bool) -> tuple[bytes, BinaryIO]:
@@ -91,9 +100,40 @@ class _Again(io.RawIOBase):
         return len(piece)
 
 
-def _spooled(stream: BinaryIO, stack: ExitStack) -> BinaryIO:
+class _Bounded(io.RawIOBase):
+    """What comes out of a packed file, as long as it is in proportion to what went in."""
+
+    def __init__(self, unpacked: BinaryIO, name: str, consumed: Callable[[], int]) -> None:
+        self._unpacked = unpacked
+        self._name = name
+        self._consumed = consumed
+        self._size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        piece = self._unpacked.read(len(buffer))
+        buffer[: len(piece)] = piece
+        self._size += len(piece)
+        if self._size > max(_SUSPECT, _RATIO * self._consumed()):
+            raise SourceError(
+                f"{self._name}: grows to more than {_RATIO} times its size when unpacked, which no catalogue does;"
+                " unpack it yourself if it is one"
+            )
+        return len(piece)
+
+
+def _spooled(stream: BinaryIO, name: str, stack: ExitStack, room: int | None = None) -> BinaryIO:
+    most = min(_LARGEST, shutil.disk_usage(tempfile.gettempdir()).free // 2) if room is None else room
     copy = stack.enter_context(tempfile.TemporaryFile(prefix="plotseek-"))  # noqa: SIM115 - closed by the stack
-    shutil.copyfileobj(stream, copy, 1 << 20)
+    while piece := stream.read(1 << 20):
+        copy.write(piece)
+        if copy.tell() > most:
+            raise SourceError(
+                f"{name}: a copy in {tempfile.gettempdir()} would take more than the {most:,} bytes allowed there;"
+                " unpack it first"
+            )
     copy.seek(0)
     return cast(BinaryIO, copy)
 
@@ -127,7 +167,7 @@ def _zst(stream: BinaryIO, _name: str, stack: ExitStack) -> BinaryIO:
 
 def _zip(stream: BinaryIO, name: str, stack: ExitStack) -> BinaryIO:
     """The one file of a zip; folders and what macOS adds do not count."""
-    file = stream if stream.seekable() else _spooled(stream, stack)
+    file = stream if stream.seekable() else _spooled(stream, name, stack)
     try:
         archive = stack.enter_context(zipfile.ZipFile(file))
     except zipfile.BadZipFile as error:

@@ -34,7 +34,7 @@ def read_rows(content: Content, name: str, given: str | None, stack: ExitStack) 
     if not content.head:
         raise SourceError(f"{name} is empty; nothing was read")
     if given == "parquet" or (given is None and content.head.startswith(b"PAR1")):
-        return read_parquet(seekable(content, stack), name)
+        return read_parquet(seekable(content, name, stack), name)
     _refuse_foreign(content.head, name)
     encoding = detect_encoding(content.head)
     if encoding is None:

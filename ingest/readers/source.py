@@ -105,10 +105,11 @@ class Source:
     def _read_stream(self, raw: BinaryIO, name: str) -> Iterator[AnyRow]:
         """The rows of one file, whatever damages it told as a SourceError."""
         with ExitStack() as stack:
-            counted = io.BufferedReader(_Counted(raw, self), 1 << 18)
+            counter = _Counted(raw, self)
+            counted = io.BufferedReader(counter, 1 << 18)
             stack.callback(counted.detach)
             try:
-                content = unpack(cast(BinaryIO, counted), name, stack)
+                content = unpack(cast(BinaryIO, counted), name, stack, lambda: counter.count)
                 rows = read_rows(content, name, self._kind, stack)
                 first = next(rows, None)
                 if first is None:
@@ -129,6 +130,8 @@ class _Counted(io.RawIOBase):
     def __init__(self, raw: BinaryIO, source: Source) -> None:
         self._raw = raw
         self._source = source
+        self.count = 0
+        """Bytes that were read, those twice that were read again."""
 
     def readable(self) -> bool:
         return True
@@ -145,6 +148,7 @@ class _Counted(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         piece = self._raw.read(len(buffer))
         buffer[: len(piece)] = piece
+        self.count += len(piece)
         read = self._source.bytes_read + len(piece)
         self._source.bytes_read = min(read, self._source.bytes_total or read)
         return len(piece)

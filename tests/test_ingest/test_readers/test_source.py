@@ -10,11 +10,14 @@ import sys
 import warnings
 import zipfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 
 from catalog.errors import SourceError, UsageError
+from ingest.readers.compression import Content, seekable
 from ingest.readers.row import AnyRow, Row
 from ingest.readers.source import open_rows
 
@@ -79,6 +82,34 @@ def test_a_gzip_inside_a_zip_is_unpacked_as_well(tmp_path: Path) -> None:
     path = tmp_path / "films.zip"
     path.write_bytes(zipped(gzip.compress(LINES)))
     assert fields(read(path)) == FILMS
+
+
+def test_what_grows_beyond_measure_is_refused_before_it_is_all_unpacked(tmp_path: Path) -> None:
+    bomb = tmp_path / "films.jsonl.gz"
+    with gzip.open(bomb, "wb", compresslevel=9) as file:
+        for _ in range(6):
+            file.write(b'{"title": "A", "plot": "' + b"B" * (50 << 20) + b'"}\n')
+    message = r"films\.jsonl\.gz: grows to more than 200 times its size when unpacked"
+    with open_rows(str(bomb)) as source, pytest.raises(SourceError, match=message):
+        list(source)
+
+
+def test_a_copy_that_would_fill_the_disk_is_not_finished() -> None:
+    class Endless(io.RawIOBase):
+        given = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+            self.given += len(buffer)
+            return len(buffer)
+
+    endless = Endless()
+    content = Content(cast(BinaryIO, io.BufferedReader(endless)), b"", packed=True)
+    with ExitStack() as stack, pytest.raises(SourceError, match=r"^films: a copy in .* more than the 5,000,000 bytes"):
+        seekable(content, "films", stack, room=5_000_000)
+    assert endless.given < 8_000_000
 
 
 def test_standard_input_need_not_be_seekable() -> None:
