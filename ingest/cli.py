@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGINT, SIGTERM
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -19,7 +19,9 @@ from catalog.terminal import one_line_errors, say, settings, show
 
 if TYPE_CHECKING:
     from catalog.store.draft import Draft
+    from ingest.report import Report
     from ingest.run import Request
+    from ingest.sync.preview import Preview
 
 
 @click.group(invoke_without_command=True)
@@ -38,71 +40,73 @@ if TYPE_CHECKING:
 @click.option("--watch", is_flag=True, help="Run now and whenever FILE has changed and come to rest.")
 @click.option("--strict", is_flag=True, help="Exit 1 if a row was refused.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object on stdout.")
-@click.option("--config", type=click.Path(path_type=Path), help="Another settings file than config.yaml.")
+@click.option("--config", "path", type=click.Path(path_type=Path), help="Another settings file than config.yaml.")
 @click.version_option(package_name="plotseek")
 @click.pass_context
-def main(
-    context: click.Context,
-    location: str | None,
-    format_: str | None,
-    limit: int | None,
-    rebuild: bool,
-    again: bool,
-    allow_deletes: bool,
-    prune: bool,
-    dry_run: bool,
-    every: str | None,
-    cron: str | None,
-    watch: bool,
-    strict: bool,
-    as_json: bool,
-    config: Path | None,
-) -> None:
+def main(context: click.Context, /, path: Path | None, **_: Any) -> None:
     """Bring the catalog to what FILE says: embed what is new or changed, nothing else.
 
     \b
     ingest --file movies.json
     """
-    context.obj = config
-    if context.invoked_subcommand is not None:
-        with one_line_errors("ingest"):
-            _refuse_options(context)
-        return
+    context.obj = path
     with one_line_errors("ingest"):
-        if location is None:
+        if context.invoked_subcommand is not None:
+            _refuse_options(context)
+            return
+        if context.params["location"] is None:
             raise UsageError("say what to read: --file movies.json (see ingest --help)")
-        settled = settings(config)
-        if every is not None or cron is not None or watch:
-            _run_again_and_again(context, settled, location, every, cron, watch=watch)
-            return
-
-        from ingest.progress import ProgressDisplay
-        from ingest.run import Request, run
-        from ingest.schedule.signals import stop_on
-
-        request = Request(location, format_, limit, prune, allow_deletes, rebuild, again)
-        if dry_run:
-            _show_plan(settled, request, as_json=as_json)
-            return
-        with ProgressDisplay() as display, stop_on(SIGINT, SIGTERM) as stop:
-            try:
-                report = run(settled, request, show=display, notify=say, stop=stop.is_set)
-            except Stopped as stopped:
-                stopped.exit_code = 128 + (stop.signal or SIGINT)
-                raise
-        if as_json:
-            show(json.dumps(report.to_dict(), ensure_ascii=False))
+        config = settings(path)
+        if any(context.params[name] not in (None, False) for name in _SCHEDULE):
+            _run_again_and_again(context, config)
         else:
-            show("\n".join(report.lines()))
-    if strict and report.rows.refused:
+            _run_now(context.params, config)
+
+
+def _run_now(asked: dict[str, Any], config: Config) -> None:
+    from ingest.run import Request
+
+    request = Request(
+        asked["location"],
+        asked["format_"],
+        asked["limit"],
+        asked["prune"],
+        asked["allow_deletes"],
+        asked["rebuild"],
+        asked["again"],
+    )
+    if asked["dry_run"]:
+        _show_plan(config, request, as_json=asked["as_json"])
+        return
+    report = _report(config, request)
+    _show(report, as_json=asked["as_json"])
+    if asked["strict"] and report.rows.refused:
         sys.exit(1)
+
+
+def _report(config: Config, request: "Request") -> "Report":
+    """What a run did, which is shown while it goes on, and stopped by a signal."""
+    from ingest.progress import ProgressDisplay
+    from ingest.run import run
+    from ingest.schedule.signals import stop_on
+
+    with ProgressDisplay() as display, stop_on(SIGINT, SIGTERM) as stop:
+        try:
+            return run(config, request, show=display, notify=say, stop=stop.is_set)
+        except Stopped as stopped:
+            stopped.exit_code = 128 + (stop.signal or SIGINT)
+            raise
+
+
+def _show(result: "Report | Preview", *, as_json: bool) -> None:
+    show(json.dumps(result.to_dict(), ensure_ascii=False) if as_json else "\n".join(result.lines()))
 
 
 def _refuse_options(context: click.Context) -> None:
     """Of a run before the name of another command: they would be passed over in silence."""
     for option in context.command.params:
         name = option.name or ""
-        if name != "config" and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        if name != "path" and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise UsageError(f"{option.opts[0]} is for a run, not for 'ingest {context.invoked_subcommand}'")
 
 
@@ -110,9 +114,9 @@ def _show_plan(config: Config, request: "Request", *, as_json: bool) -> None:
     """Print what a run would do; exit as it would."""
     from ingest.sync.dry_run import dry_run
 
-    found = dry_run(config, request)
-    show(json.dumps(found.to_dict(), ensure_ascii=False) if as_json else "\n".join(found.lines()))
-    if found.deletions_refused:
+    preview = dry_run(config, request)
+    _show(preview, as_json=as_json)
+    if preview.deletions_refused:
         sys.exit(DeletionsRefused.exit_code)
 
 
@@ -120,25 +124,24 @@ _SCHEDULE = ("every", "cron", "watch")
 _SINGLE = ("limit", "rebuild", "again", "strict", "dry_run")
 
 
-def _run_again_and_again(
-    context: click.Context, config: Config, location: str, every: str | None, cron: str | None, *, watch: bool
-) -> None:
+def _run_again_and_again(context: click.Context, config: Config) -> None:
     """Keep the catalog at what the source says until SIGTERM."""
     from ingest.schedule.cron import Every, parse_cron, parse_length
     from ingest.schedule.daemon import Job, run_on_change, run_on_schedule
     from ingest.sync.source_cache import source_name
 
-    _refuse_conflicts(context, location, watch=watch)
+    location, every, cron = (context.params[name] for name in ("location", "every", "cron"))
+    _refuse_conflicts(context, location)
     job = Job(config.store.path, source_name(location), _single_run(context))
-    if watch:
+    if context.params["watch"]:
         run_on_change(job, config.schedule.settle)
         return
     zone, now = ZoneInfo(config.schedule.timezone), datetime.now(UTC)
-    schedule = Every(parse_length(every, "--every"), now) if every is not None else parse_cron(cron or "", zone, now)
+    schedule = Every(parse_length(every, "--every"), now) if every is not None else parse_cron(cron, zone, now)
     run_on_schedule(job, schedule, zone, config.schedule.jitter)
 
 
-def _refuse_conflicts(context: click.Context, location: str, *, watch: bool) -> None:
+def _refuse_conflicts(context: click.Context, location: str) -> None:
     given = [f"--{name}" for name in _SCHEDULE if context.params[name] not in (None, False)]
     single = [f"--{name.replace('_', '-')}" for name in _SINGLE if context.params[name]]
     if len(given) > 1:
@@ -147,7 +150,7 @@ def _refuse_conflicts(context: click.Context, location: str, *, watch: bool) -> 
         raise UsageError(f"{single[0]} is for a single run, not for {given[0]}")
     if location == "-":
         raise UsageError(f"{given[0]} needs a file that can be read again, not standard input")
-    if watch and "://" in location:
+    if context.params["watch"] and "://" in location:
         raise UsageError("--watch looks at files; for an address take --every, which asks whether it changed")
 
 
@@ -171,21 +174,21 @@ def _single_run(context: click.Context) -> list[str]:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--max-age", metavar="LENGTH", help="Exit 1 if the last good run ended longer ago, 26h for one.")
 @click.pass_obj
-def status(config: Path | None, as_json: bool, max_age: str | None) -> None:
+def status(path: Path | None, as_json: bool, max_age: str | None) -> None:
     """Show the catalog, its sizes, the last runs and the next one."""
     with one_line_errors("ingest"):
-        settled = settings(config)
+        config = settings(path)
 
         from ingest.schedule.cron import parse_length
         from ingest.status import gather
 
         limit = parse_length(max_age, "--max-age") if max_age else None
-        found = gather(settled.store.path)
+        found = gather(config.store.path)
         trouble = found.too_old(limit, datetime.now(UTC)) if limit else None
         if as_json:
             show(json.dumps(found.to_dict(), ensure_ascii=False))
         elif not trouble:
-            show("\n".join(found.lines(ZoneInfo(settled.schedule.timezone))))
+            show("\n".join(found.lines(ZoneInfo(config.schedule.timezone))))
         if trouble:
             say(f"ingest: {trouble}")
             sys.exit(1)
@@ -196,19 +199,19 @@ def status(config: Path | None, as_json: bool, max_age: str | None) -> None:
 @click.option("--repair", is_flag=True, help="Mend what differs, from our own vectors.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.pass_obj
-def verify(config: Path | None, sample: int | None, repair: bool, as_json: bool) -> None:
+def verify(path: Path | None, sample: int | None, repair: bool, as_json: bool) -> None:
     """Compare films, vectors and index; print every difference and exit 1 if there is one."""
     with one_line_errors("ingest"):
-        settled = settings(config)
+        config = settings(path)
 
         from catalog.errors import CatalogDamaged
         from catalog.store.chroma.server import configured_server
         from catalog.store.maintenance.verify import repair as mend
         from catalog.store.maintenance.verify import verify as compare
 
-        server = configured_server(settled.store)
+        server = configured_server(config.store)
         try:
-            found = compare(settled.store.path, sample, server)
+            found = compare(config.store.path, sample, server)
         except CatalogDamaged:
             if not repair:
                 raise
@@ -216,8 +219,8 @@ def verify(config: Path | None, sample: int | None, repair: bool, as_json: bool)
         if repair and (found is None or found.differences):
             for line in found.differences if found else ():
                 say(line)
-            mend(settled.store.path, lambda draft: _embed_missing(settled, draft), say, server)
-            found = compare(settled.store.path, sample, server)
+            mend(config.store.path, lambda draft: _embed_missing(config, draft), say, server)
+            found = compare(config.store.path, sample, server)
         if found is None:
             return
         if as_json:
@@ -251,17 +254,17 @@ def _embed_missing(config: Config, draft: "Draft") -> int:
 @main.command("check-model")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as one JSON list on stdout.")
 @click.pass_obj
-def check_model(config: Path | None, as_json: bool) -> None:
+def check_model(path: Path | None, as_json: bool) -> None:
     """Prove that the configured model answers as it should, by numbers known beforehand; exit 1 if it does not."""
     with one_line_errors("ingest"):
-        settled = settings(config).embedding
+        embedding = settings(path).embedding
 
         from catalog.embedding.factory import open_configured
         from catalog.embedding.self_test import check_model as checked
         from catalog.embedding.self_test import render_checks
 
-        embedder, files = open_configured(settled, say)
-        checks = checked(embedder, files, precision=settled.precision, device=settled.device)
+        embedder, files = open_configured(embedding, say)
+        checks = checked(embedder, files, precision=embedding.precision, device=embedding.device)
         if as_json:
             show(json.dumps([asdict(check) for check in checks], ensure_ascii=False))
         else:
@@ -272,10 +275,10 @@ def check_model(config: Path | None, as_json: bool) -> None:
 
 @main.command()
 @click.pass_obj
-def rollback(config: Path | None) -> None:
+def rollback(path: Path | None) -> None:
     """Go back to the state published before the one in force."""
     with one_line_errors("ingest"):
-        root = settings(config).store.path
+        root = settings(path).store.path
 
         from catalog.store.generations import Generations
         from catalog.store.lock import writer_lock
@@ -291,10 +294,10 @@ def rollback(config: Path | None) -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Take the place of a backup of another catalog.")
 @click.pass_obj
-def backup(config: Path | None, folder: Path, replace: bool) -> None:
+def backup(path: Path | None, folder: Path, replace: bool) -> None:
     """Copy the catalog to FOLDER, while anybody searches or writes it."""
     with one_line_errors("ingest"):
-        root = settings(config).store.path
+        root = settings(path).store.path
 
         from catalog.store.maintenance.backup import back_up
 
@@ -305,10 +308,10 @@ def backup(config: Path | None, folder: Path, replace: bool) -> None:
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.pass_obj
-def restore(config: Path | None, folder: Path) -> None:
+def restore(path: Path | None, folder: Path) -> None:
     """Publish the backup in FOLDER as the newest state of the catalog."""
     with one_line_errors("ingest"):
-        store = settings(config).store
+        store = settings(path).store
 
         from catalog.store.chroma.server import configured_server
         from catalog.store.maintenance.backup import restore as take_back
@@ -321,10 +324,10 @@ def restore(config: Path | None, folder: Path) -> None:
 @click.argument("file")
 @click.option("--vectors", is_flag=True, help="Add each film's embedding as a list of numbers.")
 @click.pass_obj
-def export(config: Path | None, file: str, vectors: bool) -> None:
+def export(path: Path | None, file: str, vectors: bool) -> None:
     """Write all films to FILE.jsonl or FILE.parquet; - is stdout. `ingest --file` takes it back."""
     with one_line_errors("ingest"):
-        root = settings(config).store.path
+        root = settings(path).store.path
 
         from catalog.store.snapshot import open_snapshot
         from ingest.export import export as write

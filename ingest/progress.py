@@ -19,17 +19,14 @@ _EVERY = 10.0
 class ProgressDisplay:
     """Shows where a run is."""
 
-    def __init__(self, stream: TextIO = sys.stderr, *, quiet: bool = False) -> None:
+    def __init__(self, stream: TextIO = sys.stderr) -> None:
         self._stream = stream
-        self._quiet = quiet
         self._terminal = stream.isatty()
         self._bar: tqdm[NoReturn] | None = None
         self._stage = ""
         self._said = monotonic()
 
     def __call__(self, progress: Progress) -> None:
-        if self._quiet:
-            return
         if self._terminal:
             self._draw(progress)
         else:

@@ -11,6 +11,7 @@ from time import monotonic
 from catalog.config import Config
 from catalog.embedding.factory import (
     Choice,
+    Plots,
     choose_for_existing,
     choose_for_new,
     note_of_fallback,
@@ -28,9 +29,9 @@ from ingest.mapping.mapper import FieldMap
 from ingest.readers.download import FetchLimits, Unchanged, Validators, fetch, fetch_if_changed
 from ingest.readers.row import AnyRow
 from ingest.readers.source import STDIN, is_url, open_rows
-from ingest.readers.waiting import Stop, never
+from ingest.readers.waiting import Stop, never, raise_if
 from ingest.report import Report
-from ingest.sync.apply import Outcome, Progress, sync
+from ingest.sync.apply import Progress, SyncOutcome, sync
 from ingest.sync.language import some_plots
 from ingest.sync.plan import SyncOptions
 from ingest.sync.rejects import Reading, Refusals
@@ -124,7 +125,7 @@ def _run(
         writer = stack.enter_context(open_writer(config.store.path, server, rebuild=request.rebuild))
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
         plots = partial(_some_plots, arrived, request.format, source.peek(), field_map)
-        choice = _choose(config, writer, request.rebuild, plots, notify, stop)
+        choice = _choose(config, None if request.rebuild else writer, plots, notify, stop)
         language = note_of_language(choice.embedder.identity, lambda: some_plots(source.peek(), field_map))
         for note in filter(None, (choice.note, language)):
             notify(note)
@@ -133,7 +134,7 @@ def _run(
         remembered = recall_rows(config.store.path, way(writer.info))
         reading = Reading(source, field_map, refusals, request.limit, remembered)
         options = sync_options(config, request, choice.fallback_for)
-        outcome = sync(reading, writer, choice.embedder, options, show, stop, reading.refused)
+        outcome = sync(reading, writer, choice.embedder, options, _stoppable(show, stop), reading.refused)
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
         report = _report(outcome, choice, reading, refusals)
         if info := _now_in_force(config):
@@ -179,18 +180,24 @@ def _arrive(config: Config, request: Request, before: Seen | None, stack: ExitSt
     return _Arrived(str(fetched.path), fetched.name, fetched.validators)
 
 
+def _stoppable(show: Callable[[Progress], None], stop: Stop) -> Callable[[Progress], None]:
+    """Show where the run is, and leave it there if it is asked to stop."""
+
+    def show_or_stop(progress: Progress) -> None:
+        show(progress)
+        raise_if(stop)
+
+    return show_or_stop
+
+
 def _choose(
-    config: Config,
-    writer: CatalogWriter,
-    rebuild: bool,
-    plots: Callable[[], list[str]],
-    notify: Callable[[str], None],
-    stop: Callable[[], bool],
+    config: Config, writer: CatalogWriter | None, plots: Plots, notify: Callable[[str], None], stop: Stop
 ) -> Choice:
-    info = writer.info
-    if info is None or rebuild:
+    """The model of the catalog that `writer` has, or one for a new catalog."""
+    if writer is None or writer.info is None:
         return choose_for_new(config.embedding, notify, stop, plots)
-    return choose_for_existing(config.embedding, info.model, info.fallback_for, partial(_known, writer), notify, stop)
+    known = partial(_known, writer)
+    return choose_for_existing(config.embedding, writer.info.model, writer.info.fallback_for, known, notify, stop)
 
 
 def _some_plots(arrived: _Arrived, form: str | None, first: list[AnyRow], fields: FieldMap) -> list[str]:
@@ -246,7 +253,7 @@ def _as_before(config: Config, before: Seen, info: GenerationInfo, notify: Calla
     )
 
 
-def _report(outcome: Outcome, choice: Choice, reading: Reading, refusals: Refusals) -> Report:
+def _report(outcome: SyncOutcome, choice: Choice, reading: Reading, refusals: Refusals) -> Report:
     return Report(
         reading.counted(outcome.counts),
         embedded=outcome.embedded,

@@ -15,7 +15,6 @@ from catalog.movie import Movie
 from catalog.store.draft import Difference, Draft
 from catalog.store.movies import Entry
 from catalog.store.writer import CatalogWriter
-from ingest.readers.waiting import Stop, never, raise_if
 from ingest.sync.hook import run_check
 from ingest.sync.plan import Kind, SyncOptions, Tally, deletions, plan
 from ingest.sync.questions import embed_questions
@@ -34,7 +33,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SyncOutcome:
     """What a run did."""
 
     counts: Mapping[Kind, int]
@@ -54,16 +53,15 @@ def sync(
     embedder: Embedder,
     options: SyncOptions,
     show: Callable[[Progress], None] = lambda _: None,
-    stop: Stop = never,
     refused: Set[str] = frozenset(),
-) -> Outcome:
+) -> SyncOutcome:
     """Make the catalog hold exactly these films; publish only if something changed.
 
-    `refused` are ids of films that are there, but cannot be read now: what the catalog holds of them stays. It may be
-    filled while the films are read. `stop` is asked after each batch. Raises DeletionsRefused, CheckFailed, ModelError,
-    StoreError, Stopped, and whatever reading the films raises; in each case the generation in force stays what it was.
+    `show` hears where the run is, after each batch for one, and may raise to stop it. `refused` are ids of movies that
+    are there, but cannot be read now: what the catalog holds of them stays. It may be filled while the movies are read.
+    Raises DeletionsRefused, CheckFailed, ModelError, StoreError, and whatever reading the movies or `show` raises; in
+    each case the generation in force stays what it was.
     """
-    show = _until(stop, show)
     stored = writer.fingerprints()
     draft = _LazyDraft(writer, embedder.identity, options)
     tally = Tally()
@@ -85,27 +83,17 @@ def sync(
     except BaseException:
         draft.discard()
         raise
-    return Outcome(tally.counts, embedded, truncated, info.number, True, info.films, tally.examples)
+    return SyncOutcome(tally.counts, embedded, truncated, info.number, True, info.films, tally.examples)
 
 
 def _check(command: Sequence[str], show: Callable[[Progress], None], store: Path) -> None:
     run_check(command, store, lambda: show(Progress("checking", 0)))
 
 
-def _nothing_published(writer: CatalogWriter, tally: Tally) -> Outcome:
+def _nothing_published(writer: CatalogWriter, tally: Tally) -> SyncOutcome:
     info = writer.info
     number, films = (info.number, info.films) if info else (None, 0)
-    return Outcome(tally.counts, 0, 0, number, False, films, tally.examples)
-
-
-def _until(stop: Stop, show: Callable[[Progress], None]) -> Callable[[Progress], None]:
-    """Show where the run is, and leave it there if it is asked to stop."""
-
-    def show_or_stop(progress: Progress) -> None:
-        show(progress)
-        raise_if(stop)
-
-    return show_or_stop
+    return SyncOutcome(tally.counts, 0, 0, number, False, films, tally.examples)
 
 
 def embed_missing(

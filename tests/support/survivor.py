@@ -24,7 +24,7 @@ from catalog.store.generations import Generations
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.writer import open_writer
 from catalog.text.stems import english_terms
-from ingest.sync.apply import Outcome, sync
+from ingest.sync.apply import SyncOutcome, sync
 from ingest.sync.plan import SyncOptions
 from tests.support.chroma import ChromaProcess, server
 from tests.support.fakes import WORDS, WordEmbedder
@@ -61,7 +61,7 @@ class LoggingEmbedder(WordEmbedder):
         return answer
 
 
-def write(root: Path, count: int, version: int, *, rebuild: bool = False, pause: float = 0.0) -> Outcome:
+def write(root: Path, count: int, version: int, *, rebuild: bool = False, pause: float = 0.0) -> SyncOutcome:
     """Bring the catalog to a version."""
     options = SyncOptions(TEMPLATE, batch=BATCH, rebuild=rebuild, allow_deletes=True)
     with open_writer(root, server(), rebuild=rebuild) as writer:

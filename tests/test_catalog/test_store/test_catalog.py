@@ -14,7 +14,7 @@ from catalog.movie import Movie
 from catalog.store.generations import Generations
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.writer import open_writer
-from ingest.sync.apply import Outcome, sync
+from ingest.sync.apply import SyncOutcome, sync
 from ingest.sync.plan import Kind, SyncOptions
 from tests.support.chroma import server
 from tests.support.fakes import WordEmbedder
@@ -32,7 +32,7 @@ FILMS = [
 ]
 
 
-def run(root: Path, movies: list[Movie], embedder: WordEmbedder | None = None, **options: object) -> Outcome:
+def run(root: Path, movies: list[Movie], embedder: WordEmbedder | None = None, **options: object) -> SyncOutcome:
     settings = SyncOptions(**{"template": TEMPLATE, **options})  # type: ignore[arg-type]
     with open_writer(root, server()) as writer:
         return sync(movies, writer, embedder or WordEmbedder(), settings)

@@ -20,7 +20,7 @@ from catalog.store.maintenance.backup import back_up, restore
 from catalog.store.maintenance.verify import verify
 from catalog.store.snapshot import open_snapshot
 from catalog.store.writer import open_writer
-from ingest.sync.apply import Outcome, sync
+from ingest.sync.apply import SyncOutcome, sync
 from ingest.sync.plan import SyncOptions
 from tests.support.chroma import ChromaProcess, Proxy
 from tests.support.fakes import WordEmbedder
@@ -83,7 +83,7 @@ def by_metadata(_configuration: dict[str, Any], _schema: dict[str, Any], metadat
 everywhere = pytest.mark.parametrize("spoil", [of_the_vectors, of_all_vectors, of_another_key, of_the_configuration])
 
 
-def run(root: Path, count: int, server: ChromaServer | None = None) -> Outcome:
+def run(root: Path, count: int, server: ChromaServer | None = None) -> SyncOutcome:
     with open_writer(root, server) as writer:
         return sync(FILMS[:count], writer, WordEmbedder(), SyncOptions(TEMPLATE, rebuild_after=10.0))
 

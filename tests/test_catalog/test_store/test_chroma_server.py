@@ -27,7 +27,7 @@ from catalog.store.maintenance.backup import back_up, restore
 from catalog.store.maintenance.verify import verify
 from catalog.store.snapshot import open_snapshot
 from catalog.store.writer import open_writer
-from ingest.sync.apply import Outcome, Progress, sync
+from ingest.sync.apply import Progress, SyncOutcome, sync
 from ingest.sync.plan import SyncOptions
 from tests.support import survivor
 from tests.support.chroma import ChromaProcess, Proxy, certificate, free_port, running
@@ -55,7 +55,9 @@ def own(tmp_path: Path) -> Iterator[ChromaProcess]:
         yield process
 
 
-def run(root: Path, movies: list[Movie], server: ChromaServer | None, embedder: WordEmbedder | None = None) -> Outcome:
+def run(
+    root: Path, movies: list[Movie], server: ChromaServer | None, embedder: WordEmbedder | None = None
+) -> SyncOutcome:
     with open_writer(root, server) as writer:
         return sync(movies, writer, embedder or WordEmbedder(), SyncOptions(TEMPLATE, rebuild_after=10.0))
 

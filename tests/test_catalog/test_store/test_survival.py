@@ -241,14 +241,15 @@ def test_a_signal_stops_after_the_batch_in_hand(tmp_path: Path, number: signal.S
     root = tmp_path / "store"
     script = (
         "import sys; from pathlib import Path; from signal import SIGINT, SIGTERM\n"
-        "from ingest.schedule.signals import stop_on; from ingest.sync.apply import SyncOptions, sync\n"
+        "from ingest.schedule.signals import stop_on; from ingest.sync.apply import sync\n"
+        "from ingest.sync.plan import SyncOptions; from ingest.readers.waiting import raise_if\n"
         "from catalog.terminal import one_line_errors; from catalog.store.writer import open_writer\n"
         "from tests.support import survivor; from tests.support.chroma import server\n"
         "root = Path(sys.argv[1])\n"
         "with one_line_errors('ingest'), stop_on(SIGINT, SIGTERM) as stop, open_writer(root, server()) as writer:\n"
         "    embedder = survivor.LoggingEmbedder(survivor.log_of(root), 0.3)\n"
         "    options = SyncOptions(survivor.TEMPLATE, batch=50)\n"
-        "    sync(survivor.films(200, 0), writer, embedder, options, stop=stop.is_set)\n"
+        "    sync(survivor.films(200, 0), writer, embedder, options, lambda _: raise_if(stop.is_set))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script, root], stderr=subprocess.PIPE, text=True)
     while not survivor.batches(root):
