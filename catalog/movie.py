@@ -59,6 +59,7 @@ class Movie:
 
 
 FIELDS = tuple(f.name for f in fields(Movie))
+LIST_FIELDS = tuple(f.name for f in fields(Movie) if f.default == ())
 _TEMPLATE_FIELDS = tuple(name for name in FIELDS if name not in {"external_ids", "extra"})
 
 

@@ -126,8 +126,9 @@ _SINGLE = ("limit", "rebuild", "again", "strict", "dry_run")
 
 def _run_again_and_again(context: click.Context, config: Config) -> None:
     """Keep the catalog at what the source says until SIGTERM."""
-    from ingest.schedule.cron import Every, parse_cron, parse_length
+    from ingest.schedule.cron import Every, parse_cron
     from ingest.schedule.daemon import Job, run_on_change, run_on_schedule
+    from ingest.schedule.lengths import parse_length
     from ingest.sync.source_cache import source_name
 
     location, every, cron = (context.params[name] for name in ("location", "every", "cron"))
@@ -179,7 +180,7 @@ def status(path: Path | None, as_json: bool, max_age: str | None) -> None:
     with one_line_errors("ingest"):
         config = settings(path)
 
-        from ingest.schedule.cron import parse_length
+        from ingest.schedule.lengths import parse_length
         from ingest.status import gather
 
         limit = parse_length(max_age, "--max-age") if max_age else None
@@ -322,7 +323,7 @@ def restore(path: Path | None, folder: Path) -> None:
 
 @main.command()
 @click.argument("file")
-@click.option("--vectors", is_flag=True, help="Add each film's embedding as a list of numbers.")
+@click.option("--vectors", is_flag=True, help="Add each movie's embedding as a list of numbers.")
 @click.pass_obj
 def export(path: Path | None, file: str, vectors: bool) -> None:
     """Write all films to FILE.jsonl or FILE.parquet; - is stdout. `ingest --file` takes it back."""

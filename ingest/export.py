@@ -12,18 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import StoreError, UsageError
-from catalog.movie import FIELDS, Movie
+from catalog.movie import FIELDS, LIST_FIELDS, Movie
 from catalog.store.snapshot import Snapshot
 
 _ROWS = 1000
-_TEXTS = ("id", "title", "plot", "original_title", "plot_de", "poster")
 _NUMBERS = {"year": "int32", "runtime": "int32", "votes": "int64", "rating": "float64"}
 
 
 def export(snapshot: Snapshot, target: str, *, vectors: bool = False) -> int:
     """Write all films to a .jsonl or .parquet file, or as JSON lines to stdout ("-"); returns how many.
 
-    `vectors` adds each film's embedding as a list of numbers. A file appears when it is complete.
+    `vectors` adds each movie's embedding as a list of numbers. A file appears when it is complete.
     Raises UsageError for another kind of file, StoreError if it cannot be written.
     """
     path = Path(target)
@@ -63,7 +62,7 @@ def _rows(snapshot: Snapshot, *, vectors: bool) -> Iterator[dict[str, Any]]:
 
 
 def flat(movie: Movie) -> dict[str, Any]:
-    """A film as one row: its own fields, and beside them the columns that were kept as `extra`."""
+    """A movie as one row: its own fields, and beside them the columns that were kept as `extra`."""
     row = movie.to_dict()
     extra: Mapping[str, Any] = row.pop("extra", {})
     return {**extra, **row}
@@ -88,12 +87,12 @@ def _write_parquet(snapshot: Snapshot, path: Path, *, vectors: bool) -> None:
     kinds = {name: getattr(pyarrow, kind)() for name, kind in _NUMBERS.items()}
     schema = [(name, pyarrow.string()) for name in extra]
     for name in FIELDS:
-        if name in _TEXTS or name in kinds:
-            schema.append((name, kinds.get(name, pyarrow.string())))
+        if name in LIST_FIELDS:
+            schema.append((name, pyarrow.list_(pyarrow.string())))
         elif name == "external_ids" and sites:
             schema.append((name, pyarrow.struct([(site, pyarrow.string()) for site in sites])))
         elif name not in ("external_ids", "extra"):
-            schema.append((name, pyarrow.list_(pyarrow.string())))
+            schema.append((name, kinds.get(name, pyarrow.string())))
     if vectors:
         schema.append(("embedding", pyarrow.list_(pyarrow.float32())))
     rows = _rows(snapshot, vectors=vectors)

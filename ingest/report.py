@@ -30,7 +30,7 @@ class RowCounts:
         """What people should know of values that were mended or left out."""
         lines = []
         if self.repaired:
-            lines.append(f"garbled characters repaired: {counted(self.repaired, 'text')}")
+            lines.append(f"garbled characters repaired: {plural(self.repaired, 'text')}")
         if self.unreadable:
             fields = ", ".join(f"{name} {count}" for name, count in sorted(self.unreadable.items()))
             lines.append(f"could not be read and were left out: {fields}")
@@ -68,20 +68,20 @@ class Report:
     def lines(self) -> list[str]:
         """The summary for people."""
         kinds = ", ".join(f"{count} {name}" for name, count in self.rows.kinds().items())
-        lines = [f"{counted(self.rows.read, 'row')} read: {kinds}" if self.rows.read else "no rows read"]
+        lines = [f"{plural(self.rows.read, 'row')} read: {kinds}" if self.rows.read else "no rows read"]
         lines += [f"  refused: {reason}" for reason in self.refusals]
         if self.rows.refused > len(self.refusals):
             lines.append(f"  ... and {self.rows.refused - len(self.refusals)} more")
         if self.refused_file:
             lines.append(f"  all refused rows: {self.refused_file}")
         if self.truncated:
-            lines.append(f"longer than the model reads, and cut: {counted(self.truncated, 'text')}")
+            lines.append(f"longer than the model reads, and cut: {plural(self.truncated, 'text')}")
         lines += self.rows.lines()
-        done = f"{counted(self.films, 'film')} in the catalog, model {self.model}, {self.seconds:.1f} s"
-        embedded = f"{counted(self.embedded, 'text')} embedded" if self.embedded else "nothing embedded"
+        done = f"{plural(self.films, 'film')} in the catalog, model {self.model}, {self.seconds:.1f} s"
+        embedded = f"{plural(self.embedded, 'text')} embedded" if self.embedded else "nothing embedded"
         return [*lines, f"{done}, {embedded}"]
 
 
-def counted(count: int, what: str) -> str:
+def plural(count: int, what: str) -> str:
     """`1 film`, `2 films`"""
     return f"{count} {what}{'' if count == 1 else 's'}"

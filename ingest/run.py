@@ -255,7 +255,7 @@ def _as_before(config: Config, before: Seen, info: GenerationInfo, notify: Calla
 
 def _report(outcome: SyncOutcome, choice: Choice, reading: Reading, refusals: Refusals) -> Report:
     return Report(
-        reading.counted(outcome.counts),
+        reading.counts(outcome.counts),
         embedded=outcome.embedded,
         truncated=outcome.truncated,
         seconds=0.0,

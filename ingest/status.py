@@ -11,6 +11,7 @@ from catalog.store.generations import Generations
 from catalog.store.lock import writer
 from catalog.store.runs import History, RunRecord
 from ingest.schedule.daemon import Appointment, again
+from ingest.schedule.lengths import spell_length
 
 _SHOWN = 10
 _CLOCKS_DIFFER = timedelta(minutes=5)
@@ -30,7 +31,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class CatalogStatus:
     """A catalog's folder at one moment."""
 
     catalog: GenerationInfo | None
@@ -55,7 +56,8 @@ class Status:
         age = now - ended
         if age < -_CLOCKS_DIFFER:
             return f"the last good run ended at {_iso(self.last_good)}, which is to come; a clock was or is wrong"
-        return f"the last good run ended {_age(age)} ago, more than {_age(limit)}" if age > limit else None
+        told = f"the last good run ended {spell_length(age, 2)} ago, more than {spell_length(limit)}"
+        return told if age > limit else None
 
     def to_dict(self) -> dict[str, Any]:
         """What --json prints; times are ISO 8601 in UTC."""
@@ -103,7 +105,7 @@ class Status:
         ]
 
 
-def gather(root: Path) -> Status:
+def gather(root: Path) -> CatalogStatus:
     """Look at a catalog's folder, which is only read; raises CatalogDamaged, StoreError."""
     generations = Generations(root)
     generation = generations.current()
@@ -113,11 +115,13 @@ def gather(root: Path) -> Status:
     sizes = _sizes(root, generation)
     history = History.open_existing(root)
     if history is None:
-        return Status(info, collection, on_server, sizes, writer(root), None, (), None)
+        return CatalogStatus(info, collection, on_server, sizes, writer(root), None, (), None)
     with history:
         runs, good = tuple(history.last(_SHOWN)), history.last_good()
         appointment = Appointment.read(root, history)
-    return Status(info, collection, on_server, sizes, writer(root), appointment, runs, good.ended if good else None)
+    return CatalogStatus(
+        info, collection, on_server, sizes, writer(root), appointment, runs, good.ended if good else None
+    )
 
 
 def _sizes(root: Path, generation: Generation | None) -> Sizes:
@@ -182,13 +186,6 @@ def _time(seconds: float, zone: tzinfo) -> str:
 
 def _iso(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-
-
-def _age(length: timedelta) -> str:
-    seconds = length.total_seconds()
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
 def _bytes(count: float) -> str:

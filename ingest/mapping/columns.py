@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from ingest.mapping import lists
-from ingest.mapping import scalars as values
+from catalog.movie import LIST_FIELDS
+from ingest.mapping import lists, scalars
+from ingest.mapping import text as texts
 from ingest.mapping.aliases import OTHER_IDS, USUAL
 from ingest.mapping.external_ids import imdb_id, plain_id, poster, site_ids, tmdb_id
 from ingest.mapping.iso_names import country_name, language_name
@@ -20,21 +21,21 @@ Option = tuple[Path, ...]
 Clean = Callable[[object], Any]
 
 CLEAN: Mapping[str, Clean] = {
-    "id": values.identifier,
-    "title": values.title,
-    "plot": values.plot,
-    "plot_de": values.plot,
-    "original_title": values.title,
-    "year": values.year,
+    "id": scalars.identifier,
+    "title": texts.title,
+    "plot": texts.plot,
+    "plot_de": texts.plot,
+    "original_title": texts.title,
+    "year": scalars.year,
     "genres": partial(lists.names, slashes=True),
     "keywords": lists.names,
     "directors": partial(lists.names, job="director"),
     "actors": partial(lists.names, job="actor"),
     "languages": partial(lists.names, rename=language_name),
     "countries": partial(lists.names, rename=country_name),
-    "runtime": values.runtime,
-    "rating": values.rating,
-    "votes": values.votes,
+    "runtime": scalars.runtime,
+    "rating": scalars.rating,
+    "votes": scalars.votes,
     "poster": poster,
     "imdb": imdb_id,
     "tmdb": tmdb_id,
@@ -42,7 +43,7 @@ CLEAN: Mapping[str, Clean] = {
 }
 """Field -> what makes its value out of a cell."""
 TEXTS = frozenset({"title", "plot", "plot_de", "original_title"})
-LISTS = frozenset({"genres", "keywords", "directors", "actors", "languages", "countries"})
+LISTS = frozenset(LIST_FIELDS)
 """Fields that collect from all their columns; the others take the first that has a value."""
 _STAFF = ("crew", "people")
 _ALL = "*"
@@ -100,7 +101,7 @@ class FieldMap:
     _shapes: dict[Path, Columns] = field(default_factory=dict, compare=False, repr=False)
 
     @property
-    def settled(self) -> tuple[object, ...]:
+    def key(self) -> tuple[object, ...]:
         """Everything that was configured and detected, the same for the same mapping."""
         given = tuple(sorted(self.given.items()))
         return given, tuple(sorted(self.ignored)), self.inside, self.rating_scale, self.ranked
@@ -152,7 +153,7 @@ class FieldMap:
 
     def _clean(self, target: str, option: Option) -> Clean:
         if target == "rating" and self.rating_scale != 10:
-            return partial(values.rating, scale=self.rating_scale)
+            return partial(scalars.rating, scale=self.rating_scale)
         if target in ("directors", "actors") and option[0][-1].lower() in _STAFF:
             return partial(lists.staff, job=target[:-1])
         return CLEAN[target]
@@ -197,8 +198,8 @@ def look(fields: Mapping[str, object], step: Step) -> object:
     return " ".join(dict.fromkeys(text for text in texts if isinstance(text, str))) or None
 
 
-def film(row: Row, field_map: FieldMap) -> Mapping[str, object]:
-    """The fields of the film itself, unwrapped."""
+def movie_fields(row: Row, field_map: FieldMap) -> Mapping[str, object]:
+    """The fields of the movie itself, unwrapped."""
     if field_map.inside is not None:
         inner = row.fields.get(field_map.inside)
         if isinstance(inner, dict):

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from catalog.errors import ConfigError, SourceError
-from ingest.mapping import scalars as values
+from ingest.mapping import scalars
+from ingest.mapping import text as texts
 from ingest.mapping.aliases import USUAL
-from ingest.mapping.columns import CLEAN, FieldMap, Step, film, follow
+from ingest.mapping.columns import CLEAN, FieldMap, Step, follow, movie_fields
 from ingest.mapping.titles import RANK
 from ingest.readers.row import AnyRow, Row
 
@@ -26,7 +27,7 @@ def detect_ahead(
     """
     rows = peek(_FIRST)
     field_map = detect(rows, given)
-    fields = [film(row, field_map) for row in rows if isinstance(row, Row)]
+    fields = [movie_fields(row, field_map) for row in rows if isinstance(row, Row)]
     unrated = _has(field_map, rows, "rating") and not any(_ratings(field_map, fields))
     return detect(peek(_MORE), given) if unrated else field_map
 
@@ -43,7 +44,7 @@ def detect(rows: Sequence[AnyRow], given: Mapping[str, str | Sequence[str]] | No
         return field_map
     if not _has(field_map, sample, "title") or not _has(field_map, sample, "plot"):
         field_map = _unwrapped(field_map, sample)
-    fields = [film(row, field_map) for row in sample]
+    fields = [movie_fields(row, field_map) for row in sample]
     field_map = replace(field_map, ignored=frozenset(_misfits(field_map, fields)), _shapes={})
     return replace(field_map, rating_scale=_scale(field_map, fields), ranked=_ranked(field_map, fields), _shapes={})
 
@@ -56,7 +57,7 @@ def _checked(given: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, .
 
 
 def _has(field_map: FieldMap, rows: Iterable[AnyRow], target: str) -> bool:
-    fields = (film(row, field_map) for row in rows if isinstance(row, Row))
+    fields = (movie_fields(row, field_map) for row in rows if isinstance(row, Row))
     return any(step.target == target for row in fields for step in field_map.columns(row).steps)
 
 
@@ -103,9 +104,9 @@ def _judged(step: Step, field_map: FieldMap) -> bool:
 def _fits(step: Step, value: object) -> bool:
     try:
         if step.target == "rating":
-            return values.rating(value, 100.0) is not None
+            return scalars.rating(value, 100.0) is not None
         step.clean(value)
-    except values.WrongTypeError:
+    except texts.WrongTypeError:
         return False
     return True
 
@@ -123,8 +124,8 @@ def _ratings(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> lis
 
 def _plain_number(value: object) -> int | None:
     try:
-        return values.votes(value)  # which takes neither "84%" nor "8.4/10": these name their own scale
-    except values.WrongTypeError:
+        return scalars.votes(value)  # which takes neither "84%" nor "8.4/10": these name their own scale
+    except texts.WrongTypeError:
         return None
 
 

@@ -2,7 +2,8 @@
 
 import re
 
-from ingest.mapping.scalars import clean_text, identifier, number_text
+from ingest.mapping.scalars import identifier
+from ingest.mapping.text import clean_text, number_text
 
 _IMDB = re.compile(r"\btt\d{5,10}\b")
 _DIGITS = re.compile(r"0*[1-9]\d{0,9}")

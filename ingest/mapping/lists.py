@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from ingest.mapping.scalars import MISSING, WrongTypeError, clean_text, number_text, repair
+from ingest.mapping.text import MISSING, WrongTypeError, clean_text, number_text, repair
 
 Rename = Callable[[str], str]
 _LITERAL = 100_000

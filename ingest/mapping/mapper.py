@@ -9,14 +9,14 @@ from typing import Any, NoReturn
 from catalog.errors import RowRefused
 from catalog.movie import Movie
 from ingest.mapping.aliases import USUAL
-from ingest.mapping.columns import Columns, FieldMap, Step, film, follow, look
+from ingest.mapping.columns import Columns, FieldMap, Step, follow, look, movie_fields
 from ingest.mapping.detect import detect
 from ingest.mapping.lists import Names, unique
-from ingest.mapping.scalars import MISSING, WrongTypeError, clean_text, repair
+from ingest.mapping.text import MISSING, WrongTypeError, clean_text, repair
 from ingest.mapping.titles import RANK, slug, untangle
 from ingest.readers.row import AnyRow, UnreadableRow
 
-__all__ = ["FieldMap", "Found", "RowNotes", "describe", "detect", "to_movie"]
+__all__ = ["FieldMap", "FieldSource", "RowNotes", "describe", "detect", "to_movie"]
 
 _READABLE = frozenset({"year", "runtime", "rating", "votes", "poster"})
 """Fields whose cells say something else than a value only by mistake: such a cell is counted."""
@@ -44,7 +44,7 @@ def to_movie(row: AnyRow, field_map: FieldMap, notes: RowNotes | None = None) ->
     notes = RowNotes() if notes is None else notes
     if isinstance(row, UnreadableRow):
         raise RowRefused(f"{row.place}: {row.reason}")
-    fields = film(row, field_map)
+    fields = movie_fields(row, field_map)
     columns = field_map.columns(fields)
     found = _values(row.place, fields, columns, notes)
     for target in ("title", "plot"):
@@ -68,7 +68,7 @@ def id_of(row: AnyRow, field_map: FieldMap) -> str | None:
     if isinstance(row, UnreadableRow):
         return None
     try:
-        fields = film(row, field_map)
+        fields = movie_fields(row, field_map)
     except RowRefused:
         return None
     columns, found = field_map.columns(fields), dict[str, Any]()
@@ -198,7 +198,7 @@ def _external_ids(found: dict[str, Any], columns: Columns) -> Mapping[str, str]:
 
 
 def _made_id(ids: Mapping[str, str], found: Mapping[str, Any]) -> str:
-    """An id for a film whose source has none; the same every time."""
+    """An id for a movie whose source has none; the same every time."""
     known = next((f"{site}:{ids[site]}" for site in ("imdb", "tmdb") if site in ids), None)
     return known or slug(found["title"], found.get("year"))
 
@@ -244,7 +244,7 @@ def _refuse_empty(place: str, target: str, fields: Mapping[str, object], columns
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FieldSource:
     """Where a field was found, and what came of it in the first rows."""
 
     field: str
@@ -258,14 +258,14 @@ _IDS = ("imdb", "tmdb", "ids")
 _ORDER = [*(name for name in USUAL if name not in _IDS), "external_ids"]
 
 
-def describe(field_map: FieldMap, rows: Sequence[AnyRow], examples: int = 3) -> list[Found]:
+def describe(field_map: FieldMap, rows: Sequence[AnyRow], examples: int = 3) -> list[FieldSource]:
     """The mapping that was found and the values it gives, for a dry run; fields without a column are left out."""
     sources: dict[str, dict[str, None]] = {}
     movies: list[Mapping[str, object]] = []
     for row in rows:
         if isinstance(row, UnreadableRow):
             continue
-        columns = field_map.columns(film(row, field_map))
+        columns = field_map.columns(movie_fields(row, field_map))
         for step in columns.steps:
             target = step.target if step.target in _ORDER else "external_ids"
             sources.setdefault(target, {})[step.name] = None
@@ -276,7 +276,9 @@ def describe(field_map: FieldMap, rows: Sequence[AnyRow], examples: int = 3) -> 
         except RowRefused:
             continue  # named when the file is read for good
     return [
-        Found(target, tuple(sources[target]), tuple([movie[target] for movie in movies if target in movie][:examples]))
+        FieldSource(
+            target, tuple(sources[target]), tuple([movie[target] for movie in movies if target in movie][:examples])
+        )
         for target in _ORDER
         if target in sources
     ]

@@ -18,7 +18,7 @@ def untangle(title: str, year: int | None) -> tuple[str, int | None, str | None]
     """Title, year and original title of a title as MovieLens writes it.
 
     "Matrix, The (1999)" -> "The Matrix", 1999; "City of Lost Children, The (Cité des enfants perdus, La) (1995)" has
-    an original title as well. A year that is not the film's own (`year` is another) stays in the title.
+    an original title as well. A year that is not the movie's own (`year` is another) stays in the title.
     """
     found = _YEAR.match(title) if title.endswith(")") else None
     written = int(found["year"]) if found else None

@@ -138,9 +138,9 @@ def _spooled(stream: BinaryIO, name: str, stack: ExitStack, room: int | None = N
     return cast(BinaryIO, copy)
 
 
-def _buffered(opened: io.BufferedIOBase | IO[bytes], stack: ExitStack) -> BinaryIO:
-    stack.callback(opened.close)
-    return cast(BinaryIO, opened)
+def _buffered(unpacked: io.BufferedIOBase | IO[bytes], stack: ExitStack) -> BinaryIO:
+    stack.callback(unpacked.close)
+    return cast(BinaryIO, unpacked)
 
 
 def _gzip(stream: BinaryIO, _name: str, stack: ExitStack) -> BinaryIO:

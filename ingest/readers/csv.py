@@ -74,7 +74,7 @@ def read_csv(stream: TextIO, name: str, dialect: Dialect) -> Iterator[AnyRow]:
     `stream` must be opened with newline="". Raises SourceError for a file that ends inside quotes or, without a
     final line break, before the last column.
     """
-    csv.field_size_limit(LARGEST)  # of the whole process; the default, 131,072, is less than a film's full cast
+    csv.field_size_limit(LARGEST)  # of the whole process; the default, 131,072, is less than a movie's full cast
     lines = _Lines(stream, name)
     records = dialect.reader(iter(lines))
     header = _header(next(records, []))

@@ -273,7 +273,7 @@ def _objects(window: _Window) -> Iterator[AnyRow]:
 def _is_wrapper(window: _Window) -> bool:
     """Whether the object that begins here holds the films rather than being one.
 
-    One that does not fit into the first window does; a smaller one is a film when another object follows it, or when
+    One that does not fit into the first window does; a smaller one is a movie when another object follows it, or when
     it has a title and a plot and no list of things that have both.
     """
     try:

@@ -64,7 +64,7 @@ def open_rows(
 
 
 class Source:
-    """The rows of an opened location, to be iterated once, and how far the reading is."""
+    """The rows of an open location, to be iterated once, and how far the reading is."""
 
     def __init__(
         self, name: str, kind: str | None, *, paths: list[Path] | None = None, stream: BinaryIO | None = None
@@ -96,7 +96,7 @@ class Source:
         if self._stream is not None:
             yield from self._read_stream(self._stream, self.name)
         for path in self._paths:
-            with opened(path) as raw:
+            with open_file(path) as raw:
                 if len(self._paths) == 1:
                     yield from self._read_stream(raw, self.name)
                 else:
@@ -187,17 +187,21 @@ def local_paths(location: str) -> list[Path]:
         raise SourceError(f"{location}: only http and https addresses can be read")
     if path.is_dir():
         raise SourceError(f"{location} is a folder; name a file, or a pattern such as {path / '*.json'}")
-    if path.exists():
-        return [path]
-    matches = sorted(glob.glob(location, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
-    found = [found for match in matches if (found := Path(match)).is_file()]
+    found = [found for found in matching_paths(location) if path.exists() or found.is_file()]
     if not found:
         what = "no file matches" if glob.has_magic(location) else "no such file:"
         raise SourceError(f"{what} {location}")
     return found
 
 
-def opened(path: Path) -> BinaryIO:
+def matching_paths(location: str) -> list[Path]:
+    """What a path or a pattern names, in the order of the names; a path that is there is no pattern."""
+    if Path(location).exists():
+        return [Path(location)]
+    return [Path(name) for name in sorted(glob.glob(location, recursive=True))]  # noqa: PTH207 - takes absolute ones
+
+
+def open_file(path: Path) -> BinaryIO:
     """The file, for reading bytes; raises SourceError."""
     try:
         return path.open("rb")

@@ -1,6 +1,5 @@
 """When the next run is, and the loop that waits for it. Time comes in as arguments."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -8,9 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from cronsim import CronSim, CronSimError
 
 from catalog.errors import UsageError
-
-_LENGTH = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
-_LONGEST = timedelta(days=366)
+from ingest.schedule.lengths import spell_length
 
 #: Seconds until the clock is looked at again: a machine that slept, or whose clock was set, is noticed so late.
 _LOOK = 60.0
@@ -27,7 +24,7 @@ class Every:
     first: datetime
 
     def __str__(self) -> str:
-        return f"every {_spelt(self.interval)}"
+        return f"every {spell_length(self.interval)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +39,6 @@ class Cron:
 
 
 Schedule = Every | Cron
-
-
-def parse_length(text: str, option: str) -> timedelta:
-    """A length of time such as 90s, 15m, 6h, 1d or 1h30m: from a second to 366 days.
-
-    Raises UsageError that names the option.
-    """
-    found = _LENGTH.fullmatch(text.strip().lower())
-    if found is None or not found[0]:
-        raise UsageError(f"{option} {text}: is no length of time; write 90s, 15m, 6h, 1d or 1h30m")
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-    if not 1 <= total <= _LONGEST.total_seconds():
-        raise UsageError(f"{option} {text}: allowed is 1s to {_LONGEST.days}d")
-    return timedelta(seconds=total)
 
 
 def parse_cron(expression: str, zone: tzinfo, now: datetime) -> Cron:
@@ -141,11 +123,3 @@ def wait_until(moment: datetime, now: Callable[[], datetime], wait: Callable[[fl
         if wait(min(left, _LOOK)):
             return False
     return not wait(0)
-
-
-def _spelt(length: timedelta) -> str:
-    minutes, seconds = divmod(round(length.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = ((days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s"))
-    return "".join(f"{count}{unit}" for count, unit in parts if count)

@@ -1,10 +1,9 @@
 """Run whenever a file has changed and come to rest. The file is looked at, because every file system can do that."""
 
-import glob
 import math
 from collections.abc import Callable
-from pathlib import Path
 
+from ingest.readers.source import matching_paths
 from ingest.schedule.cron import pause
 
 #: Size, time of change and inode of each file, by path; empty where there is none.
@@ -19,15 +18,13 @@ LONGEST_PAUSE = 600.0
 
 def stamp(location: str) -> Stamp:
     """What a path or a pattern names now."""
-    # Path.glob takes no absolute pattern.
-    names = [location] if Path(location).exists() else sorted(glob.glob(location, recursive=True))  # noqa: PTH207
     found = []
-    for name in names:
+    for path in matching_paths(location):
         try:
-            status = Path(name).stat()
+            status = path.stat()
         except FileNotFoundError:
             continue  # gone between the two looks
-        found.append((name, status.st_size, status.st_mtime_ns, status.st_ino))
+        found.append((str(path), status.st_size, status.st_mtime_ns, status.st_ino))
     return tuple(found)
 
 

@@ -48,7 +48,7 @@ class SyncOutcome:
 
 
 def sync(
-    films: Iterable[Movie | RememberedRow],
+    movies: Iterable[Movie | RememberedRow],
     writer: CatalogWriter,
     embedder: Embedder,
     options: SyncOptions,
@@ -66,7 +66,7 @@ def sync(
     draft = _LazyDraft(writer, embedder.identity, options)
     tally = Tally()
     try:
-        for change in plan(films, stored, options.template):
+        for change in plan(movies, stored, options.template):
             tally.add(change)
             if change.entry is not None:
                 draft.put(change.entry)

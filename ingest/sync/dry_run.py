@@ -18,7 +18,7 @@ from ingest.mapping.detect import detect_ahead
 from ingest.mapping.mapper import describe
 from ingest.readers.source import open_rows
 from ingest.run import Request, sync_options
-from ingest.sync.plan import EXAMPLES, Kind, Tally, deletions, named, plan
+from ingest.sync.plan import EXAMPLES, Kind, Tally, deletions, label, plan
 from ingest.sync.preview import Preview
 from ingest.sync.rejects import Reading, Refusals
 from ingest.sync.row_cache import reading_state, recall_rows
@@ -48,8 +48,8 @@ def dry_run(config: Config, request: Request) -> Preview:
     to_embed = len(texts.digests) - stored.vectors_of(list(texts.digests))
     return Preview(
         mapping=tuple(describe(field_map, source.peek())),
-        rows=reading.counted({**tally.counts, Kind.DELETED: len(gone)}),
-        examples=_examples(tally, stored.named(gone)),
+        rows=reading.counts({**tally.counts, Kind.DELETED: len(gone)}),
+        examples=_examples(tally, stored.label(gone)),
         refusals=tuple(refusals.shown),
         to_embed=to_embed,
         estimated_seconds=_seconds(config.embedding, stored.model, texts.sample, to_embed),
@@ -80,13 +80,13 @@ class _Stored:
         with closing(VectorCache(self._cache, reading=True)) as cache:
             return len(cache.known(self.model, digests))
 
-    def named(self, ids: Sequence[str]) -> list[str]:
+    def label(self, ids: Sequence[str]) -> list[str]:
         """Some of the films with these ids."""
         if self._generation is None or self.info is None or not ids:
             return []
         wanted = set(ids[:EXAMPLES])
         entries = (entry for part in read_entries(self._generation, self.info) for entry in part)
-        return [named(entry.movie) for entry in entries if entry.movie.id in wanted]
+        return [label(entry.movie) for entry in entries if entry.movie.id in wanted]
 
 
 class _Texts:

@@ -15,7 +15,7 @@ EXAMPLES = 3
 
 
 class Kind(StrEnum):
-    """What a run does with a film."""
+    """What a run does with a movie."""
 
     ADDED = "added"
     TEXT_CHANGED = "text_changed"
@@ -46,23 +46,25 @@ class SyncOptions:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One film of the file beside what is stored of it."""
+    """One movie of the file beside what is stored of it."""
 
     kind: Kind
     id: str
     entry: Entry | None = None
-    """What is to be stored; None for a film that stays as it is."""
+    """What is to be stored; None for a movie that stays as it is."""
 
 
-def plan(films: Iterable[Movie | RememberedRow], stored: Mapping[str, Fingerprints], template: str) -> Iterator[Change]:
-    """Compare each film, by its id, with what the last run stored. Pure, lazy, in the file's order."""
-    for film in films:
-        if isinstance(film, RememberedRow):
-            yield Change(Kind.UNCHANGED, film.id)
+def plan(
+    movies: Iterable[Movie | RememberedRow], stored: Mapping[str, Fingerprints], template: str
+) -> Iterator[Change]:
+    """Compare each movie, by its id, with what the last run stored. Pure, lazy, in the file's order."""
+    for movie in movies:
+        if isinstance(movie, RememberedRow):
+            yield Change(Kind.UNCHANGED, movie.id)
             continue
-        now = fingerprints(film, template)
-        kind = _kind(now, stored.get(film.id))
-        yield Change(kind, film.id, None if kind is Kind.UNCHANGED else Entry(film, now))
+        now = fingerprints(movie, template)
+        kind = _kind(now, stored.get(movie.id))
+        yield Change(kind, movie.id, None if kind is Kind.UNCHANGED else Entry(movie, now))
 
 
 def _kind(now: Fingerprints, before: Fingerprints | None) -> Kind:
@@ -113,9 +115,9 @@ class Tally:
         if change.entry is not None:
             examples = self.examples.setdefault(change.kind, [])
             if len(examples) < EXAMPLES:
-                examples.append(named(change.entry.movie))
+                examples.append(label(change.entry.movie))
 
 
-def named(movie: Movie) -> str:
+def label(movie: Movie) -> str:
     """`Alien (1979)`"""
     return f"{movie.title} ({movie.year or '?'})"

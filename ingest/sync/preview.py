@@ -1,10 +1,12 @@
 """What a run would do: one object for programs, a few lines for people."""
 
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
-from ingest.mapping.mapper import Found
-from ingest.report import RowCounts, counted
+from ingest.mapping.mapper import FieldSource
+from ingest.report import RowCounts, plural
+from ingest.schedule.lengths import spell_length
 
 _SHOWN = 60
 
@@ -13,7 +15,7 @@ _SHOWN = 60
 class Preview:
     """What a run of the same request would do; `to_dict` is what --json prints."""
 
-    mapping: tuple[Found, ...]
+    mapping: tuple[FieldSource, ...]
     rows: RowCounts
     examples: dict[str, list[str]]
     """Some films of each kind of change."""
@@ -41,13 +43,13 @@ class Preview:
             columns = ", ".join(found.sources)
             lines.append(f"  {found.field:<{width}}  from {columns}" + (f": {cut}" if cut else ""))
         rows = self.rows
-        lines.append(f"{counted(rows.read, 'row')} read, {rows.refused} of them refused; the run would find:")
+        lines.append(f"{plural(rows.read, 'row')} read, {rows.refused} of them refused; the run would find:")
         for kind, count in rows.kinds().items():
             named = ", ".join(self.examples.get(kind.replace(" ", "_"), []))
             lines.append(f"  {count} {kind}" + (f": {named}" if named else ""))
         lines += [f"  refused: {reason}" for reason in self.refusals]
         lines += rows.lines()
-        lines.append(f"{counted(self.to_embed, 'text')} to embed{self._time()}")
+        lines.append(f"{plural(self.to_embed, 'text')} to embed{self._time()}")
         if self.deletions_refused:
             lines.append(f"refused: {self.deletions_refused}")
         return [*lines, "nothing was written"]
@@ -57,10 +59,4 @@ class Preview:
             return ""
         if self.estimated_seconds is None:
             return "; how long that takes is not known before the model is here"
-        return f", about {_spoken(self.estimated_seconds)}"
-
-
-def _spoken(seconds: float) -> str:
-    """`75.0` -> "1 min 15 s"."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+        return f", about {spell_length(timedelta(seconds=self.estimated_seconds), 2)}"

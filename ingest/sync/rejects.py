@@ -79,7 +79,7 @@ class Reading:
         self.unreadable: Counter[str] = Counter()
         """Values that could not be read, by field."""
 
-    def counted(self, kinds: Mapping[Kind, int]) -> RowCounts:
+    def counts(self, kinds: Mapping[Kind, int]) -> RowCounts:
         """What was read, with the number of movies of each kind of change."""
         return RowCounts(
             read=self.read,

@@ -53,8 +53,8 @@ def row_digest(row: Row) -> str | None:
 
 
 def reading_state(info: GenerationInfo | None, fields: FieldMap, template: str) -> str:
-    """What the film of a row depends on besides the row, and the generation that holds these films."""
-    whole = (info.edition if info else None, fields.settled, template, READING)
+    """What the movie of a row depends on besides the row, and the generation that holds these movies."""
+    whole = (info.edition if info else None, fields.key, template, READING)
     return blake2b(repr(whole).encode(), digest_size=_DIGEST).hexdigest()
 
 

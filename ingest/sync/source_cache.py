@@ -14,7 +14,7 @@ from catalog.store.generations import Generations
 from catalog.store.integrity import is_intact
 from catalog.store.runs import History
 from ingest.readers.download import Validators, shown
-from ingest.readers.source import STDIN, is_url, local_paths, opened
+from ingest.readers.source import STDIN, is_url, local_paths, open_file
 from ingest.readers.waiting import Stop, never, raise_if
 from ingest.report import RowCounts
 from ingest.sync.row_cache import READING
@@ -90,7 +90,7 @@ def content_digest(location: str, stop: Stop = never) -> str | None:
         return None
     whole = blake2b(digest_size=16)
     for path in local_paths(location):
-        with opened(path) as file:
+        with open_file(path) as file:
             whole.update(f"{path.name}\0".encode("utf-8", "surrogateescape"))
             while block := file.read(_BLOCK):
                 raise_if(stop)

@@ -114,7 +114,7 @@ def test_max_age_is_for_health_checks(store: Path) -> None:
     time.sleep(1.1)
     old = status(store, "--max-age", "1s")
     assert (old.exit_code, old.stdout) == (1, "")
-    assert re.fullmatch(r"ingest: the last good run ended \S+ \S+ ago, more than 1 s\n", old.stderr)
+    assert re.fullmatch(r"ingest: the last good run ended \S+ ago, more than 1s\n", old.stderr)
     as_json = status(store, "--max-age", "1s", "--json")
     assert as_json.exit_code == 1
     assert json.loads(as_json.stdout)["catalog"]["films"] == 6
@@ -144,6 +144,4 @@ def test_only_good_runs_count_for_the_age(tmp_path: Path) -> None:
         recording.outcome = RunOutcome.UNCHANGED
     assert gather(tmp_path).too_old(timedelta(hours=26), now) is None
     later = now + timedelta(hours=27)
-    assert gather(tmp_path).too_old(timedelta(hours=26), later) == (
-        "the last good run ended 27.0 h ago, more than 26.0 h"
-    )
+    assert gather(tmp_path).too_old(timedelta(hours=26), later) == ("the last good run ended 1d3h ago, more than 1d2h")

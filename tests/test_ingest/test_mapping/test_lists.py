@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ingest.mapping.iso_names import country_name, language_name
 from ingest.mapping.lists import names, staff, unique
-from ingest.mapping.scalars import WrongTypeError
+from ingest.mapping.text import WrongTypeError
 
 
 def items(value: object, **options: object) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from catalog.errors import ConfigError, RowRefused, SourceError
 from catalog.movie import Movie
 from ingest.mapping.detect import detect_ahead
-from ingest.mapping.mapper import FieldMap, Found, RowNotes, describe, detect, to_movie
+from ingest.mapping.mapper import FieldMap, FieldSource, RowNotes, describe, detect, to_movie
 from ingest.readers.row import Row, UnreadableRow
 
 PLOT = "A lighthouse keeper hides a stranger."
@@ -340,10 +340,10 @@ def test_describe_shows_where_fields_are_and_what_they_give() -> None:
     )
     field_map = detect(sample, {"extra": "note"})
     assert describe(field_map, sample) == [
-        Found("title", ("Title",), ("Saloon", "Hafen")),
-        Found("plot", ("Overview",), (PLOT, PLOT)),
-        Found("extra", ("note",), ({"note": "x"}, {"note": "z"})),
-        Found("external_ids", ("imdbId",), ({"imdb": "tt0000007"}, {"imdb": "tt0000009"})),
+        FieldSource("title", ("Title",), ("Saloon", "Hafen")),
+        FieldSource("plot", ("Overview",), (PLOT, PLOT)),
+        FieldSource("extra", ("note",), ({"note": "x"}, {"note": "z"})),
+        FieldSource("external_ids", ("imdbId",), ({"imdb": "tt0000007"}, {"imdb": "tt0000009"})),
     ]
 
 

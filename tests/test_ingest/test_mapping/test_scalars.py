@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.mapping import scalars as values
-from ingest.mapping.scalars import WrongTypeError
+from ingest.mapping import scalars
+from ingest.mapping import text as texts
+from ingest.mapping.text import WrongTypeError
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ from ingest.mapping.scalars import WrongTypeError
     ],
 )
 def test_year(value: object, expected: int | None) -> None:
-    assert values.year(value) == expected
+    assert scalars.year(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_year(value: object, expected: int | None) -> None:
     ],
 )
 def test_runtime(value: object, expected: int | None) -> None:
-    assert values.runtime(value) == expected
+    assert scalars.runtime(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -108,11 +109,11 @@ def test_runtime(value: object, expected: int | None) -> None:
     ],
 )
 def test_rating(value: object, expected: float | None) -> None:
-    assert values.rating(value) == expected
+    assert scalars.rating(value) == expected
 
 
 def test_rating_on_a_scale_to_100() -> None:
-    assert [values.rating(value, 100.0) for value in (84, 9, "84", "8.4/10", "84%")] == [8.4, 0.9, 8.4, 8.4, 8.4]
+    assert [scalars.rating(value, 100.0) for value in (84, 9, "84", "8.4/10", "84%")] == [8.4, 0.9, 8.4, 8.4, 8.4]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_rating_on_a_scale_to_100() -> None:
     ],
 )
 def test_votes(value: object, expected: int | None) -> None:
-    assert values.votes(value) == expected
+    assert scalars.votes(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_votes(value: object, expected: int | None) -> None:
     ],
 )
 def test_title(value: object, expected: str | None) -> None:
-    assert values.title(value) == expected
+    assert texts.title(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def test_title(value: object, expected: str | None) -> None:
     ],
 )
 def test_plot(value: object, expected: str) -> None:
-    assert values.plot(value) == expected
+    assert texts.plot(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,7 @@ def test_plot(value: object, expected: str) -> None:
      "Plot kept under wraps.", "TBA", "nan", "null", "None", "...", "\\N", None, math.nan],
 )  # fmt: skip
 def test_plots_that_are_none(value: object) -> None:
-    assert values.plot(value) is None
+    assert texts.plot(value) is None
 
 
 @pytest.mark.parametrize(
@@ -207,24 +208,24 @@ def test_plots_that_are_none(value: object) -> None:
     ],
 )
 def test_identifier(value: object, expected: str | None) -> None:
-    assert values.identifier(value) == expected
+    assert scalars.identifier(value) == expected
 
 
 @pytest.mark.parametrize(
     ("clean", "value", "message"),
     [
-        (values.title, ["a"], "a list, a text is expected"),
-        (values.title, True, "true or false, a text is expected"),
-        (values.title, {}, "an object, a text is expected"),
-        (values.plot, 5, "a number, a text is expected"),
-        (values.plot, ["a"], "a list, a text is expected"),
-        (values.identifier, [1], "a list, a text or a whole number is expected"),
-        (values.identifier, False, "true or false, a text or a whole number is expected"),
-        (values.year, [1994], "a list, a year or a date is expected"),
-        (values.year, True, "true or false, a year or a date is expected"),
-        (values.runtime, {}, "an object, a number of minutes is expected"),
-        (values.rating, [], "a list, a number is expected"),
-        (values.votes, [], "a list, a number is expected"),
+        (texts.title, ["a"], "a list, a text is expected"),
+        (texts.title, True, "true or false, a text is expected"),
+        (texts.title, {}, "an object, a text is expected"),
+        (texts.plot, 5, "a number, a text is expected"),
+        (texts.plot, ["a"], "a list, a text is expected"),
+        (scalars.identifier, [1], "a list, a text or a whole number is expected"),
+        (scalars.identifier, False, "true or false, a text or a whole number is expected"),
+        (scalars.year, [1994], "a list, a year or a date is expected"),
+        (scalars.year, True, "true or false, a year or a date is expected"),
+        (scalars.runtime, {}, "an object, a number of minutes is expected"),
+        (scalars.rating, [], "a list, a number is expected"),
+        (scalars.votes, [], "a list, a number is expected"),
     ],
 )
 def test_values_of_the_wrong_type(clean: Any, value: object, message: str) -> None:
@@ -252,18 +253,18 @@ def test_values_of_the_wrong_type(clean: Any, value: object, message: str) -> No
     ],
 )
 def test_mojibake_is_repaired_where_that_is_reversible(text: str, expected: str) -> None:
-    assert values.repair(text) == expected
+    assert texts.repair(text) == expected
     if text == expected:
-        assert values.repair(text) is text
+        assert texts.repair(text) is text
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cn", "Co"])))
 def test_clean_text_is_stable_and_printable(text: str) -> None:
-    cleaned = values.clean_text(text)
+    cleaned = texts.clean_text(text)
     assert cleaned == cleaned.strip()
     assert not any(character in cleaned for character in "\n\r\t\0\u200b")
     if "&" not in text:
-        assert values.clean_text(cleaned) == cleaned
+        assert texts.clean_text(cleaned) == cleaned
 
 
 ANY = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers(), max_size=2)
@@ -272,13 +273,13 @@ ANY = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.l
 @given(ANY)
 def test_no_value_is_a_surprise(value: object) -> None:
     cleaned: list[tuple[Callable[[object], object], Callable[[Any], bool]]] = [
-        (values.title, lambda title: title == title.strip() != ""),
-        (values.plot, lambda plot: plot == plot.strip() != ""),
-        (values.identifier, lambda identifier: identifier == identifier.strip() != ""),
-        (values.year, lambda year: year in values.YEARS),
-        (values.runtime, lambda minutes: 0 < minutes <= 60_000),
-        (values.rating, lambda rating: 0 <= rating <= 10),
-        (values.votes, lambda votes: votes >= 0),
+        (texts.title, lambda title: title == title.strip() != ""),
+        (texts.plot, lambda plot: plot == plot.strip() != ""),
+        (scalars.identifier, lambda identifier: identifier == identifier.strip() != ""),
+        (scalars.year, lambda year: year in scalars.YEARS),
+        (scalars.runtime, lambda minutes: 0 < minutes <= 60_000),
+        (scalars.rating, lambda rating: 0 <= rating <= 10),
+        (scalars.votes, lambda votes: votes >= 0),
     ]
     for clean, possible in cleaned:
         try:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from catalog.errors import UsageError
 from ingest.cli import main
-from ingest.schedule.cron import Cron, Every, first_run, next_run, parse_cron, parse_length, repeat, wait_until
+from ingest.schedule.cron import Cron, Every, first_run, next_run, parse_cron, repeat, wait_until
+from ingest.schedule.lengths import parse_length, spell_length
 from ingest.schedule.watch import LONGEST_PAUSE, LOOK, Stamp, stamp, wait_for_rest, watch
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -127,6 +128,14 @@ def test_interval_slots(now: str, expected: str) -> None:
 def test_an_interval_begins_at_once_and_cron_at_its_next_time() -> None:
     assert first_run(START, Every(timedelta(hours=6), START)) == START
     assert first_run(START, Cron("0 3 * * *", UTC)) == utc("2026-01-01T03:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "parts", "expected"),
+    [(0, 4, "0s"), (0.4, 2, "0s"), (75, 2, "1m15s"), (93784, 4, "1d2h3m4s"), (93784, 2, "1d2h"), (3600, 4, "1h")],
+)
+def test_lengths_are_spelt_as_they_are_written(seconds: float, parts: int, expected: str) -> None:
+    assert spell_length(timedelta(seconds=seconds), parts) == expected
 
 
 def test_schedules_say_what_they_are() -> None:
