@@ -4,8 +4,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 
 from catalog.config import Config
@@ -25,20 +23,17 @@ from catalog.store.runs import History, RunOutcome
 from catalog.store.vectors.sample import KNOWN, Known, cached_vectors
 from catalog.store.writer import CatalogWriter, open_writer
 from ingest.mapping.detect import detect_ahead
-from ingest.mapping.mapper import FieldMap
-from ingest.readers.download import FetchLimits, Unchanged, Validators, fetch, fetch_if_changed
-from ingest.readers.row import AnyRow
-from ingest.readers.source import STDIN, is_url, open_rows
+from ingest.readers.download import FetchLimits
+from ingest.readers.source import STDIN, open_rows
 from ingest.readers.waiting import Stop, never, raise_if
 from ingest.report import Report
 from ingest.sync.apply import Progress, SyncOutcome, sync
-from ingest.sync.language import some_plots
+from ingest.sync.language import plots_of_source, some_plots
 from ingest.sync.plan import SyncOptions
 from ingest.sync.rejects import Reading, Refusals
 from ingest.sync.row_cache import reading_state, recall_rows, remember_rows
 from ingest.sync.source_cache import (
     Seen,
-    content_digest,
     recall,
     remember,
     remember_origin,
@@ -47,6 +42,7 @@ from ingest.sync.source_cache import (
     state_of,
     whole_in_force,
 )
+from ingest.sync.source_file import SourceFile, find_source
 
 REFUSED = "refused.jsonl"
 """Beside the generations: the refused rows of the last run that read its source."""
@@ -73,6 +69,19 @@ class Request:
         return self.limit is None and self.prune
 
 
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Who hears where a run is, and may stop it."""
+
+    show: Callable[[Progress], None]
+    notify: Callable[[str], None]
+    stop: Stop
+
+    def show_or_stop(self, progress: Progress) -> None:
+        self.show(progress)
+        raise_if(self.stop)
+
+
 def run(
     config: Config,
     request: Request,
@@ -86,127 +95,92 @@ def run(
     `stop` is asked after each batch, and while a source is waited for. Raises SourceError, SourceRolledBack,
     DeletionsRefused, ModelError, StoreError, Stopped; the generation in force is then the one from before.
     """
+    started = monotonic()
     with (
         History.open(config.store.path, notify) as history,
         history.recording(source_name(request.location)) as recording,
     ):
-        report = _run(config, request, history, show, notify, stop)
+        report = _run(config, request, history, _Caller(show, notify, stop))
         recording.outcome = RunOutcome.OK if report.published else RunOutcome.UNCHANGED
         recording.counts = report.counts()
-    return report
-
-
-def _run(
-    config: Config,
-    request: Request,
-    history: History,
-    show: Callable[[Progress], None],
-    notify: Callable[[str], None],
-    stop: Stop,
-) -> Report:
-    started = monotonic()
-    with ExitStack() as stack:
-        server = configured_server(config.store)
-        info = whole_in_force(config.store.path, server) if request.complete and not request.rebuild else None
-        before = recall(request.location, history, state_of(config, request.format, info.edition) if info else None)
-        anew = request.again or request.rebuild
-        rolled_back = None if anew else rolled_back_origin(request.location, history, config, request.format)
-        arrived = _arrive(config, request, before or rolled_back, stack, stop)
-        if arrived is None and before is None:
-            raise SourceRolledBack(
-                f"{source_name(request.location)}: says what was published of it and rolled back;"
-                " nothing was read; mend it, or repeat with --again"
-            )
-        if before is not None and info is not None and arrived is None:
-            return replace(_as_before(config, before, info, notify), seconds=round(monotonic() - started, 3))
-        assert arrived is not None  # noqa: S101
-        source = stack.enter_context(open_rows(arrived.location, format=request.format, name=arrived.name, stop=stop))
-        field_map = detect_ahead(source.peek, config.catalog.fields)
-        writer = stack.enter_context(open_writer(config.store.path, server, rebuild=request.rebuild))
-        writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
-        plots = partial(_some_plots, arrived, request.format, source.peek(), field_map)
-        choice = _choose(config, None if request.rebuild else writer, plots, notify, stop)
-        language = note_of_language(choice.embedder.identity, lambda: some_plots(source.peek(), field_map))
-        for note in filter(None, (choice.note, language)):
-            notify(note)
-        refusals = stack.enter_context(Refusals(config.store.path / REFUSED))
-        way = partial(reading_state, fields=field_map, template=config.embedding.template)
-        remembered = recall_rows(config.store.path, way(writer.info))
-        reading = Reading(source, field_map, refusals, request.limit, remembered)
-        options = sync_options(config, request, choice.fallback_for)
-        outcome = sync(reading, writer, choice.embedder, options, _stoppable(show, stop), reading.refused)
-        writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
-        report = _report(outcome, choice, reading, refusals)
-        if info := _now_in_force(config):
-            seen = Seen(state_of(config, request.format, info.edition), arrived.validators, report.rows)
-            if request.complete and (outcome.published or reading.rows != remembered):
-                remember_rows(config.store.path, way(info), reading.rows)
-            if request.complete and request.location != STDIN:
-                remember(request.location, history, seen)
-            if outcome.published and request.location != STDIN:
-                remember_origin(request.location, history, info.edition, seen)
     return replace(report, seconds=round(monotonic() - started, 3))
 
 
-def _now_in_force(config: Config) -> GenerationInfo | None:
-    generation = Generations(config.store.path).current()
-    return generation.info() if generation else None
+def _run(config: Config, request: Request, history: History, caller: _Caller) -> Report:
+    server = configured_server(config.store)
+    info = whole_in_force(config.store.path, server) if request.complete and not request.rebuild else None
+    before = recall(request.location, history, state_of(config, request.format, info.edition) if info else None)
+    with ExitStack() as stack:
+        file = _find_changed(config, request, history, before, stack, caller.stop)
+        if file is not None:
+            return _read(config, request, file, history, caller)
+    assert before is not None and info is not None  # noqa: S101, PT018 - or there would be something to read
+    return _as_before(config, before, info, caller.notify)
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrived:
-    """A source that has to be read."""
-
-    location: str
-    name: str | None
-    """For messages, where the location is a temporary file."""
-    validators: Validators
-
-
-def _arrive(config: Config, request: Request, before: Seen | None, stack: ExitStack, stop: Stop) -> _Arrived | None:
-    """The source, fetched if it is an address; None if it gives what it gave `before`."""
-    location = request.location
-    if not is_url(location):
-        validators = Validators(digest=content_digest(location, stop))
-        return None if before and before.validators == validators else _Arrived(location, None, validators)
-    path = Path(stack.enter_context(TemporaryDirectory(prefix="plotseek-"))) / "download"
+def _find_changed(
+    config: Config, request: Request, history: History, before: Seen | None, stack: ExitStack, stop: Stop
+) -> SourceFile | None:
+    """The source, unless it says what it said `before`; raises SourceRolledBack if that was rolled back."""
+    anew = request.again or request.rebuild
+    known = before or (None if anew else rolled_back_origin(request.location, history, config, request.format))
     limits = FetchLimits(total=config.sync.fetch_timeout)
-    if before:
-        fetched = fetch_if_changed(location, path, before.validators, limits, stop)
-    else:
-        fetched = fetch(location, path, limits, stop)
-    if isinstance(fetched, Unchanged):
-        return None
-    return _Arrived(str(fetched.path), fetched.name, fetched.validators)
+    file = find_source(request.location, known.validators if known else None, limits, stack, stop)
+    if file is None and before is None:
+        raise SourceRolledBack(
+            f"{source_name(request.location)}: says what was published of it and rolled back;"
+            " nothing was read; mend it, or repeat with --again"
+        )
+    return file
 
 
-def _stoppable(show: Callable[[Progress], None], stop: Stop) -> Callable[[Progress], None]:
-    """Show where the run is, and leave it there if it is asked to stop."""
+def _read(config: Config, request: Request, file: SourceFile, history: History, caller: _Caller) -> Report:
+    """Read the source, and bring the catalog to what it says."""
+    root = config.store.path
+    with ExitStack() as stack:
+        opened = open_rows(file.location, format=request.format, name=file.name, stop=caller.stop)
+        source = stack.enter_context(opened)
+        field_map = detect_ahead(source.peek, config.catalog.fields)
+        writer = stack.enter_context(open_writer(root, configured_server(config.store), rebuild=request.rebuild))
+        writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
+        plots = partial(plots_of_source, file.location, request.format, source, field_map)
+        choice = _choose(config, None if request.rebuild else writer, plots, caller)
+        language = note_of_language(choice.embedder.identity, lambda: some_plots(source.peek(), field_map))
+        for note in filter(None, (choice.note, language)):
+            caller.notify(note)
+        refusals = stack.enter_context(Refusals(root / REFUSED))
+        way = partial(reading_state, fields=field_map, template=config.embedding.template)
+        remembered = recall_rows(root, way(writer.info))
+        reading = Reading(source, field_map, refusals, request.limit, remembered)
+        options = sync_options(config, request, choice.fallback_for)
+        outcome = sync(reading, writer, choice.embedder, options, caller.show_or_stop, reading.refused)
+        writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
+        report = _report(outcome, choice, reading, refusals)
+        if generation := Generations(root).current():
+            info = generation.info()
+            if request.complete and (outcome.published or reading.rows != remembered):
+                remember_rows(root, way(info), reading.rows)
+            seen = Seen(state_of(config, request.format, info.edition), file.validators, report.rows)
+            _remember(request, history, seen, info.edition if outcome.published else None)
+    return report
 
-    def show_or_stop(progress: Progress) -> None:
-        show(progress)
-        raise_if(stop)
 
-    return show_or_stop
+def _remember(request: Request, history: History, seen: Seen, published: tuple[int, float] | None) -> None:
+    """Note what the source gave, and the edition that was published of it."""
+    if request.location == STDIN:
+        return
+    if request.complete:
+        remember(request.location, history, seen)
+    if published:
+        remember_origin(request.location, history, published, seen)
 
 
-def _choose(
-    config: Config, writer: CatalogWriter | None, plots: Plots, notify: Callable[[str], None], stop: Stop
-) -> Choice:
+def _choose(config: Config, writer: CatalogWriter | None, plots: Plots, caller: _Caller) -> Choice:
     """The model of the catalog that `writer` has, or one for a new catalog."""
     if writer is None or writer.info is None:
-        return choose_for_new(config.embedding, notify, stop, plots)
-    known = partial(_known, writer)
-    return choose_for_existing(config.embedding, writer.info.model, writer.info.fallback_for, known, notify, stop)
-
-
-def _some_plots(arrived: _Arrived, form: str | None, first: list[AnyRow], fields: FieldMap) -> list[str]:
-    """Plots spread over the source, for which it is read once more; those of its beginning if it cannot be."""
-    path = Path(arrived.location)
-    if arrived.location == STDIN or (path.exists() and not path.is_file()):
-        return some_plots(first, fields)
-    with open_rows(arrived.location, format=form, name=arrived.name) as again:
-        return some_plots(again, fields)
+        return choose_for_new(config.embedding, caller.notify, caller.stop, plots)
+    known, info = partial(_known, writer), writer.info
+    return choose_for_existing(config.embedding, info.model, info.fallback_for, known, caller.notify, caller.stop)
 
 
 def _known(writer: CatalogWriter) -> Known:

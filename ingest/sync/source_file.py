@@ -1,0 +1,38 @@
+"""The source of a run as a file that can be read: where it is, or fetched."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ingest.readers.download import FetchLimits, Unchanged, Validators, fetch, fetch_if_changed
+from ingest.readers.source import is_url
+from ingest.readers.waiting import Stop
+from ingest.sync.source_cache import content_digest
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A source that has to be read."""
+
+    location: str
+    name: str | None
+    """For messages, where the location is a temporary file."""
+    validators: Validators
+
+
+def find_source(
+    location: str, before: Validators | None, limits: FetchLimits, stack: ExitStack, stop: Stop
+) -> SourceFile | None:
+    """The source, fetched if it is an address; None if it is what it was `before`.
+
+    What is fetched is removed by `stack`. Raises SourceError, Stopped.
+    """
+    if not is_url(location):
+        validators = Validators(digest=content_digest(location, stop))
+        return None if before == validators else SourceFile(location, None, validators)
+    path = Path(stack.enter_context(TemporaryDirectory(prefix="plotseek-"))) / "download"
+    fetched = fetch_if_changed(location, path, before, limits, stop) if before else fetch(location, path, limits, stop)
+    if isinstance(fetched, Unchanged):
+        return None
+    return SourceFile(str(fetched.path), fetched.name, fetched.validators)
