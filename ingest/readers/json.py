@@ -7,50 +7,18 @@ time that the fastest ijson backend needs for its events, names the line of a mi
 import json
 import re
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TextIO
 
 from catalog.errors import SourceError
+from ingest.readers.json_window import CHUNK, LARGEST, TOO_DEEP, SteppedOver, Window, decode
 from ingest.readers.row import AnyRow, Row, UnreadableRow
 
-CHUNK = 1 << 20
-LARGEST = 1 << 26
-"""Characters: no single film is larger, so a broken file cannot fill the memory."""
 _DEPTH = 3
-_TOO_DEEP = "not usable: nested too deeply"
 _HOPELESS = 20
-_DIGITS = 4300
-"""Of an integer; one with more stays text."""
-_SLACK = 16
-"""A number or a literal that the end of the text has cut fails at most this many characters before it."""
-_UNFINISHED = re.compile(r"[\\\w.+-]*\s*")
-"""What can be left where the end of the file has cut a value: a piece of a number, of a literal, of an escape."""
-_SPACE = re.compile(r"[ \t\r\n]*")
 _OBJECT = re.compile(r"[ \t\r\n]*\{")
+_LIST = re.compile(r'"\s*:\s*\[\s*\{')
 _FILM_TITLE = re.compile("title|name", re.IGNORECASE)
 _FILM_PLOT = re.compile("plot|overview|synopsis|description|summary", re.IGNORECASE)
-
-_MARK = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*("?)|[\[\]{}]', re.DOTALL)
-"""A string, whose end may be missing, or a bracket."""
-
-
-def _decode(text: str, at: int) -> tuple[Any, int]:
-    """The value that begins at `at`, and where it ends."""
-    try:
-        return _scan(text, at)
-    except json.JSONDecodeError:
-        raise
-    except ValueError:  # an integer of more digits than Python makes a number of
-        return _scan_digits(text, at)
-
-
-# NaN and Infinity are written by pandas and by Python itself: read as "nothing". Raw newlines in strings are accepted.
-_scan = json.JSONDecoder(parse_constant=lambda _: None, strict=False).raw_decode
-_scan_digits = json.JSONDecoder(
-    parse_int=lambda digits: int(digits) if len(digits) <= _DIGITS else digits,
-    parse_constant=lambda _: None,
-    strict=False,
-).raw_decode
 
 
 def read_json_lines(stream: TextIO, name: str) -> Iterator[AnyRow]:
@@ -85,11 +53,11 @@ def _decode_line(line: str) -> tuple[object, str]:
     """The value, and what is wrong with it ("" when nothing is)."""
     start = len(line) - len(line.lstrip())
     try:
-        value, end = _decode(line, start)
+        value, end = decode(line, start)
     except json.JSONDecodeError as error:
         return None, f"not JSON: {error.msg}, column {error.pos + 1}"
     except RecursionError:
-        return None, _TOO_DEEP
+        return None, TOO_DEEP
     if line[end:].strip() not in ("", ","):
         return None, f"not JSON: more text after the object, column {end + 1}"
     return value, ""
@@ -101,7 +69,7 @@ def read_json(stream: TextIO, name: str) -> Iterator[AnyRow]:
     Raises SourceError, naming the line, for whatever is not JSON, for an array that ends early, and when there is no
     object in it at all.
     """
-    window = _Window(stream, name)
+    window = Window(stream, name)
     opening = window.peek()
     if opening == "[":
         window.at += 1
@@ -117,106 +85,7 @@ def read_json(stream: TextIO, name: str) -> Iterator[AnyRow]:
         raise SourceError(f"{window.where()}: more text after the end of the JSON; is the file two files in one?")
 
 
-class _Window:
-    """The part of the text that is being read: `text` from `at` on is still to come."""
-
-    def __init__(self, stream: TextIO, name: str) -> None:
-        self._stream = stream
-        self._lines = 1
-        self.name = name
-        self.text = stream.read(CHUNK)
-        self.at = 0
-
-    def more(self) -> bool:
-        """Forget what was read and append what follows, doubling the window; False at the end of the file."""
-        if len(self.text) - self.at > LARGEST:
-            raise SourceError(f"{self.where()}: one value is longer than {LARGEST:,} characters; is the file damaged?")
-        self._lines += self.text.count("\n", 0, self.at)
-        following = self._stream.read(max(CHUNK, len(self.text) - self.at))
-        self.text = self.text[self.at :] + following
-        self.at = 0
-        return bool(following)
-
-    def where(self, at: int | None = None) -> str:
-        """The place for a message: "movies.json, line 12"."""
-        return f"{self.name}, line {self._lines + self.text.count(chr(10), 0, self.at if at is None else at)}"
-
-    def peek(self) -> str:
-        """The next character that is no space, "" at the end."""
-        while True:
-            space = _SPACE.match(self.text, self.at)
-            self.at = space.end() if space else self.at
-            if self.at < len(self.text):
-                return self.text[self.at]
-            if not self.more():
-                return ""
-
-    def expect(self, allowed: str) -> str:
-        """Step over the next character, one of `allowed`."""
-        character = self.peek()
-        if not character:
-            raise self.cut_off()
-        if character not in allowed:
-            raise SourceError(f"{self.where()}: not JSON: {' or '.join(allowed)} expected, {character!r} found")
-        self.at += 1
-        return character
-
-    def value(self) -> object:
-        """Read the next value whole, with as much text as it takes."""
-        while True:
-            try:
-                value, end = _decode(self.text, self.at)
-            except json.JSONDecodeError as error:
-                if not self._may_go_on(error):
-                    raise SourceError(f"{self.where(error.pos)}: not JSON: {error.msg}") from None
-                rest = self.text[error.pos :]
-                if not self.more():
-                    if error.msg.startswith("Unterminated") or _UNFINISHED.fullmatch(rest):
-                        raise self.cut_off() from None
-                    at = len(self.text) - len(rest)
-                    raise SourceError(f"{self.where(at)}: not JSON: {error.msg}") from None
-            except RecursionError:
-                self._step_over()
-                return _Unreadable(_TOO_DEEP)
-            else:
-                # A number at the very end of the window may go on in the next one.
-                if end < len(self.text) or isinstance(value, dict | list | str) or not self.more():
-                    self.at = end
-                    return value
-
-    def _step_over(self) -> None:
-        """Go behind the value that begins here, counting its brackets only: it may be as deep as it likes."""
-        depth, at = 0, self.at
-        while True:
-            for mark in _MARK.finditer(self.text, at):
-                if mark[0][0] == '"' and not mark[1]:
-                    break  # its end is still to come
-                at = mark.end()
-                depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark[0], 0)
-                if not depth:
-                    self.at = at
-                    return
-            at -= self.at
-            if not self.more():
-                raise self.cut_off()
-
-    def _may_go_on(self, error: json.JSONDecodeError) -> bool:
-        """Whether more text could mend the mistake."""
-        return error.msg.startswith("Unterminated") or error.pos > len(self.text) - _SLACK
-
-    def cut_off(self) -> SourceError:
-        """The error for a document that stops before its end."""
-        return SourceError(f"{self.where(len(self.text))}: the file is cut off, its JSON has no end; get it again")
-
-
-@dataclass(frozen=True, slots=True)
-class _Unreadable:
-    """Stands for a value that was stepped over."""
-
-    reason: str
-
-
-def _array(window: _Window) -> Iterator[AnyRow]:
+def _array(window: Window) -> Iterator[AnyRow]:
     """The items of the array whose bracket was just read; steps behind its end."""
     if window.peek() == "]":
         window.at += 1
@@ -244,21 +113,21 @@ def _array(window: _Window) -> Iterator[AnyRow]:
             return
 
 
-def _plain_objects(window: _Window) -> Iterator[dict[str, object]]:
+def _plain_objects(window: Window) -> Iterator[dict[str, object]]:
     """The objects with a comma behind them that lie whole in the window: nearly all, quickly."""
     text = window.text
     while start := _OBJECT.match(text, window.at):
         try:
-            value, end = _decode(text, start.end() - 1)
+            value, end = decode(text, start.end() - 1)
         except (ValueError, RecursionError):
-            return  # cut by the window's end, or broken: `_Window.value` finds out which
+            return  # cut by the window's end, or broken: `Window.value` finds out which
         if text[end : end + 1] != ",":
             return
         window.at = end + 1
         yield value
 
 
-def _objects(window: _Window) -> Iterator[AnyRow]:
+def _objects(window: Window) -> Iterator[AnyRow]:
     """One object after another, with or without commas, lines or spaces between them."""
     number = 0
     while window.peek():
@@ -270,16 +139,19 @@ def _objects(window: _Window) -> Iterator[AnyRow]:
             window.at += 1
 
 
-def _is_wrapper(window: _Window) -> bool:
+def _is_wrapper(window: Window) -> bool:
     """Whether the object that begins here holds the films rather than being one.
 
     One that does not fit into the first window does; a smaller one is a movie when another object follows it, or when
     it has a title and a plot and no list of things that have both.
     """
     try:
-        value, end = _decode(window.text, window.at)
-    except (ValueError, RecursionError):
+        value, end = decode(window.text, window.at)
+    except ValueError:
         return len(window.text) >= CHUNK
+    except RecursionError:
+        films = _LIST.search(window.text)
+        return films is not None and not _FILM_TITLE.search(window.text, 0, films.start())
     alone = not window.text[end:].strip()
     inner = _first_list(value, _DEPTH)
     if not alone or inner is None:
@@ -309,7 +181,7 @@ def _like_a_film(value: object) -> bool:
 class _Wrapper:
     """The object around the array: walked key by key, since it may be larger than the memory."""
 
-    def __init__(self, window: _Window) -> None:
+    def __init__(self, window: Window) -> None:
         self._window = window
         self._empty = False
         self._names: Set[str] | None = None
@@ -375,7 +247,7 @@ class _Wrapper:
 
 
 def _not_an_object(value: object) -> str:
-    if isinstance(value, _Unreadable):
+    if isinstance(value, SteppedOver):
         return value.reason
     return f"{_kind(value)} where an object with the film's fields is expected"
 
@@ -388,4 +260,4 @@ def _kind(value: object) -> str:
     return _KINDS.get(type(value), "a number")
 
 
-_KINDS: dict[type, str] = {str: "a text", list: "a list", dict: "an object", _Unreadable: "a list"}
+_KINDS: dict[type, str] = {str: "a text", list: "a list", dict: "an object", SteppedOver: "a list"}

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import SourceError
-from ingest.readers.json import CHUNK, read_json, read_json_lines
+from ingest.readers.json import read_json, read_json_lines
+from ingest.readers.json_window import CHUNK
 from ingest.readers.row import AnyRow, Row, UnreadableRow
 
 
@@ -99,6 +100,11 @@ def test_what_python_does_not_read_costs_only_itself() -> None:
         UnreadableRow("item 2", refused),
         Row("item 3", B),
     ]
+    assert array(f'{{"page": 1, "films": [{{"title":"A"}}, {deep}]}}') == [
+        Row("item 1", A),
+        UnreadableRow("item 2", refused),
+    ]
+    assert array(deep) == [UnreadableRow("item 1", refused)]
     assert lines(f'{{"title":"A"}}\n{deep}\n')[1] == UnreadableRow("line 2", refused)
     digits = "9" * 5000
     assert fields(array(f'[{{"year": {digits}, "n": 1}}]')) == [{"year": digits, "n": 1}]
