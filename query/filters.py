@@ -9,7 +9,6 @@ from math import inf, isfinite
 from catalog.errors import UsageError
 from catalog.store.columns.conditions import Condition, Filter, Numbers, Range, Tagged, WithId
 from catalog.store.lexical.fields import HAS, LISTS, NUMBERS, elsewhere, folded
-from query.constraints.contradictions import Stated, find_contradiction
 from query.constraints.ranges import above, below, between, outside
 
 #: Sites whose ids are asked for by name: imdb:tt0111161.
@@ -36,6 +35,16 @@ _OPERATORS = (*_EQUAL, "!=", "<", "<=", ">", ">=")
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """A condition where it was written."""
+
+    condition: Condition
+    at: int
+    """Position in the text, from 0."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Value:
     """A value and the position it begins at, from 0."""
 
@@ -48,14 +57,16 @@ def parse_filter(text: str) -> Filter:
 
     Raises UsageError, and nothing else, with the column, from 1, of what is wrong.
     """
+    return Filter(tuple(part.condition for part in stated_conditions(text)))
+
+
+def stated_conditions(text: str) -> list[Stated]:
+    """The conditions of a filter as they are written; raises UsageError as `parse_filter` does."""
     _check_encodable(text)
     stated = list(_conditions(text))
     if len(stated) > _MOST:
         raise _wrong(stated[_MOST].at, f"more than {_MOST} conditions")
-    if found := find_contradiction(stated):
-        late, early = found
-        raise _wrong(late.at, f"{late.text[:60]!r} contradicts {early.text[:60]!r}: no film can satisfy both")
-    return Filter(tuple(part.condition for part in stated))
+    return stated
 
 
 def field_named(name: str) -> str | None:

@@ -5,8 +5,6 @@ from math import ceil, floor, inf, isfinite, nextafter
 
 from catalog.store.columns.conditions import Range
 
-EVERYTHING = (Range(-inf, inf),)
-
 
 def is_whole(field: str) -> bool:
     """Whether the numbers of a field are whole."""
@@ -42,10 +40,3 @@ def outside(field: str, ranges: Iterable[Range]) -> tuple[Range, ...]:
             return tuple(gaps)
         low = max(low, above(field, part.high).low)
     return (*gaps, Range(low, inf))
-
-
-def common(one: Iterable[Range], other: Iterable[Range]) -> tuple[Range, ...]:
-    """What lies in both sets."""
-    others = tuple(other)
-    shared = (Range(max(a.low, b.low), min(a.high, b.high)) for a in one for b in others)
-    return tuple(part for part in shared if part.low <= part.high)

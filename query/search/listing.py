@@ -8,7 +8,9 @@ from catalog.embedding.embedder import Embedder
 from catalog.errors import UsageError
 from catalog.store.columns.conditions import Filter, Numbers, Range, WithId
 from catalog.store.lexical.fields import NUMBERS
+from catalog.store.lexical.index import LexicalIndex
 from catalog.store.snapshot import Snapshot
+from query.filters import stated_conditions
 from query.search.rerank import Ranking
 from query.search.retrievers import EXACT, cosines
 from query.search.scoring import Question
@@ -63,6 +65,16 @@ def without_excluded(question: Question, snapshot: Snapshot) -> Filter:
     """The question's filter, which also leaves out what must not be in the answer."""
     ids = tuple(snapshot.movies.ids_at(question.excluded.tolist()).values())
     return Filter((*question.keep.conditions, WithId(ids, negated=True))) if ids else question.keep
+
+
+def why_none_passes(text: str, lexical: LexicalIndex) -> str | None:
+    """Which condition of a filter leaves no movie of the catalog; None where some movie passes."""
+    stated = stated_conditions(text)
+    for place, last in enumerate(stated):
+        if not lexical.count(Filter(tuple(part.condition for part in stated[: place + 1]))):
+            before = " ".join(part.text for part in stated[:place])
+            return f"no film passes {last.text}" + (f" of those that pass {before}" if before else "")
+    return None
 
 
 def rank_plain(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ranking:

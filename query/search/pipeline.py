@@ -14,7 +14,7 @@ from catalog.store.columns.facets import count_facets as count
 from catalog.store.snapshot import Snapshot
 from query.models import FacetCounts, Hit, SearchRequest, SearchResult
 from query.search.explain import Evidence, explain
-from query.search.listing import check_sort, rank_list, rank_plain, sort_rows, without_excluded
+from query.search.listing import check_sort, rank_list, rank_plain, sort_rows, why_none_passes, without_excluded
 from query.search.recommend import BY
 from query.search.rerank import Ranking, order, taken
 from query.search.retrievers import TIER_ONE, TIER_TWO
@@ -24,7 +24,7 @@ from query.search.scoring import Question, Scored, find_candidates, look_up, sco
 def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> SearchResult:
     """Answer a request about one generation; one that is only a filter keeps movies, the best known first.
 
-    Raises UsageError for an empty or contradictory request, MovieNotFound, ModelMismatch if the
+    Raises UsageError for an empty request or a wrong filter, MovieNotFound, ModelMismatch if the
     catalog was built with another model, and for a plain search what is wrong with the vector index.
     """
     if not request.text and not request.likes and not request.filter.strip():
@@ -40,6 +40,8 @@ def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, setti
         hits = _explain(question, snapshot, embedder, ranking, hits, begin)
     taste = question.taste
     notes = (*chain.from_iterable(example.notes for example in (*taste.likes, *taste.dislikes)), *ranking.notes)
+    if not ranking.total and (why := why_none_passes(request.filter, snapshot.lexical)):
+        notes = (*notes, why)
     if not hits and ranking.total and (begin < ranking.total or not ranking.complete):
         notes = (*notes, f"no more than {len(ranking.rows)} films are ranked for a question; a filter narrows it")
     return SearchResult(tuple(hits), ranking.total, snapshot.number, notes, ranking.complete, facets)

@@ -179,11 +179,8 @@ def test_an_unknown_facet_is_refused(films: Stored) -> None:
 
 
 def kept(films: Stored, text: str) -> set[str]:
-    """The ids of the films a filter keeps: none if it contradicts itself."""
-    try:
-        rows = films.lexical.rows(parse_filter(text), 1000)
-    except UsageError:
-        return set()
+    """The ids of the films a filter keeps."""
+    rows = films.lexical.rows(parse_filter(text), 1000)
     return set(films.movies.ids_at(rows.tolist()).values())
 
 

@@ -71,6 +71,14 @@ def test_a_misspelt_title_is_not_said_to_be_found_by_meaning_alone(films: Snapsh
     assert (ids(result)[0], result.notes) == ("4", ())
 
 
+@pytest.mark.parametrize("text", ["", "ship"])
+def test_a_filter_that_no_film_passes_finds_nothing_and_says_why(films: Snapshot, text: str) -> None:
+    result = ask(films, text, filter="genre:Horror year>2000 year<1990")
+    assert (result.hits, result.total) == ((), 0)
+    assert result.notes[-1:] == ("no film passes year>2000 of those that pass genre:Horror",)
+    assert ask(films, text, filter="genre:Horr").notes[-1:] == ("no film passes genre:Horr",)
+
+
 def test_plain_is_cosine_similarity_alone(films: Snapshot) -> None:
     result = ask(films, "robot war", plain=True)
     exact = films.vectors[:8] @ WordEmbedder().embed_query("robot war")
