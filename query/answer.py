@@ -6,6 +6,7 @@ from typing import Any
 
 from catalog.movie import FIELDS, Movie
 from catalog.store.columns.facet import Facet, FacetValue
+from query.constraints.constraint import Constraint
 from query.models import FacetCounts, Hit, SearchResult, Why
 from query.render import hit_to_dict
 
@@ -29,7 +30,8 @@ def catalog_version(number: int, published: float) -> str:
 
 
 def answer_to_dict(query: str | Mapping[str, object], model: str, result: SearchResult) -> dict[str, Any]:
-    """The object of `query --json`, and beside it which generation answered, how many fit, and what to know."""
+    """The object of `query --json`, and beside it which generation answered, how many fit,
+    and what to know."""
     facets = {} if result.facets is None else {"facets": list(map(asdict, result.facets))}
     return {
         "query": query,
@@ -39,6 +41,7 @@ def answer_to_dict(query: str | Mapping[str, object], model: str, result: Search
         "total_is_exact": result.total_is_exact,
         "generation": result.generation,
         "notes": list(result.notes),
+        "understood": list(map(asdict, result.understood)),
         **facets,
     }
 
@@ -52,6 +55,7 @@ def result_from_dict(values: Mapping[str, Any]) -> SearchResult:
         notes=tuple(values["notes"]),
         total_is_exact=values["total_is_exact"],
         facets=_facets(values["facets"]) if "facets" in values else None,
+        understood=tuple(map(_constraint, values["understood"])),
     )
 
 
@@ -70,6 +74,11 @@ def _facets(found: Iterable[Mapping[str, Any]]) -> tuple[Facet, ...]:
         Facet(facet["field"], tuple(FacetValue(**value) for value in facet["values"]), facet["total"])
         for facet in found
     )
+
+
+def _constraint(values: Mapping[str, Any]) -> Constraint:
+    start, end = values["words"]
+    return Constraint(**{**values, "values": tuple(values["values"]), "words": (start, end)})
 
 
 def _hit(values: Mapping[str, Any]) -> Hit:

@@ -43,6 +43,7 @@ def _refuse_renamed(_: click.Context, option: click.Parameter, value: str | None
 @click.option("--franchise", type=click.IntRange(1), help="At most so many films of one series.")
 @click.option("--diversity", type=click.FloatRange(0, 1), help="0 to 1: how different the films shall be.")
 @click.option("--plain", is_flag=True, help="Cosine similarity alone: no words, titles, popularity, cut-off.")
+@click.option("--literal", is_flag=True, help="Read no conditions out of TEXT, such as a genre or a year.")
 @click.option("--all", is_flag=True, help="Also films that do not fit well.")
 @click.option("--why", is_flag=True, help="Say for each film what brought it.")
 @click.option("--facets", is_flag=True, help="Count genres, decades and the like of all films that fit.")
@@ -97,12 +98,14 @@ def _answer_here(config: Config, request: SearchRequest) -> ModelAnswer:
 
 def _show(request: SearchRequest, answered: ModelAnswer, *, as_json: bool) -> None:
     from query.render import as_json as json_of
-    from query.render import as_table, facet_table, why_nothing
+    from query.render import as_table, facet_table, understood_line, why_nothing
 
     result = answered.result
     if as_json:
         show(json_of(request.echo(), answered.model, result))
         return
+    if result.understood:
+        say(understood_line(result.understood))
     for note in result.notes:
         say(note)
     width = shutil.get_terminal_size(_WIDTH).columns

@@ -60,6 +60,11 @@ def parse_filter(text: str) -> Filter:
     return Filter(tuple(part.condition for part in stated_conditions(text)))
 
 
+def fields_of(text: str) -> list[str]:
+    """The fields that a filter speaks of; raises UsageError as `parse_filter` does."""
+    return [part.condition.field for part in stated_conditions(text) if not isinstance(part.condition, WithId)]
+
+
 def stated_conditions(text: str) -> list[Stated]:
     """The conditions of a filter as they are written; raises UsageError as `parse_filter` does."""
     _check_encodable(text)

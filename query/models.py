@@ -11,6 +11,7 @@ from catalog.config import SearchConfig
 from catalog.movie import Movie
 from catalog.store.columns.facet import Facet
 from query.characters import whole_characters
+from query.constraints.constraint import Constraint
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,14 @@ class SearchRequest:
     """Weight of the popularity prior: 0 none, negative prefers hidden gems."""
     min_confidence: float | None = None
     """Movies that are less sure than this are left out, unless `all`."""
+    literal: bool = False
+    """Read no conditions out of the text: look for all of its words."""
+    disregard: tuple[str, ...] = ()
+    """Conditions that are not to be read out of the text: each as the `filter` of one that was understood."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", whole_characters(self.text).strip())
-        for name in ("likes", "dislikes", "exclude"):
+        for name in ("likes", "dislikes", "exclude", "disregard"):
             object.__setattr__(self, name, tuple(map(whole_characters, getattr(self, name))))
 
     def with_defaults(self, settings: SearchConfig) -> Self:
@@ -142,3 +147,5 @@ class SearchResult:
     """Whether every movie of the catalog was looked at."""
     facets: tuple[Facet, ...] | None = None
     """Where they were asked for."""
+    understood: tuple[Constraint, ...] = ()
+    """Conditions that were read out of the text."""

@@ -78,9 +78,9 @@ def _titled(snapshot: Snapshot, wanted: str) -> list[Movie]:
     """The movies with this title or original title, but for case, accents, signs and an article, best known first."""
     dated = _DATED.fullmatch(wanted.strip())
     title, year = (dated["title"], int(dated["year"])) if dated else (wanted, None)
-    matches = exact_titles(snapshot.lexical, wanted, articles=True)
+    matches = exact_titles(snapshot.lexical, wanted)
     if not matches and dated:
-        matches = exact_titles(snapshot.lexical, title, articles=True)
+        matches = exact_titles(snapshot.lexical, title)
     else:
         year = None
     movies = snapshot.movies.get([match.id for match in matches]).values()

@@ -7,6 +7,7 @@ from typing import Any
 from unicodedata import combining, east_asian_width
 
 from catalog.store.columns.facet import Facet
+from query.constraints.constraint import Constraint
 from query.models import Hit, SearchResult, Why
 
 _TITLE_SHARE = 0.35
@@ -14,11 +15,16 @@ _FIXED = len(" 1  -0.123    1999  ")
 
 
 def as_json(query: str | Mapping[str, object], model: str, result: SearchResult) -> str:
-    """One object: the question, the model's name, the results with their cosine similarity; facets and notes if any."""
+    """One object: the question, the model's name, the results with their cosine similarity; facets and notes if any.
+
+    Between them the conditions that were read out of the question, if any.
+    """
     results = [hit_to_dict(hit) for hit in result.hits]
+    said = {"understood": list(map(asdict, result.understood))} if result.understood else {}
     counted = {} if result.facets is None else {"facets": list(map(asdict, result.facets))}
     notes = {"notes": list(result.notes)} if result.notes else {}
-    return json.dumps({"query": query, "model": model, "results": results, **counted, **notes}, ensure_ascii=False)
+    answer = {"query": query, "model": model, **said, "results": results, **counted, **notes}
+    return json.dumps(answer, ensure_ascii=False)
 
 
 def hit_to_dict(hit: Hit) -> dict[str, Any]:
@@ -42,6 +48,11 @@ def as_table(hits: Sequence[Hit], width: int) -> str:
         if hit.why is not None:
             lines.append(" " * 4 + fitted(_why_line(hit.why), max(width - 4, 20)).rstrip())
     return "\n".join(lines)
+
+
+def understood_line(constraints: Sequence[Constraint]) -> str:
+    """What was read out of a question, as filters."""
+    return f"understood: {' '.join(each.filter for each in constraints)} (--literal reads nothing)"
 
 
 def why_nothing(result: SearchResult, *, filtered: bool, everything: bool) -> str:

@@ -221,6 +221,28 @@ class Movies:
                 found[plain] = min(found.get(plain, (0, value)), (-movies, value))
         return {plain: value for plain, (_, value) in found.items()}
 
+    def list_values(self, fields: Sequence[str]) -> dict[str, list[str]]:
+        """All values of some lists, each once, as it is most often written."""
+        found: dict[str, list[str]] = {field: [] for field in fields}
+        for marks, part in marked(fields):
+            # SQLite takes a column that stands beside max() from the row that has the most.
+            statement = (
+                f"SELECT field, value, max(movies) FROM list_values WHERE field IN ({marks}) GROUP BY field, folded"  # noqa: S608
+            )
+            for field, value, _ in self._rows(statement, part):
+                found[field].append(value)
+        return found
+
+    def values_ending(self, field: str, ending: str) -> dict[str, int]:
+        """The values of a list whose folded form ends so, and how many movies have each, the most frequent first."""
+        return dict(
+            self._rows(
+                "SELECT value, max(movies) FROM list_values WHERE field = ? AND substr(folded, ?) = ?"
+                " GROUP BY folded ORDER BY max(movies) DESC, folded",
+                (field, -len(ending), ending),
+            )
+        )
+
     def rarity(self) -> dict[tuple[str, str], float]:
         """The inverse document frequency of each genre and keyword, by field and folded value."""
         count = self.count()

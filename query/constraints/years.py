@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from catalog.text.folding import fold
 
-_FIRST, _LAST = 1890, 2100
+FIRST, LAST = 0, 9999
+"""What a range that is open to one side begins or ends with."""
+_BEGINNING = 1890
 _NAMED = {
     name: 1900 + 10 * tens
     for tens, names in enumerate(
@@ -27,30 +29,86 @@ _NAMED = {
 _PART = {"early": (0, 3), "fruhe": (0, 3), "mid": (3, 6), "mitte": (3, 6), "late": (6, 9), "spate": (6, 9)}
 _DECADE = re.compile(
     r"(?:\b(?P<part>early|mid|late|fruhe|mitte|spate)[a-z]*\W+(?:(?:the|of|to|der|den)\W+)*)?"
-    r"(?:(?<![\d.])(?P<digits>(?:19|20)?[0-9]0)\s?(?:'?s|er)\b|\b(?P<name>" + "|".join(_NAMED) + r")\b)"
+    r"(?:(?<![\d.])(?P<digits>(?:19|20)?[0-9]0)\s?(?:'?s|ern?)\b|\b(?P<name>" + "|".join(_NAMED) + r")n?\b)"
 )
-_YEAR = re.compile(r"(?<![\d.,])(?:19[0-9]{2}|20[0-9]{2})(?![\d,])")
+_YEAR = re.compile(r"(?:\b(?:year|jahre?s?) )?(?<![\d.,])(?P<year>19[0-9]{2}|20[0-9]{2})(?!\d|,\d)")
+_NO_AGE = re.compile(r"\b(?:(?:from|of) the|aus den|der|die)\W+$")
+_JAHRE = re.compile(r"\W+jahren?\b")
+_SINCE = re.compile(
+    r"\b(?P<how>before|vor|until|till|bis|pre|after|nach|post|since|seit|ab)\W+(?:(?:the|den|dem|der)\W+)*$"
+)
+_BETWEEN = re.compile(r"\b(?:(?P<of_two>between|zwischen)|from|von)\W+(?:(?:the|den|dem|der)\W+)*$")
+_TO = re.compile(r"\W*(?:\b(?:to|until|till|bis)\b|[-–])\W*(?:(?:the|den|dem|der|zu)\W+)*")
+_AND = re.compile(_TO.pattern.replace("to|", "and|und|to|"))
 _COLOURLESS = re.compile(r"\bblack\s?(?:and|&|n)\s?white\b|\bb\s?[&/]\s?w\b|\bschwarz-?\s?(?:und\s)?weiss")
 _SILENT = re.compile(r"\bsilent (?:film|movie|era)|\bstummfilm")
 
 
 @dataclass(frozen=True, slots=True)
 class YearRange:
-    """The years, both included, that a question speaks of."""
+    """The years, both included, that a question speaks of; FIRST or LAST where it is open."""
 
     first: int
     last: int
 
+    def __str__(self) -> str:
+        """As a filter says it: "1970..1979", "..1939", "1968"."""
+        if self.first == self.last:
+            return str(self.first)
+        return f"{self.first if self.first > FIRST else ''}..{self.last if self.last < LAST else ''}"
 
-def read_years(text: str) -> YearRange | None:
-    """The years of every decade that is named, or else of every year, or else of a technique; None without any."""
+
+SILENT, COLOURLESS = YearRange(_BEGINNING, 1929), YearRange(_BEGINNING, 1967)
+"""When most films were made so."""
+
+
+@dataclass(frozen=True, slots=True)
+class YearsSaid:
+    """Years where a folded text speaks of them."""
+
+    start: int
+    end: int
+    years: YearRange
+    is_year: bool = False
+    """Whether it is a number of four digits and nothing else: that may be part of a title, or of a story."""
+
+
+def read_years(text: str) -> YearsSaid | None:
+    """The years of every decade and range that is named, or else of every year, or else of a technique, if any."""
     folded = fold(text)
-    spans = list(_decades(folded)) or [(int(year), int(year)) for year in _YEAR.findall(folded)]
-    if not spans and _SILENT.search(folded):
-        spans = [(_FIRST, 1929)]
-    if not spans and _COLOURLESS.search(folded):
-        spans = [(_FIRST, 1967)]
-    return YearRange(min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
+    every = find_years(folded)
+    said = [each for each in every if not each.is_year] or every or list(_techniques(folded))
+    if not said:
+        return None
+    years = YearRange(min(each.years.first for each in said), max(each.years.last for each in said))
+    return YearsSaid(said[0].start, said[-1].end, years)
+
+
+def _techniques(folded: str) -> Iterator[YearsSaid]:
+    for technique, years in ((_SILENT, SILENT), (_COLOURLESS, COLOURLESS)):
+        if found := technique.search(folded):
+            yield YearsSaid(*found.span(), years)
+            return
+
+
+def find_years(folded: str) -> list[YearsSaid]:
+    """Everything that a folded text says of years, from left to right."""
+    points = sorted(_points(folded), key=lambda point: point.start)
+    found: list[YearsSaid] = []
+    while points:
+        point = points.pop(0)
+        before = _SINCE.search(folded, 0, point.start)
+        between = _BETWEEN.search(folded, 0, point.start)
+        to = _AND if between and between["of_two"] else _TO
+        if points and to.fullmatch(folded, point.end, points[0].start):
+            last = points.pop(0)
+            years = YearRange(point.years.first, max(last.years.last, point.years.first))
+            found.append(YearsSaid(between.start() if between else point.start, last.end, years))
+        elif before:
+            found.append(YearsSaid(before.start(), point.end, _open(before["how"], point.years)))
+        else:
+            found.append(point)
+    return found
 
 
 def without_decades(text: str) -> str:
@@ -59,19 +117,37 @@ def without_decades(text: str) -> str:
     return rest if rest.strip() else text
 
 
-def _decades(folded: str) -> Iterator[tuple[int, int]]:
+def _open(how: str, years: YearRange) -> YearRange:
+    if how in ("before", "vor", "pre"):
+        return YearRange(FIRST, years.first - 1)
+    if how in ("until", "till", "bis"):
+        return YearRange(FIRST, years.last)
+    return YearRange(years.first if how in ("since", "seit", "ab") else years.last + 1, LAST)
+
+
+def _points(folded: str) -> Iterator[YearsSaid]:
+    """Decades, and years that are in none of them."""
+    decades = []
     for found in _DECADE.finditer(folded):
-        decade = _NAMED[found["name"]] if found["name"] else _century(found["digits"])
+        jahre = _JAHRE.match(folded, found.end())
+        no_age = jahre is not None or _NO_AGE.search(folded, 0, found.start()) is not None
+        decade = _NAMED[found["name"]] if found["name"] else _century(found["digits"], no_age=no_age)
         if decade is not None:
             first, last = _PART.get(found["part"] or "", (0, 9))
-            yield decade + first, decade + last
+            end = jahre.end() if jahre else found.end()
+            decades.append(YearsSaid(found.start(), end, YearRange(decade + first, decade + last)))
+    yield from decades
+    for found in _YEAR.finditer(folded):
+        if not any(decade.start <= found.start() < decade.end for decade in decades):
+            year = int(found["year"])
+            yield YearsSaid(*found.span(), YearRange(year, year), is_year=True)
 
 
-def _century(digits: str) -> int | None:
+def _century(digits: str, *, no_age: bool) -> int | None:
     """1980 for "80" and "1980", 2000 for "00"; None for what is more likely an age: "in his 20s", "40s"."""
     decade = int(digits)
     if len(digits) == 4:
         return decade
-    if decade >= 50:
+    if decade >= 50 or (no_age and decade >= 20):
         return 1900 + decade
     return 2000 + decade if decade <= 10 else None

@@ -43,6 +43,7 @@ class Evaluation:
     queries: int | None
     titles: int | None
     baseline: Path | None
+    literal: bool
     as_json: bool
 
 
@@ -52,6 +53,7 @@ class Evaluation:
 @click.option("--queries", type=click.IntRange(1), metavar="N", help="At most N queries of each set, always the same.")
 @click.option("--titles", type=click.IntRange(1), metavar="N", help="Also N titles, exact and with one typing error.")
 @click.option("--baseline", type=click.Path(path_type=Path), help="An earlier --json; a regression is exit code 1.")
+@click.option("--literal", is_flag=True, help="Read no conditions out of the questions.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--config", type=click.Path(path_type=Path), help="Another settings file than config.yaml.")
 @click.version_option(package_name="plotseek")
@@ -96,7 +98,7 @@ def _run(config: Config, wanted: Evaluation) -> bool:
         if wanted.titles is not None:
             movies = [entry.movie for part in snapshot.movies.entries() for entry in part]
             sets += title_sets([movie.id for movie in movies], [movie.title for movie in movies], wanted.titles)
-        rankers = {_SEARCH: whole_search(snapshot, embedder, config.search)}
+        rankers = {_SEARCH: whole_search(snapshot, embedder, config.search, literal=wanted.literal)}
         if wanted.compare:
             rankers |= single_retrievers(snapshot, embedder)
         results = {name: _evaluate(name, ranker, sets) for name, ranker in rankers.items()}

@@ -15,7 +15,7 @@ from query.models import SearchRequest
 from query.names import movie_vector
 from query.search.pipeline import rank
 from query.search.query_analysis import analyze
-from query.search.scoring import find_candidates, look_up, score
+from query.search.scoring import Question, find_candidates, look_up, score
 from query.search.titles import match_titles
 
 Floats = NDArray[np.float32]
@@ -28,22 +28,25 @@ def _inside(pool: frozenset[str] | None) -> Filter:
     return EVERYTHING if pool is None else Filter((WithId(tuple(sorted(pool))),))
 
 
-def whole_search(snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> Ranker:
+def whole_search(snapshot: Snapshot, embedder: Embedder, settings: SearchConfig, *, literal: bool = False) -> Ranker:
     """Search as it is configured, but for the cut-off: what is not shown would have no rank."""
 
     def request(question: JudgedQuery) -> SearchRequest:
         likes = () if question.movie_id is None else (question.movie_id,)
-        asked = SearchRequest(question.text, likes=likes, all=True, limit=question.limit)
+        asked = SearchRequest(question.text, likes=likes, all=True, limit=question.limit, literal=literal)
         return asked.with_defaults(settings)
 
+    def looked_up(question: JudgedQuery) -> Question:
+        found = look_up(request(question), snapshot, embedder)
+        return replace(found, keep=Filter((*found.keep.conditions, *_inside(question.pool).conditions)))
+
     def ask(question: JudgedQuery) -> Answer:
-        looked_up = replace(look_up(request(question), snapshot, embedder), keep=_inside(question.pool))
-        ranking = rank(looked_up, snapshot, embedder)
+        ranking = rank(looked_up(question), snapshot, embedder)
         return _answer(snapshot, ranking.rows[: question.limit], ranking.confidence)
 
     def rate(question: JudgedQuery) -> Answer:
-        looked_up = replace(look_up(request(question), snapshot, embedder), keep=_inside(question.pool))
-        scored = score(looked_up, snapshot, find_candidates(looked_up, snapshot, question.limit))
+        found = looked_up(question)
+        scored = score(found, snapshot, find_candidates(found, snapshot, question.limit))
         return _answer(snapshot, scored.found.rows, scored.relevance)
 
     return Ranker(ask, ask, rate)

@@ -23,7 +23,8 @@ from query.serving.service import EncodedAnswer, Service, our_version
 
 _INSTRUCTIONS = (
     "A catalogue of films that is searched by what happens in them. Ask `search` with a plain description of the"
-    " plot in English or German, without words such as 'movies about'. Films are named by the ids in answers."
+    " plot in English or German. Conditions in words are understood ('French comedies about a wedding'), and"
+    " `understood` in an answer tells which. Films are named by the ids in answers."
 )
 _READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 

@@ -32,6 +32,7 @@ _REQUEST = {
     "diversity": Field(ge=0, le=1),
     "popularity": Field(ge=-2, le=2),
     "min_confidence": Field(ge=0, le=1),
+    "disregard": Field(max_length=MOST_EXAMPLES, examples=[["genre:Horror"]]),
 }
 #: An address has no room for ten thousand ids.
 _ADDRESS = _REQUEST | {"exclude": Field(max_length=MOST_EXAMPLES)}

@@ -6,14 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from query.constraints.years import YearRange
-
 Floats = NDArray[np.float32]
 
 TITLE, MISSPELT_TITLE = 20.0, 15.0
 """More than everything else together: whoever types a title means it."""
-_YEARS, _YEARS_OF_A_YEAR = 8.0, 3.0
-"""In how many years it loses two thirds of that: people err by a few, less when they name one year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +28,19 @@ class Weights:
     """How much of that counts for the order; all of it counts for how sure it is that a movie is wanted."""
     saturation: float = 0.0
     """A lexical score that halves what it counts: one common word of a long question proves little."""
-    years: float = 2.5
-    """What a movie of quite another time than asked loses; a told plot speaks of when it plays."""
+    wishes: float = 2.5
+    """What a movie loses that misses a wish, as one of quite another time; a told plot speaks of when it plays."""
 
 
-_ASKED = Weights(lexical=4.2, popularity=0.7, first=1.5, last=4.8, saturation=2.5, years=4.0)
+_ASKED = Weights(lexical=4.2, popularity=0.7, first=1.5, last=4.8, saturation=2.5, wishes=4.0)
 _OTHER = Weights(lexical=3.3, popularity=0.9, first=1.5, saturation=2.5)
 
 WEIGHTS: Mapping[str, Weights] = {
     "asked-en": _ASKED,
     "asked-de": _ASKED,
-    "told-en": Weights(lexical=5.3, popularity=1.8, first=2.5, saturation=3.75, years=0.0),
-    "told-de": Weights(lexical=7.0, popularity=1.8, first=2.5, order=0.5, saturation=2.5, years=0.0),
-    "named-en": Weights(lexical=6.0, popularity=0.9, first=2.0, years=5.0),
+    "told-en": Weights(lexical=5.3, popularity=1.8, first=2.5, saturation=3.75, wishes=0.0),
+    "told-de": Weights(lexical=7.0, popularity=1.8, first=2.5, order=0.5, saturation=2.5, wishes=0.0),
+    "named-en": Weights(lexical=6.0, popularity=0.9, first=2.0, wishes=5.0),
     "other-en": _OTHER,
     "other-de": _OTHER,
 }
@@ -74,10 +70,3 @@ def popularity_prior(log_votes: Floats, weights: Weights) -> Floats:
 def fewest_votes(weights: Weights) -> int:
     """From how many votes on a movie gains."""
     return int(10.0**weights.first)
-
-
-def year_penalty(years: Floats, asked: YearRange, weights: Weights) -> Floats:
-    """What movies lose by being older or newer than asked, shape (movies,); unknown years lie between."""
-    scale = _YEARS_OF_A_YEAR if asked.first == asked.last else _YEARS
-    away = np.maximum(np.maximum(asked.first - years, years - asked.last), 0.0)
-    return np.asarray(weights.years * (1.0 - np.exp(-np.nan_to_num(away, nan=scale) / scale)), dtype=np.float32)

@@ -22,6 +22,7 @@ MOST_PLAIN = 1000
 """Movies that a plain search can give."""
 _WALK = 2000
 """Movies looked at in one step through the titles."""
+_BY_PRIOR = ("votes", "rating", "year")
 _EVERY = Range(float("-inf"), float("inf"))
 
 
@@ -33,20 +34,22 @@ def check_sort(sort: str) -> str:
 
 
 def list_rows(snapshot: Snapshot, keep: Filter, sort: str, end: int) -> list[int]:
-    """Rows of the first `end` movies that pass a filter; "relevance" is the best known first.
+    """Rows of the first `end` movies that pass a filter; "relevance" is by votes, without any by rating, then by year.
 
     Unknown values come last either way.
     """
     name, descending = sort.removeprefix("-"), sort.startswith("-")
     if name == "title":
         return _by_title(snapshot, keep, end, descending=descending)
-    if name == "relevance":
-        name, descending = "votes", True
-    known = Filter((*keep.conditions, Numbers(name, (_EVERY,))))
-    found = snapshot.lexical.ordered(known, name, end, descending=descending)
-    if len(found) < end:
-        unknown = Filter((*keep.conditions, Numbers(name, (_EVERY,), negated=True)))
-        found += snapshot.lexical.ordered(unknown, "row", end - len(found), descending=False)
+    found: list[int] = []
+    for by in _BY_PRIOR if name == "relevance" else (name,):
+        known = Filter((*keep.conditions, Numbers(by, (_EVERY,))))
+        falling = descending or name == "relevance"
+        found += snapshot.lexical.ordered(known, by, end - len(found), descending=falling)
+        if len(found) >= end:
+            return found[:end]
+        keep = Filter((*keep.conditions, Numbers(by, (_EVERY,), negated=True)))
+    found += snapshot.lexical.ordered(keep, "row", end - len(found), descending=False)
     return found[:end]
 
 

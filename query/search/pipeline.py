@@ -40,11 +40,12 @@ def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, setti
         hits = _explain(question, snapshot, embedder, ranking, hits, begin)
     taste = question.taste
     notes = (*chain.from_iterable(example.notes for example in (*taste.likes, *taste.dislikes)), *ranking.notes)
-    if not ranking.total and (why := why_none_passes(request.filter, snapshot.lexical)):
+    if not ranking.total and (why := why_none_passes(_conditions(question), snapshot.lexical)):
         notes = (*notes, why)
     if not hits and ranking.total and (begin < ranking.total or not ranking.complete):
         notes = (*notes, f"no more than {len(ranking.rows)} films are ranked for a question; a filter narrows it")
-    return SearchResult(tuple(hits), ranking.total, snapshot.number, notes, ranking.complete, facets)
+    understood = question.reading.constraints
+    return SearchResult(tuple(hits), ranking.total, snapshot.number, notes, ranking.complete, facets, understood)
 
 
 def count_facets(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> FacetCounts:
@@ -90,26 +91,36 @@ def rank(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ranking:
     if request.plain:
         return rank_plain(question, snapshot, embedder)
     scored = score(question, snapshot, find_candidates(question, snapshot, TIER_ONE))
-    places = order(question, snapshot, scored)
-    ranking = taken(scored, places, len(places), _notes(question, scored))
+    places, fitting = order(question, snapshot, scored)
+    ranking = taken(scored, places, fitting, _notes(question, scored))
     end = request.offset + (request.limit or 0)
     if scored.found.complete or (end <= len(places) and request.sort == "relevance"):
         return ranking
     further = score(question, snapshot, find_candidates(question, snapshot, TIER_TWO))
-    behind = order(question, snapshot, further)
+    behind, _ = order(question, snapshot, further)
     behind = behind[~np.isin(further.found.rows[behind], scored.found.rows)]
     return ranking.followed_by(taken(further, behind, 0, ()))
+
+
+def _conditions(question: Question) -> str:
+    """What must hold, as a filter."""
+    wishes = [each.filter for each in question.reading.constraints if each.negated or not question.wishes]
+    return " ".join([question.request.filter, *(wish for wish in wishes if not wish.startswith("like:"))])
 
 
 def _notes(question: Question, scored: Scored) -> tuple[str, ...]:
     alone = question.analysis is not None and not scored.words_found and not question.titles
     by_meaning = ("no film holds a word of the question: found by meaning alone",) if alone else ()
-    return (*scored.found.notes, *by_meaning)
+    unmet = scored.found.unmet
+    others = ("no film meets what was understood: others are shown",) if unmet is not None and unmet.all() else ()
+    return (*question.reading.notes, *scored.found.notes, *by_meaning, *others)
 
 
 def _sorted(question: Question, snapshot: Snapshot, ranking: Ranking) -> Ranking:
     if question.request.sort == "relevance" or not (question.request.text or question.request.likes):
         return ranking
+    if question.wishes and question.reading.is_request:
+        ranking = ranking.at(range(ranking.total))
     rows = sort_rows(snapshot, ranking.rows.tolist(), question.request.sort)
     place = {row: place for place, row in enumerate(ranking.rows.tolist())}
     is_all = ranking.complete and len(rows) == ranking.total

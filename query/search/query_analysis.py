@@ -10,7 +10,7 @@ from catalog.identity import ModelIdentity
 from catalog.text.folding import tokens
 from catalog.text.stems import english_terms, german_terms
 from catalog.text.translation import is_german, knows, model_texts, translated_terms
-from query.constraints.years import YearRange, read_years, without_decades
+from query.constraints.years import read_years, without_decades
 
 Held = Callable[[Sequence[str]], AbstractSet[str]]
 """Says which terms some movie of the catalog holds."""
@@ -55,8 +55,6 @@ class Analysis:
     """Whether the catalog holds each of its words."""
     model_texts: Sequence[str]
     """What the model reads; the sum of their embeddings is the question's."""
-    years: YearRange | None
-    """When the film was made, where the question says so."""
 
     @property
     def kind(self) -> str:
@@ -66,15 +64,15 @@ class Analysis:
         return f"{'other' if self.phrasing is Phrasing.NAMED else self.phrasing.value}-de"
 
 
-def analyze(text: str, model: ModelIdentity, held: Held) -> Analysis:
-    """Read a question that is not empty."""
+def analyze(text: str, model: ModelIdentity, held: Held, *, german: bool = False) -> Analysis:
+    """Read a question that is not empty; `german` if it is known to be part of a German one."""
     how = phrasing(text)
     stems = list(dict.fromkeys(english_terms(text)))
     all_known = len(held(stems)) == len(stems)
-    german = is_german(text) or _only_lexicon_knows(text, all_known=all_known)
+    german = german or is_german(text) or _only_lexicon_knows(text, all_known=all_known)
     texts = model_texts(text, model.name, german=german)
     terms = _german_terms(text) if german else _english_terms(text, how)
-    return Analysis(text, how, german, terms, all_known, texts, read_years(text))
+    return Analysis(text, how, german, terms, all_known, texts)
 
 
 def phrasing(text: str) -> Phrasing:

@@ -15,7 +15,10 @@ from query.search.scoring import Question, Scored
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
+_NOWHERE = np.float32(np.inf)
+"""The tier of movies that are not shown."""
 _POOL = 200
 """Movies looked at when a page is re-ordered for diversity or capped by franchise."""
 _PART = re.compile(r"( (part|teil|episode|chapter|vol|volume))?( ([ivx]+|\d{1,2}))$")
@@ -56,19 +59,30 @@ def taken(scored: Scored, places: Rows, total: int, notes: tuple[str, ...]) -> R
     )
 
 
-def order(question: Question, snapshot: Snapshot, scored: Scored) -> Rows:
-    """Places of the candidates that fit, best first; equal ones by row, so that pages never overlap."""
+def order(question: Question, snapshot: Snapshot, scored: Scored) -> tuple[Rows, int]:
+    """Places of the candidates, best first, and how many of them fit; equal ones by row, so that pages never overlap.
+
+    Of a request that names what is wanted those fit that meet it; others come behind.
+    """
     request, rows = question.request, scored.found.rows
-    fits = ~np.isin(rows, question.excluded)
-    if not request.all:
-        fits &= scored.confidence >= (request.min_confidence or 0.0)
-    places = np.flatnonzero(fits)
-    places = places[np.lexsort((rows[places], -scored.relevance[places]))]
+    shown = ~np.isin(rows, question.excluded)
+    sure = shown if request.all else shown & (scored.confidence >= (request.min_confidence or 0.0))
+    tiers = _tiers(sure, scored.found.unmet)
+    places = np.flatnonzero(shown & (tiers < _NOWHERE))
+    places = places[np.lexsort((rows[places], -scored.relevance[places], tiers[places]))]
+    fitting = int((tiers[places] == tiers[places].min(initial=_NOWHERE)).sum())
     if not (request.diversity or request.franchise):
-        return places
-    pool = places[:_POOL]
+        return places, fitting
+    pool = places[: min(fitting, _POOL)]
     order = diversify(snapshot, rows[pool], scored.relevance[pool], request.diversity or 0.0, request.franchise)
-    return np.concatenate([pool[order], places[_POOL:]])
+    return np.concatenate([pool[order], places[len(pool) :]]), fitting
+
+
+def _tiers(sure: Mask, unmet: Floats | None) -> Floats:
+    """Which movies come before which, shape (movies,): what is sure and meets all wishes, what meets them, others."""
+    if unmet is None:
+        return np.where(sure, np.float32(0), _NOWHERE)
+    return np.where(sure, np.where(unmet == 0, np.float32(0), 1 + unmet), np.where(unmet == 0, 1, _NOWHERE))
 
 
 def diversify(snapshot: Snapshot, rows: Rows, relevance: Floats, diversity: float, franchise: int | None) -> Rows:

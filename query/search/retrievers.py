@@ -57,8 +57,10 @@ class Candidates:
     """NaN where unknown."""
     votes: Floats
     complete: bool
-    """Whether no other movie passes the filter."""
+    """Whether no other movie passes the filter, and meets what a request wishes."""
     notes: tuple[str, ...] = ()
+    unmet: Floats | None = None
+    """How many wishes of a request each does not meet; None where there are none."""
 
 
 def retrieve(snapshot: Snapshot, sought: Sought, depth: int) -> Candidates:

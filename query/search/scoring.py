@@ -7,21 +7,26 @@ from numpy.typing import NDArray
 
 from catalog.embedding.embedder import Embedder, Vector, embed_together
 from catalog.errors import MovieNotFound
-from catalog.store.columns.conditions import Filter
+from catalog.store.columns.conditions import Condition, Filter
 from catalog.store.snapshot import Snapshot
 from catalog.text.folding import tokens
+from query.constraints.reader import Reading
 from query.filters import parse_filter
 from query.models import SearchRequest
 from query.names import find_movies, movie_vector, native_ids, near_titles, which_of
 from query.search.calibration import confidences, has_votes
-from query.search.fusion import fewest_votes, fuse, popularity_prior, weights_of, year_penalty
+from query.search.fusion import fewest_votes, fuse, popularity_prior, weights_of
 from query.search.query_analysis import Analysis, analyze
 from query.search.recommend import NO_TASTE, Example, Taste, alike, query_vectors, score_taste
 from query.search.retrievers import Candidates, Sought, compare, cosines, retrieve
-from query.search.titles import TitleMatch, add_titles, match_titles
+from query.search.titles import TitleMatch, add_titles
+from query.search.understanding import understand
+from query.search.wishes import first_those, missed, wished
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
+
+NOTHING_READ = Reading("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class Question:
 
     request: SearchRequest
     keep: Filter
+    """What must hold: the filter, what the text negates, and all that it wishes where nothing else is looked for."""
     excluded: Rows
     """Rows that must not be in the answer: those left out, and those given as examples."""
     taste: Taste = NO_TASTE
@@ -37,6 +43,9 @@ class Question:
     vector: Vector | None = None
     """Of the words, shape (d,)."""
     titles: tuple[TitleMatch, ...] = ()
+    reading: Reading = NOTHING_READ
+    wishes: tuple[Condition, ...] = ()
+    """What the text wishes, besides what must hold."""
 
     @property
     def by(self) -> str:
@@ -58,22 +67,28 @@ class Scored:
 
 def look_up(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Question:
     """Raises UsageError for a wrong filter, MovieNotFound."""
+    must = parse_filter(request.filter).conditions
+    found = understand(request, snapshot, embedder.identity)
+    request, reading, analysis = found.request, found.reading, found.analysis
     likes = [_example(snapshot, name, embedder, strict=True) for name in request.likes]
     dislikes = [_example(snapshot, name, embedder, strict=False) for name in request.dislikes]
     shown = [example.movie.id for example in (*likes, *dislikes) if example.movie is not None]
     excluded = snapshot.movies.rows_of([*shown, *native_ids(snapshot, request.exclude)])
-    question = Question(
+    wishes = wished(reading.constraints)
+    must += wished(reading.constraints, negated=True)
+    if wishes and not request.text and not request.likes:
+        must, wishes = (*must, *wishes), ()
+    return Question(
         request,
-        parse_filter(request.filter),
+        Filter(must),
         np.array(sorted(excluded.values()), dtype=np.int64),
         Taste(tuple(likes), tuple(dislikes)),
+        analysis,
+        None if analysis is None else embed_together(analysis.model_texts, embedder),
+        found.titles,
+        reading,
+        wishes,
     )
-    if not request.text or request.plain:
-        return question
-    analysis = analyze(request.text, embedder.identity, snapshot.lexical.held)
-    titles = match_titles(snapshot.lexical, request.text, all_known=analysis.all_known)
-    vector = embed_together(analysis.model_texts, embedder)
-    return replace(question, analysis=analysis, vector=vector, titles=tuple(titles))
 
 
 def _example(snapshot: Snapshot, name: str, embedder: Embedder, *, strict: bool) -> Example:
@@ -93,10 +108,18 @@ def _example(snapshot: Snapshot, name: str, embedder: Embedder, *, strict: bool)
 
 
 def find_candidates(question: Question, snapshot: Snapshot, depth: int) -> Candidates:
-    """The movies to score, `depth` from each retriever and for each like."""
+    """The movies to score, `depth` from each retriever and for each like; as many of those that a request wishes."""
+    found = _retrieve(question, question.keep, snapshot, depth)
+    if not (question.wishes and question.reading.is_request):
+        return found
+    wished_for = Filter((*question.keep.conditions, *question.wishes))
+    return first_those(_retrieve(question, wished_for, snapshot, depth), found, question.wishes, snapshot)
+
+
+def _retrieve(question: Question, keep: Filter, snapshot: Snapshot, depth: int) -> Candidates:
     depth += len(question.excluded)
     ids = [match.id for match in question.titles]
-    more = alike(snapshot.lexical, question.taste, question.by, depth, question.keep) if question.taste.likes else []
+    more = alike(snapshot.lexical, question.taste, question.by, depth, keep) if question.taste.likes else []
     if question.analysis is not None:  # then their words count, too
         rows = np.concatenate([hits.rows for hits in more]).tolist() if more else []
         ids, more = [*ids, *snapshot.movies.ids_at(rows).values()], []
@@ -104,7 +127,7 @@ def find_candidates(question: Question, snapshot: Snapshot, depth: int) -> Candi
     terms = question.analysis.terms if question.analysis else {}
     known = question.analysis is not None and (question.request.popularity or 0.0) > 0
     own = [] if question.vector is None else [question.vector]
-    return retrieve(snapshot, Sought(terms, [*own, *vectors], ids, more, question.keep, best_known=known), depth)
+    return retrieve(snapshot, Sought(terms, [*own, *vectors], ids, more, keep, best_known=known), depth)
 
 
 def score(question: Question, snapshot: Snapshot, found: Candidates) -> Scored:
@@ -133,14 +156,15 @@ def _score_text(question: Question, snapshot: Snapshot, found: Candidates) -> Sc
     near, similarity = compare(snapshot, found.rows, vector, direction)
     best = _best_lexical(analysis, question.keep, snapshot, found)
     weights = weights_of(analysis.kind, rare_words=not moments.is_empty)
-    gain = popularity_prior(np.log10(1.0 + found.votes), weights)
-    prior = np.float32(weights.order * (question.request.popularity or 0.0)) * gain
-    if analysis.years is not None:
-        prior = prior - year_penalty(found.years, analysis.years, weights)
+    log_votes, popularity = np.log10(1.0 + found.votes), question.request.popularity or 0.0
+    gain = popularity_prior(log_votes, weights)
+    prior = np.float32(weights.order * popularity) * gain
+    if question.wishes and not question.reading.is_request:
+        prior = prior - np.float32(weights.wishes) * missed(question.wishes, found, snapshot)
     relevance = fuse(moments.z_scores(similarity, direction), found.lexical, best, weights, prior)
     known = has_votes(snapshot.lexical, found.votes, fewest_votes(weights))
     sure = confidences(moments, snapshot.info.films, similarity, found.lexical, gain, votes_known=known)
-    add_titles(question.titles, snapshot, found.rows, relevance, sure)
+    add_titles(question.titles, snapshot, found.rows, np.float32(popularity) * log_votes, relevance, sure)
     return Scored(found, relevance, near, sure, best > 0)
 
 

@@ -16,6 +16,10 @@ Rows = NDArray[np.int64]
 
 _LONGEST = 80
 _CANDIDATES = 200
+_BEGINNINGS = 20
+"""Titles looked at for one that goes on behind a colon, the best known first ..."""
+_SHORT = 3
+"""... where no more than so many words were typed."""
 _MOST_ERRORS = 2
 """The index looks no further."""
 _LETTERS = (8, 40)
@@ -55,18 +59,23 @@ def match_titles(index: LexicalIndex, text: str, *, all_known: bool) -> list[Tit
     return [match for match in misspelt_titles(index, text) if match.edit_distance == 1]
 
 
-def exact_titles(index: LexicalIndex, text: str, *, articles: bool = False) -> list[TitleMatch]:
-    """Movies with this title, but for case, accents and signs.
-
-    Those with another leading article, or without it, come too where there is no other, or with `articles`.
-    """
+def exact_titles(index: LexicalIndex, text: str) -> list[TitleMatch]:
+    """Movies with this title, but for case, accents, signs and, a little less alike, a leading article."""
     typed = plain_title(text)
     if not typed or len(typed) > _LONGEST:
         return []
     core = without_article(typed)
     entries = index.titled([typed, core, *(f"{article} {core}" for article in _ARTICLES)], _CANDIDATES)
-    whole = [entry for entry in entries if typed in entry.whole]
-    return [TitleMatch(entry.id, 1.0 if whole else 0.98) for entry in (not articles and whole) or entries]
+    return [TitleMatch(entry.id, 1.0 if typed in entry.whole else 0.98) for entry in entries]
+
+
+def main_titles(snapshot: Snapshot, text: str) -> list[TitleMatch]:
+    """Movies whose title is this up to a colon: "2001: A Space Odyssey"."""
+    typed = plain_title(text)
+    rows = snapshot.lexical.titled_from(f"{typed} ", _BEGINNINGS) if 0 < len(typed.split()) <= _SHORT else []
+    headings = snapshot.movies.headings_at(rows)
+    heads = [(headings[row].id, *headings[row].title.partition(":")) for row in rows]
+    return [TitleMatch(identity, 0.98) for identity, head, colon, _ in heads if colon and plain_title(head) == typed]
 
 
 def misspelt_titles(index: LexicalIndex, text: str) -> list[TitleMatch]:
@@ -92,13 +101,23 @@ def misspelt_titles(index: LexicalIndex, text: str) -> list[TitleMatch]:
     return sorted(matches, key=lambda match: (-match.similarity, match.id))
 
 
-def add_titles(titles: Sequence[TitleMatch], snapshot: Snapshot, rows: Rows, relevance: Floats, sure: Floats) -> None:
-    """Let movies whose title was typed gain, in place: they are as sure as the titles are similar."""
+def add_titles(
+    titles: Sequence[TitleMatch], snapshot: Snapshot, rows: Rows, fame: Floats, relevance: Floats, sure: Floats
+) -> None:
+    """Let movies whose title was typed gain, in place: they are as sure as the titles are similar.
+
+    Between movies that are all called so the plot says nothing: the best known comes first, by `fame`, as all the
+    other arrays of shape (movies,).
+    """
     known = snapshot.movies.rows_of([match.id for match in titles])
+    most = np.float32(relevance.max(initial=0.0))
     for match in titles:
         place = int(np.searchsorted(rows, known[match.id]))
         if place < len(rows) and rows[place] == known[match.id]:
-            relevance[place] += (TITLE if match.is_exact else MISSPELT_TITLE) * match.similarity
+            if match.is_exact:
+                relevance[place] = most + TITLE * match.similarity + fame[place]
+            else:
+                relevance[place] += MISSPELT_TITLE * match.similarity
             sure[place] = max(float(sure[place]), match.similarity)
 
 

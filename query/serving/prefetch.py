@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from query.models import SearchRequest
-from query.search.query_analysis import analyze
+from query.search.understanding import understand
 from query.serving.hot_reload import LoadedGeneration
 
 
@@ -15,11 +15,14 @@ def prefetch(loaded: LoadedGeneration, requests: Sequence[SearchRequest]) -> Non
     """
     if len(requests) == 1:
         return
-    held, model = loaded.snapshot.lexical.held, loaded.model
-    texts = [
-        [request.text] if request.plain else analyze(request.text, model.identity, held).model_texts
-        for request in requests
-        if request.text
-    ]
+    texts = list(chain.from_iterable(_texts(loaded, request) for request in requests))
     if texts:
-        model.embed_queries(list(chain.from_iterable(texts)))
+        loaded.model.embed_queries(texts)
+
+
+def _texts(loaded: LoadedGeneration, request: SearchRequest) -> Sequence[str]:
+    """What the model reads of one request."""
+    if request.plain:
+        return [request.text] if request.text else []
+    analysis = understand(request, loaded.snapshot, loaded.model.identity).analysis
+    return analysis.model_texts if analysis else []

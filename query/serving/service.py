@@ -221,7 +221,7 @@ class Service:
     def _accept(self, request: SearchRequest) -> SearchRequest:
         """With our defaults; raises UsageError for texts that are too long."""
         most = self.config.server.max_query_length
-        for text in (request.text, request.filter, *request.likes, *request.dislikes):
+        for text in (request.text, request.filter, *request.likes, *request.dislikes, *request.disregard):
             if len(text) > most:
                 raise UsageError(f"a text of the question has {len(text)} characters; allowed are {most}")
         if self.config.server.log_queries:

@@ -50,7 +50,7 @@ const query = (values) =>
 function body(state) {
   const likes = state.similar ? [state.similar] : state.recommend ? state.likes : [];
   const dislikes = state.recommend && !state.similar ? state.dislikes : [];
-  return { text: state.similar ? "" : state.q, likes, dislikes, filter: state.filter };
+  return { text: state.similar ? "" : state.q, likes, dislikes, filter: state.filter, disregard: state.disregard };
 }
 
 export function search(state, { offset, limit, why = false, only = "", signal }) {

@@ -29,6 +29,12 @@ export function replaced(filter, pattern, condition) {
   return [...kept, ...(condition ? [condition] : [])].join(" ");
 }
 
+/** What was read out of a question, as a filter says it. */
+export function asFilter({ field, operator, values, negated }) {
+  const quoted = values.map((value) => `"${value.replaceAll('"', '""')}"`);
+  return `${negated ? "-" : ""}${field}${operator}${(field === "year" ? values : quoted).join(",")}`;
+}
+
 /** A condition as people read it: the value of `genre:"Film Noir"`. */
 export function spokenCondition(condition) {
   const found = /^(-?)(\w+):"((?:[^"]|"")*)"$/.exec(condition);

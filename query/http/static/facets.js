@@ -1,7 +1,7 @@
 // What the films of an answer have in common, to narrow it down; and the filter as text, for those who know it.
 
 import { facets } from "./api.js";
-import { conditions, holds, replaced, spokenCondition, toggled, without } from "./conditions.js";
+import { asFilter, conditions, holds, replaced, spokenCondition, toggled, without } from "./conditions.js";
 import { byId, el, fill } from "./dom.js";
 import { ask, now } from "./state.js";
 import { genreName, number, t } from "./words.js";
@@ -176,24 +176,38 @@ function tellProblem() {
   input.setAttribute("aria-invalid", String(Boolean(problem)));
 }
 
-/** The conditions in force, each of which can be taken out. */
-function showChips(state) {
-  const chips = conditions(state.filter).map((condition) => el("li", {}, chip(condition)));
-  byId("chips").hidden = chips.length === 0;
-  fill(byId("chips"), chips);
+/** The conditions in force, each of which can be taken out: those of the filter, and what was `understood`. */
+export function showChips(state, understood = []) {
+  const written = conditions(state.filter).map((condition) => {
+    const spoken = spokenCondition(condition);
+    return chip(spoken ? nameOf(spoken) : condition, () => ({ filter: without(now().filter, condition) }));
+  });
+  const read = understood.map((each) => {
+    const name = nameOf({ ...each, value: each.values.map((value) => valueOf(each.field, value)).join(", ") });
+    return chip(name, () => ({ disregard: [...now().disregard, asFilter(each)] }), "chip read");
+  });
+  byId("chips").hidden = written.length + read.length === 0;
+  fill(
+    byId("chips"),
+    [...written, ...read].map((each) => el("li", {}, each)),
+  );
 }
 
-function chip(condition) {
-  const spoken = spokenCondition(condition);
-  const value = spoken && (spoken.field === "genre" ? genreName(spoken.value) : spoken.value);
-  const name = spoken ? (spoken.negated ? t("without", { name: value }) : value) : condition;
+const valueOf = (field, value) => (field === "genre" ? genreName(value) : field === "year" ? value.replace("..", "–") : value);
+
+function nameOf({ field, value, negated }) {
+  if (field === "like") return t("alike", { title: value });
+  return negated ? t("without", { name: valueOf(field, value) }) : valueOf(field, value);
+}
+
+function chip(name, change, kind = "chip") {
   const remove = () => {
-    ask({ filter: without(now().filter, condition) });
+    ask(change());
     byId("heading").focus({ preventScroll: true });
   };
   return el(
     "button",
-    { type: "button", class: "chip", "aria-label": t("take-out", { title: name }), click: remove },
+    { type: "button", class: kind, "aria-label": t("take-out", { title: name }), click: remove },
     el("span", {}, name),
     el("span", { class: "times" }, "×"),
   );

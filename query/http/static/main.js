@@ -121,6 +121,7 @@ function prepare() {
       film: "",
       view: "list",
       sort: "relevance",
+      disregard: [],
       likes: now().likes,
     });
   });

@@ -3,7 +3,7 @@
 import { movie, remember, search } from "./api.js";
 import { announce, byId, el, fill } from "./dom.js";
 import { card } from "./film.js";
-import { filterProblem } from "./facets.js";
+import { filterProblem, showChips } from "./facets.js";
 import { ask, go, now, PAGE } from "./state.js";
 import { t } from "./words.js";
 
@@ -11,7 +11,7 @@ const MOST = 100;
 /** As many films as the service gives at once. */
 
 let running = new AbortController();
-const NOTHING = Object.freeze({ films: [], total: 0, more: false, ended: true });
+const NOTHING = Object.freeze({ films: [], total: 0, understood: [], more: false, ended: true });
 
 /** `more` films may fit than `total`: not every one was ranked; `ended` where no page follows. */
 let answer = NOTHING;
@@ -68,14 +68,15 @@ async function upTo(state, count, signal) {
   return found;
 }
 
-function grown(found, { results, total, total_is_exact: exact }) {
+function grown(found, { results, total, total_is_exact: exact, understood }) {
   const films = [...found.films, ...results];
-  return { films, total, more: !exact, ended: results.length === 0 || films.length >= total };
+  return { films, total, understood, more: !exact, ended: results.length === 0 || films.length >= total };
 }
 
 async function show(found, state) {
   answer = found;
   remember(found.films);
+  showChips(state, found.understood);
   const heading = await headingOf(state, found);
   byId("heading").textContent = heading;
   announce(found.total ? heading : t("nothing"));

@@ -47,7 +47,7 @@ function search(text) {
   close();
   byId("q").value = text;
   showClear();
-  ask({ q: text.trim(), similar: "", recommend: false, sort: "relevance", filter: now().filter });
+  ask({ q: text.trim(), similar: "", recommend: false, sort: "relevance", filter: now().filter, disregard: [] });
 }
 
 const offer = afterPause(PAUSE, async (typed) => {

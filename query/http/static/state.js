@@ -10,6 +10,7 @@ const EMPTY = Object.freeze({
   recommend: false,
   likes: [],
   dislikes: [],
+  disregard: [],
   all: false,
   shown: PAGE,
   view: "list",
@@ -28,6 +29,7 @@ export function read(search) {
     recommend: said.get("recommend") === "1",
     likes: said.getAll("like"),
     dislikes: said.getAll("dislike"),
+    disregard: said.getAll("disregard"),
     all: said.get("all") === "1",
     shown: Math.min(Math.max(Number.parseInt(said.get("shown"), 10) || PAGE, PAGE), 50 * PAGE),
     view: said.get("view") === "map" ? "map" : "list",
@@ -44,6 +46,7 @@ export function address(state) {
   for (const name of ["recommend", "all"]) if (state[name]) said.set(name, "1");
   for (const id of state.likes) said.append("like", id);
   for (const id of state.dislikes) said.append("dislike", id);
+  for (const condition of state.disregard) said.append("disregard", condition);
   return said.size ? `?${said}` : "./";
 }
 
@@ -81,6 +84,6 @@ export const asked = (state) => Boolean(state.q.trim() || state.filter.trim() ||
 
 /** What the answer depends on, besides how much of it is shown. */
 export function question(state) {
-  const { q, filter, sort, similar, recommend, all, likes, dislikes } = state;
-  return JSON.stringify([q, filter, sort, similar, recommend, all, recommend && [likes, dislikes]]);
+  const { q, filter, sort, similar, recommend, all, likes, dislikes, disregard } = state;
+  return JSON.stringify([q, filter, sort, similar, recommend, all, recommend && [likes, dislikes], disregard]);
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from query.constraints.years import YearRange, read_years, without_decades
+from query.constraints.years import YearRange, find_years, read_years, without_decades
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,9 @@ from query.constraints.years import YearRange, read_years, without_decades
     ],
 )
 def test_years_that_are_named(text: str, years: tuple[int, int]) -> None:
-    assert read_years(text) == YearRange(*years)
+    said = read_years(text)
+    assert said is not None
+    assert said.years == YearRange(*years)
 
 
 @pytest.mark.parametrize(
@@ -39,3 +41,34 @@ def test_decades_are_no_words_to_look_for() -> None:
     assert without_decades("the 1980s") == "the  "
     assert without_decades("eighties") == "eighties"
     assert without_decades("tarantino 1994") == "tarantino 1994"
+
+
+@pytest.mark.parametrize(
+    ("text", "years"),
+    [
+        ("musicals before 1940", "..1939"),
+        ("Musicals vor den 50ern", "..1949"),
+        ("bis 1950", "..1950"),
+        ("after 2010", "2011.."),
+        ("nach den achtziger Jahren", "1990.."),
+        ("seit 2000", "2000.."),
+        ("between 1950 and 1959", "1950..1959"),
+        ("zwischen den 60ern und den 70ern", "1960..1979"),
+        ("von 1950 bis 1955", "1950..1955"),
+        ("1990-1995", "1990..1995"),
+        ("in 1968", "1968"),
+    ],
+)
+def test_ranges_of_years(text: str, years: str) -> None:
+    said = read_years(text)
+    assert said is not None
+    assert str(said.years) == years
+
+
+def test_every_time_is_told_with_its_place() -> None:
+    folded = "war films from the 70s and 1999, not before 1960"
+    assert [(folded[said.start : said.end], str(said.years), said.is_year) for said in find_years(folded)] == [
+        ("70s", "1970..1979", False),
+        ("1999", "1999", True),
+        ("before 1960", "..1959", False),
+    ]

@@ -7,9 +7,8 @@ import pytest
 
 from catalog.store.vectors.moments import Moments
 from catalog.text.questions import KINDS
-from query.constraints.years import YearRange
 from query.search.calibration import confidences
-from query.search.fusion import WEIGHTS, Weights, fewest_votes, fuse, popularity_prior, weights_of, year_penalty
+from query.search.fusion import WEIGHTS, Weights, fewest_votes, fuse, popularity_prior, weights_of
 from query.search.query_analysis import Phrasing, phrasing, without_query_stopwords
 
 
@@ -49,17 +48,6 @@ def floats(*values: float) -> np.ndarray:
 def test_votes_count_between_two_limits() -> None:
     weights = Weights(lexical=1, popularity=2, first=1, last=3)
     assert popularity_prior(floats(0, 1, 2, 3, 6), weights).tolist() == [0, 0, 2, 4, 4]
-
-
-def test_another_time_costs_more_the_further_it_is() -> None:
-    weights = Weights(lexical=1, popularity=1, first=0, years=2)
-    loss = year_penalty(floats(1985, 1990, 1997, 1900, np.nan), YearRange(1980, 1989), weights)
-    assert loss[0] == 0
-    assert loss[1] == pytest.approx(2 * (1 - np.exp(-1 / 8)))
-    assert loss[2] == loss[4] == pytest.approx(2 * (1 - np.exp(-1)))
-    assert loss[3] == pytest.approx(2, abs=0.001)
-    exact = year_penalty(floats(1997), YearRange(1994, 1994), weights)
-    assert exact[0] == pytest.approx(2 * (1 - np.exp(-1)))
 
 
 def test_scores_add_up() -> None:

@@ -1,0 +1,37 @@
+"""A text without case and accents that still knows where each of its letters stands in the question."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from catalog.text.folding import fold
+
+_WORD = re.compile(r"[^\W_]+|[,;:()]|--?(?=\s)|[–—/]")
+
+
+@dataclass(frozen=True)
+class FoldedText:
+    """A question and its folded letters: "ß" becomes two of them, an accent of its own none."""
+
+    raw: str
+
+    @cached_property
+    def folded(self) -> str:
+        return "".join(letters for letters, _ in self._letters)
+
+    @cached_property
+    def words(self) -> tuple[tuple[int, int], ...]:
+        """Begin and end of every word and every sign that parts them, in the folded text."""
+        return tuple(found.span() for found in _WORD.finditer(self.folded))
+
+    def raw_span(self, start: int, end: int) -> tuple[int, int]:
+        """A part of the folded text, which is not empty, as it stands in the question."""
+        return self._places[start], self._places[end - 1] + 1
+
+    @cached_property
+    def _letters(self) -> tuple[tuple[str, int], ...]:
+        return tuple((fold(letter), place) for place, letter in enumerate(self.raw))
+
+    @cached_property
+    def _places(self) -> tuple[int, ...]:
+        return tuple(place for letters, place in self._letters for _ in letters)

@@ -1,0 +1,67 @@
+"""What one catalog holds: its genres, countries and languages, and whether some words name a person or a film of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from catalog.store.lexical.fields import folded
+from catalog.store.snapshot import Snapshot
+from catalog.text.folding import plain_title
+from catalog.text.stems import english_stem
+from query.constraints.phrases import PERSON, Meaning, Vocabulary, vocabulary
+
+_NAMED_LISTS = ("genre", "country", "language")
+_PEOPLE = ("director", "actor")
+_FEW_OF_A_NAME = 0.2
+"""Of the movies of the busiest: others of a surname who made fewer are hardly meant."""
+_OF_PEOPLE = 0.3
+"""Of the movies that hold a surname: where its people made fewer, it is a word like any other ("zombie")."""
+
+
+@dataclass(frozen=True)
+class KnownValues:
+    """A generation, asked for what words may mean in it."""
+
+    snapshot: Snapshot
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        held = self.snapshot.movies.list_values(_NAMED_LISTS)
+        genres, countries, languages = (tuple(held[field]) for field in _NAMED_LISTS)
+        return vocabulary(genres, countries, languages)
+
+    @cached_property
+    def has_actors(self) -> bool:
+        return self.snapshot.lexical.holders("tags", "has\0actor") > 0
+
+    def person(self, name: str, fields: Sequence[str] = _PEOPLE) -> Meaning | None:
+        """Whoever is called so, in the field in which more movies have them."""
+        plain = folded(name)
+        held = {field: self.snapshot.lexical.holders(field, plain) for field in fields}
+        field = max(fields, key=lambda field: held[field])
+        if not held[field]:
+            return None
+        return Meaning(PERSON, ((field, (self.snapshot.movies.spellings(field, [plain]).get(plain, plain),)),))
+
+    def surname(self, name: str, *, is_sure: bool) -> Meaning | None:
+        """The directors of this surname; unless `is_sure`, only of one that says little else."""
+        called = self.snapshot.movies.values_ending("director", f" {folded(name)}")
+        if not called:
+            return None
+        holders = self.snapshot.lexical.holders("terms", english_stem(folded(name)))
+        if not is_sure and sum(called.values()) < _OF_PEOPLE * holders:
+            return None
+        least = _FEW_OF_A_NAME * max(called.values())
+        return Meaning(PERSON, (("director", tuple(name for name, movies in called.items() if movies >= least)),))
+
+    def title(self, text: str) -> tuple[str, str] | None:
+        """Id and title of the best known movie that is called so."""
+        plain = plain_title(text)
+        entries = self.snapshot.lexical.titled([plain], 100) if plain else []
+        rows = self.snapshot.movies.rows_of(entry.id for entry in entries)
+        votes: Mapping[int, float | None] = self.snapshot.movies.numbers_at("votes", list(rows.values()))
+        best = max(rows.items(), key=lambda pair: votes[pair[1]] or 0, default=None)
+        if best is None:
+            return None
+        identity, row = best
+        return identity, self.snapshot.movies.headings_at([row])[row].title

@@ -1,0 +1,171 @@
+"""A question as a row of items: words of film, genres, nations, times, persons, and the small words between them.
+
+Each item has a letter, so that the reader can say what it looks for in regular expressions over letters.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from query.constraints.folded_text import FoldedText
+from query.constraints.places import held_countries, held_languages, held_nations
+from query.constraints.word_lists import inflected, phrase, read_table
+from query.constraints.years import COLOURLESS, SILENT, YearRange, find_years
+
+Values = Mapping[str, tuple[str, ...]]
+"""Field of a filter -> values, of which a movie shall have one."""
+
+FILM, GENRE, ATTRIBUTE, NATION, COUNTRY, TIME, YEAR, PERSON, SIGN, WORD = "fganctyp,w"
+"""The letters of what can mean something; those of small words are in words.txt."""
+
+_LONGEST = 6
+"""Words of a name of several."""
+_SPOKEN = ("language", "speaking")
+_SPRACHIG = tuple("sprachig" + ending for ending in ("", "e", "er", "en", "em", "es"))
+_TAILS = ("film", "filme", "filmen", "films", "streifen")
+_JOINTS = ("", "s", "n", "es", "en")
+_SHORTEST_HEAD = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a word or a phrase stands for."""
+
+    letter: str
+    values: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Pairs of a field and its values."""
+    is_sought: bool = False
+    """Whether it is also a word to look for: "Märchenfilme"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A meaning and where it stands in the folded text."""
+
+    meaning: Meaning
+    start: int
+    end: int
+
+    @property
+    def letter(self) -> str:
+        return self.meaning.letter
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What the words of a question may mean for one catalog."""
+
+    phrases: Mapping[str, Meaning]
+    genres: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]
+    """What every word for a genre stands for, for the parts of German compounds."""
+
+    def meaning(self, words: str) -> Meaning | None:
+        """Of a phrase of the folded text."""
+        return self.phrases.get(words) or (None if " " in words else self._compound(words))
+
+    def _compound(self, word: str) -> Meaning | None:
+        """Of "Kriegsfilme", "Horrorkomödie", "deutschsprachig"."""
+        for tail in _SPRACHIG:
+            if word.endswith(tail) and (nation := self.phrases.get(word.removesuffix(tail))):
+                return replace(nation, values=tuple(pair for pair in nation.values if pair[0] == "language"))
+        for cut in range(_SHORTEST_HEAD - 1, len(word) - _SHORTEST_HEAD + 1):
+            head, tail = word[:cut], word[cut:]
+            genre = self.phrases.get(tail)
+            if tail not in _TAILS and (genre is None or genre.letter != GENRE):
+                continue
+            for joint in _JOINTS:
+                first = self.genres.get(head.removesuffix(joint)) if head.endswith(joint) else None
+                if first:
+                    return Meaning(GENRE, (*first, *(genre.values if genre else ())))
+        return Meaning(FILM, is_sought=True) if word.endswith(_TAILS) else None
+
+
+@lru_cache(maxsize=4)
+def vocabulary(genres: tuple[str, ...], countries: tuple[str, ...], languages: tuple[str, ...]) -> Vocabulary:
+    """Of a catalog with these values."""
+    phrases = {phrase(word): Meaning(row[0][0][0]) for row in read_table("words.txt") for word in row[0][0].split()[1:]}
+    phrases |= {word: Meaning(COUNTRY, (("country", values),)) for word, values in held_countries(countries).items()}
+    for word, values in held_languages(languages).items():
+        phrases[word] = Meaning(NATION, (("language", values),))
+    for word, values in held_nations(countries).items():
+        spoken = phrases[word].values if word in phrases and phrases[word].letter == NATION else ()
+        phrases[word] = Meaning(NATION, (("country", values), *spoken))
+    named = _genres(genres)
+    phrases |= named | _techniques()
+    return Vocabulary(phrases, {word: meaning.values for word, meaning in named.items()})
+
+
+def _genres(genres: Iterable[str]) -> dict[str, Meaning]:
+    """What each word for a genre of the catalog stands for."""
+    known = {phrase(genre): genre for genre in genres}
+    found: dict[str, Meaning] = {}
+    for columns in read_table("genres.txt"):
+        words = [word for column in columns for word in column]
+        called = tuple(genre for name, genre in known.items() if any(name in (word, f"{word}film") for word in words))
+        if not called:
+            continue
+        for word in words:
+            letter = GENRE if word in columns[0] else ATTRIBUTE
+            values = found[word].values if word in found else ()
+            found |= dict.fromkeys(inflected(word), Meaning(letter, (*values, ("genre", called))))
+    return {name: Meaning(ATTRIBUTE, (("genre", (genre,)),)) for name, genre in known.items()} | found
+
+
+def _techniques() -> dict[str, Meaning]:
+    def made(letter: str, years: YearRange) -> Meaning:
+        return Meaning(letter, (("year", (str(years),)),))
+
+    colourless = ("black and white", "b w", "schwarz weiss", "schwarzweiss", "schwarz und weiss")
+    return {
+        **dict.fromkeys(("silent", "stumm"), made(ATTRIBUTE, SILENT)),
+        **dict.fromkeys(("stummfilm", "stummfilme", "stummfilmen"), made(GENRE, SILENT)),
+        **dict.fromkeys(colourless, made(ATTRIBUTE, COLOURLESS)),
+    }
+
+
+def items_of(text: FoldedText, known: Vocabulary, person: Callable[[str], Meaning | None]) -> list[Item]:
+    """The items of a question, from left to right."""
+    times = {said.start: said for said in find_years(text.folded)}
+    items: list[Item] = []
+    words = list(text.words)
+    while words:
+        start = words[0][0]
+        if said := times.get(start):
+            meaning = Meaning(YEAR if said.is_year else TIME, (("year", (str(said.years),)),))
+            items.append(Item(meaning, start, said.end))
+        else:
+            items.append(_longest(text.folded, words, known, person))
+        words = [word for word in words if word[0] >= items[-1].end]
+    return items
+
+
+def _longest(
+    folded: str, words: list[tuple[int, int]], known: Vocabulary, person: Callable[[str], Meaning | None]
+) -> Item:
+    start = words[0][0]
+    signs = (place for place, (at, _) in enumerate(words) if not folded[at].isalnum())
+    for count in range(min(_LONGEST, next(signs, len(words))), 0, -1):
+        end = words[count - 1][1]
+        said = folded[start:end]
+        meaning = known.meaning(phrase(said)) or (person(said) if count > 1 else None)
+        if meaning is None and count > 1:
+            meaning = _spoken(phrase(said), known)
+        if meaning is not None:
+            return Item(meaning, start, end)
+    if not folded[start].isalnum():
+        return Item(Meaning(SIGN), start, words[0][1])
+    end = words[0][1]
+    for begin, behind in words[1:]:  # "coming-of-age" is one word
+        meaning = known.meaning(folded[begin:behind])
+        if folded[end:begin] != "-" or (meaning is not None and meaning.letter.islower()):
+            break
+        end = behind
+    return Item(Meaning(WORD), start, end)
+
+
+def _spoken(said: str, known: Vocabulary) -> Meaning | None:
+    """Of "French-language"."""
+    nation, _, tail = said.rpartition(" ")
+    found = known.phrases.get(nation) if tail in _SPOKEN else None
+    values = tuple(pair for pair in found.values if pair[0] == "language") if found else ()
+    return Meaning(NATION, values) if values else None

@@ -1,0 +1,160 @@
+"""What is read out of questions over a small catalog, and what is left to look for."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from catalog.movie import Movie
+from query.constraints.known_values import KnownValues
+from query.constraints.reader import Reading, read, without
+from tests.support.small import snapshot_of
+
+FILMS = [
+    Movie("1", "Alien", "A ship.", genres=("Horror", "Sci-Fi"), directors=("Ridley Scott",), votes=900),
+    Movie(
+        "2", "Dune", "Sand.", year=1984, genres=("Sci-Fi",), directors=("David Lynch",), countries=("United States",)
+    ),
+    Movie(
+        "3",
+        "Cléo",
+        "A singer.",
+        genres=("Drama",),
+        directors=("Agnès Varda",),
+        countries=("France",),
+        languages=("French",),
+    ),
+    Movie("4", "Rope", "A party.", genres=("Thriller", "Crime"), directors=("Alfred Hitchcock",)),
+    Movie("5", "Psycho", "A motel.", genres=("Thriller",), directors=("Alfred Hitchcock",)),
+    Movie("6", "Django", "A coffin.", genres=("Western", "War"), countries=("Italy",), languages=("Italian",)),
+    Movie("7", "Amen", "A wall.", genres=("Comedy", "Musical"), countries=("Germany", "West Germany")),
+    Movie("8", "Akira", "A bike.", genres=("Animation", "Family"), languages=("Portuguese", "German")),
+    Movie("9", "Zombies", "Zombies, a zombie and more.", directors=("Rob Zombie",)),
+    *(Movie(f"z{number}", f"Dead {number}", "A zombie walks.") for number in range(9)),
+]
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnownValues]:
+    with snapshot_of(FILMS, tmp_path_factory.mktemp("films")) as snapshot:
+        yield KnownValues(snapshot)
+
+
+def conditions(reading: Reading) -> str:
+    return " ".join(each.filter for each in reading.constraints)
+
+
+@pytest.mark.parametrize(
+    ("question", "wished", "left"),
+    [
+        ("French dramas", "country:France language:French genre:Drama", ""),
+        ("horror movies from the 70s", "genre:Horror year:1970..1979", ""),
+        ("1968 science fiction", "year:1968 genre:Sci-Fi", ""),
+        ("vampires, 1980s, not a comedy", "year:1980..1989 -genre:Comedy", "vampires"),
+        ("deutsche Filme über die Mauer", 'country:Germany,"West Germany" language:German', "Mauer"),
+        ("Western aus Italien", "genre:Western country:Italy", ""),
+        ("films from Italy and France", "country:Italy,France", ""),
+        ("Kriegsfilme vor 1950", "genre:War year:..1949", ""),
+        ("crime comedies", "genre:Crime genre:Comedy", ""),
+        ("Krimikomödie", "genre:Crime genre:Comedy", ""),
+        ("zombie romance, horror", "genre:Horror", "zombie romance"),
+        ("time travel comedy", "genre:Comedy", "time travel"),
+        ("movies in Portuguese", "language:Portuguese", ""),
+        ("deutschsprachige Filme", "language:German", ""),
+        ("German-language films about school", "language:German", "school"),
+        ("films by Agnès Varda", 'director:"Agnès Varda"', ""),
+        ("Filme von Varda", 'director:"Agnès Varda"', ""),
+        ("Hitchcock thrillers", 'director:"Alfred Hitchcock" genre:Thriller', ""),
+        ("ridley scott", 'director:"Ridley Scott"', ""),
+        ("Familienfilme mit Hunden, nicht aus Italien", "genre:Family -country:Italy", "Hunden"),
+        ("horror with robots but not in French", "genre:Horror -language:French", "robots"),
+        ("drama, not French", "genre:Drama -country:France", ""),
+        ("Dune 1984", "year:1984", "Dune"),
+        ("Dune von David Lynch", 'director:"David Lynch"', "Dune"),
+        ("a horror film about a doll from the 80s", "genre:Horror year:1980..1989", "doll"),
+    ],
+)
+def test_a_request_is_read(known: KnownValues, question: str, wished: str, left: str) -> None:
+    reading = read(question, known)
+    assert (conditions(reading), reading.text, reading.is_request) == (wished, left, True)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "a war veteran drives a taxi",
+        "a musical genius is envied",
+        "comedy writer falls in love",
+        "western town is terrorised by outlaws",
+        "family moves into a haunted house",
+        "the French chef and his rat",
+        "Kind ohne Familie lebt im Bahnhof",
+        "ein Film über einen Mann, der im Flughafen lebt",
+        "zombie movies",
+        "refugees from Italy",
+        "raised by Scott",
+    ],
+)
+def test_a_story_is_not_read(known: KnownValues, question: str) -> None:
+    assert read(question, known) == Reading(question)
+
+
+def test_a_memory_is_read_but_is_no_request(known: KnownValues) -> None:
+    question = "I remember a french drama from the 60s where two singers meet"
+    reading = read(question, known)
+    assert conditions(reading) == "country:France language:French genre:Drama year:1960..1969"
+    assert (reading.text, reading.is_request) == (question, False)
+
+
+def test_years_in_passing_are_no_request(known: KnownValues) -> None:
+    reading = read("Berlin 1945", known)
+    assert (conditions(reading), reading.is_request) == ("year:1945", False)
+
+
+def test_each_constraint_knows_its_words(known: KnownValues) -> None:
+    question = "Große Komödien, keine Western"
+    assert [(question[slice(*each.words)], each.negated) for each in read(question, known).constraints] == [
+        ("Komödien", False),
+        ("Western", True),
+    ]
+
+
+@pytest.mark.parametrize("question", ["movies like Alien but funny", "Filme wie Alien, aber funny"])
+def test_like_names_a_film(known: KnownValues, question: str) -> None:
+    reading = read(question, known)
+    assert (conditions(reading), reading.like, reading.text) == ("like:Alien", "1", "funny")
+
+
+def test_actors_that_the_catalog_does_not_hold_are_said(known: KnownValues) -> None:
+    reading = read("films with Tom Hanks", known)
+    assert reading.notes == ("the catalog holds no actors: 'Tom Hanks' is looked for as words",)
+    assert (reading.text, reading.constraints) == ("films with Tom Hanks", ())
+
+
+def test_actors_that_it_holds_are_wished(tmp_path_factory: pytest.TempPathFactory) -> None:
+    films = [Movie("1", "Big", "A boy.", actors=("Tom Hanks",), genres=("Comedy",))]
+    with snapshot_of(films, tmp_path_factory.mktemp("actors")) as snapshot:
+        reading = read("Komödien mit Tom Hanks", KnownValues(snapshot))
+        assert (conditions(reading), reading.text) == ('genre:Comedy actor:"Tom Hanks"', "")
+
+
+def test_what_is_taken_away_is_looked_for_again(known: KnownValues) -> None:
+    question = "French dramas about a wedding"
+    reading = read(question, known)
+    assert conditions(without(reading, question, ["genre"], ())) == "country:France language:French"
+    assert without(reading, question, ["genre"], ()).text == "dramas wedding"
+    fewer = without(reading, question, (), ['language:"French"'])
+    assert (conditions(fewer), fewer.text) == ("country:France genre:Drama", "wedding")
+    none = without(reading, question, ["genre", "country", "language"], ())
+    assert (none.constraints, none.is_request) == ((), False)
+
+
+def test_a_catalog_is_read_by_its_own_names(tmp_path_factory: pytest.TempPathFactory) -> None:
+    films = [Movie("1", "Eins", "x", genres=("Science Fiction", "Komödie"), countries=("Deutschland",))]
+    with snapshot_of(films, tmp_path_factory.mktemp("german")) as snapshot:
+        reading = read("German sci-fi comedies", KnownValues(snapshot))
+        assert conditions(reading) == 'country:Deutschland genre:"Science Fiction" genre:"Komödie"'
+
+
+def test_nothing_is_read_of_what_no_film_has(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with snapshot_of([Movie("1", "One", "x")], tmp_path_factory.mktemp("bare")) as snapshot:
+        assert read("French comedies by Varda", KnownValues(snapshot)) == Reading("French comedies by Varda")
