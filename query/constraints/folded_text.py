@@ -6,7 +6,7 @@ from functools import cached_property
 
 from catalog.text.folding import fold
 
-_WORD = re.compile(r"[^\W_]+|[,;:()]|--?(?=\s)|[–—/]")
+_WORD = re.compile(r"[^\W_]+|[,;:()]|--?(?=\s)|[–—]")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ _SPRACHIG = tuple("sprachig" + ending for ending in ("", "e", "er", "en", "em", 
 _TAILS = ("film", "filme", "filmen", "films", "streifen")
 _JOINTS = ("", "s", "n", "es", "en")
 _SHORTEST_HEAD = 4
+_MOST_FOR_NAMES = 20
+"""Words of a question in which persons are looked for: nobody names one in a long story."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,26 +130,27 @@ def items_of(text: FoldedText, known: Vocabulary, person: Callable[[str], Meanin
     times = {said.start: said for said in find_years(text.folded)}
     items: list[Item] = []
     words = list(text.words)
+    named = person if len(words) <= _MOST_FOR_NAMES else None
     while words:
         start = words[0][0]
         if said := times.get(start):
             meaning = Meaning(YEAR if said.is_year else TIME, (("year", (str(said.years),)),))
             items.append(Item(meaning, start, said.end))
         else:
-            items.append(_longest(text.folded, words, known, person))
+            items.append(_longest(text.folded, words, known, named))
         words = [word for word in words if word[0] >= items[-1].end]
     return items
 
 
 def _longest(
-    folded: str, words: list[tuple[int, int]], known: Vocabulary, person: Callable[[str], Meaning | None]
+    folded: str, words: list[tuple[int, int]], known: Vocabulary, person: Callable[[str], Meaning | None] | None
 ) -> Item:
     start = words[0][0]
     signs = (place for place, (at, _) in enumerate(words) if not folded[at].isalnum())
     for count in range(min(_LONGEST, next(signs, len(words))), 0, -1):
         end = words[count - 1][1]
         said = folded[start:end]
-        meaning = known.meaning(phrase(said)) or (person(said) if count > 1 else None)
+        meaning = known.meaning(phrase(said)) or (person(said) if person and count > 1 else None)
         if meaning is None and count > 1:
             meaning = _spoken(phrase(said), known)
         if meaning is not None:

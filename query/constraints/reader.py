@@ -17,7 +17,7 @@ from query.filters import parse_filter
 
 #: Patterns over the letters of items (`phrases`, words.txt). A film, by a word for one and what is said before it:
 #: "French crime comedies", "time travel romance"; no word may follow that it would be a part of: "comedy writer".
-_FILM = re.compile(r"[XTE]*(?:nC)*[nagpty]*(?:w{1,2}[nagptyf]*)?[fg](?![wanfgc])")
+_FILM = re.compile(r"[XTE]*(?:[nagt]C)*[nagpty]*(?:w{1,2}[nagptyf]*)?[fg](?![wanfgc])")
 #: All of a part between commas: "1980s", "horror", "from France", "in French".
 _ALONE = re.compile(r"[CXT]*(?:[nagty]*[gt][nagty]*|D?[BOP]?T*p|na+|an|S?PT*[cn]|[POIB]T*[ty]|In)$")
 _WORDS_AND_TIME = re.compile(r"[XT]*w{1,3}t$")
@@ -30,16 +30,15 @@ _LIKE = re.compile(r"[XT]*(?:[nagt]*f|E+)K")
 _WITH_PERSON = re.compile(r"A(?:p|w{2,3})$")
 
 #: What a film shall be without, but for what films are known by: "horror without ghosts".
-_LACKING = re.compile(r"C*NT*w{1,3}$")
+_LACKING = re.compile(r"C*A?NT*w{1,3}$")
 
 _SIBLINGS = ("brothers", "sisters", "bruder", "schwestern")
 _WITH = ("with", "mit", "starring", "featuring")
-_MEANING = "wnagctyp"
-_EITHER = ("country", "language")
-"""Of which "and" says "or": French and Italian films."""
+_MEANING = "wnagctypfS"
 _LONGEST_TITLE = 10
-_FEW_WORDS = 6
+_FEW_WORDS = 4
 """That are left to look for: a question with more of them tells a story, and may err."""
+_TELLING = ("who", "whose", "where", "which", "when", "that", "wo", "worin", "dessen", "deren")
 _REMEMBERED = re.compile(r"\b(?:i|i'm|i've|anyone|remember|ich|jemand|erinner\w*)\b")
 _REQUESTED = re.compile(r"\b(?:i want|looking for|i'd like|ich suche|ich mochte)\b")
 
@@ -84,14 +83,20 @@ def read(question: str, known: KnownValues) -> Reading:
     if marks.lacking:
         said = text.raw[slice(*text.raw_span(items[marks.lacking[0]].start, items[marks.lacking[-1]].end))]
         notes = (*notes, f"no film says what it is without: {said!r} is not looked for")
-    if like:
+    if like and _is_request(items, marks, text):
         identity, constraint = like
         return Reading(_left(items, marks, text), (constraint, *constraints), True, identity, notes)
-    words = sum(item.letter == WORD for place, item in enumerate(items) if place not in marks.spent)
-    remembered = _REMEMBERED.search(text.folded) and not _REQUESTED.search(text.folded)
-    if constraints and words <= _FEW_WORDS and not remembered:
+    if constraints and _is_request(items, marks, text):
         return Reading(_left(items, marks, text), constraints, is_request=True, notes=notes)
     return Reading(question, _with_years(constraints, text), notes=notes)
+
+
+def _is_request(items: Sequence[Item], marks: _Marks, text: FoldedText) -> bool:
+    """Whether few words are left to look for, and none of them tells what happens."""
+    left = [item for place, item in enumerate(items) if place not in marks.spent]
+    told = any(text.folded[item.start : item.end] in _TELLING for item in items)
+    remembered = _REMEMBERED.search(text.folded) and not _REQUESTED.search(text.folded)
+    return sum(item.letter == WORD for item in left) <= _FEW_WORDS and not told and not remembered
 
 
 def without(reading: Reading, question: str, fields: Sequence[str], dropped: Sequence[str]) -> Reading:
@@ -163,7 +168,9 @@ def _next(letters: str, at: int, *, is_film: bool, is_told: bool) -> re.Match[st
 def _mark(place: int, items: Sequence[Item], marks: _Marks, *, negated: bool) -> None:
     if items[place].meaning.values:
         marks.wishes[place] = negated
-    if items[place].letter != WORD and not items[place].meaning.is_sought:
+    # Of "psychological thriller" both words are looked for: the first alone would mean something else.
+    is_compound = items[place].letter == GENRE and place > 0 and items[place - 1].letter == WORD
+    if items[place].letter != WORD and not items[place].meaning.is_sought and not is_compound:
         marks.spent.add(place)
 
 
@@ -230,18 +237,25 @@ def _read_title_and_more(items: Sequence[Item], text: FoldedText, known: KnownVa
 
 
 def _constraints(items: Sequence[Item], marks: _Marks, text: FoldedText) -> tuple[Constraint, ...]:
+    """The wishes as constraints: of several genres a film shall have all, of several years, countries, people one."""
     found: list[Constraint] = []
     for place, negated in sorted(marks.wishes.items()):
         words = text.raw_span(items[place].start, items[place].end)
-        either = not negated and "C" in _letters(items[max(place - 3, 0) : place])
         for name, values in _meant(items, place, negated=negated):
-            same = next((each for each in found if each.field == name), None) if either and name in _EITHER else None
-            if same is None:
-                found.append(Constraint(name, ":", values, negated, words))
+            either = name != "genre" or _is_or(items, place - 1, text)
+            same = [each for each in found if each.field == name and not each.negated and not negated]
+            if any(set(values) <= set(each.values) for each in same):
+                continue
+            if same and either:
+                values = tuple(dict.fromkeys((*same[-1].values, *values)))
+                found[found.index(same[-1])] = replace(same[-1], values=values, words=(same[-1].words[0], words[1]))
             else:
-                values, words = (*same.values, *values), (same.words[0], words[1])
-                found[found.index(same)] = replace(same, values=tuple(dict.fromkeys(values)), words=words)
+                found.append(Constraint(name, ":", values, negated, words))
     return tuple(found)
+
+
+def _is_or(items: Sequence[Item], place: int, text: FoldedText) -> bool:
+    return place >= 0 and text.folded[items[place].start : items[place].end] in ("or", "oder")
 
 
 def _meant(items: Sequence[Item], place: int, *, negated: bool) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -277,5 +291,5 @@ def _left(items: Sequence[Item], marks: _Marks, text: FoldedText) -> str:
 
 
 def _trimmed(run: list[Item]) -> list[Item]:
-    meaning = [place for place, item in enumerate(run) if item.letter in _MEANING or item.letter == FILM]
+    meaning = [place for place, item in enumerate(run) if item.letter in _MEANING]
     return run[meaning[0] : meaning[-1] + 1] if meaning else []

@@ -32,7 +32,8 @@ def missed(wishes: Sequence[Condition], found: Candidates, snapshot: Snapshot) -
     sums = np.zeros(len(found.rows), dtype=np.float32)
     for wish in wishes:
         if isinstance(wish, Numbers) and wish.field == "year":
-            sums += years_missed(found.years, wish.ranges[0].low, wish.ranges[0].high)
+            away = [years_missed(found.years, part.low, part.high) for part in wish.ranges]
+            sums += np.minimum.reduce(away)
         else:
             sums += _unmet(wish, found.rows, snapshot)
     return sums

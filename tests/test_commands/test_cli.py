@@ -194,6 +194,24 @@ def test_like_takes_an_id(seed_store: Path) -> None:
     assert by_id["results"] == by_title["results"]
 
 
+def test_what_was_understood_is_said_and_can_be_turned_off(tmp_path: Path) -> None:
+    films = write(
+        tmp_path,
+        {"id": 1, "title": "Alien", "plot": "A ship.", "genres": ["Horror"], "year": 1979},
+        {"id": 2, "title": "Ghost", "plot": "A ghost.", "genres": ["Romance"], "year": 1990},
+    )
+    run_ingest(tmp_path / "store", "--file", films)
+    result = run_query(tmp_path / "store", "horror movies from the 70s")
+    assert result.stderr == "understood: genre:Horror year:1970..1979 (--literal reads nothing)\n"
+    assert ("Alien" in result.stdout, "Ghost" in result.stdout) == (True, False)
+    answer = json.loads(run_query(tmp_path / "store", "no horror", "--json").stdout)
+    assert answer["understood"] == [
+        {"field": "genre", "operator": ":", "values": ["Horror"], "negated": True, "words": [3, 9]}
+    ]
+    literal = run_query(tmp_path / "store", "no horror", "--literal", "--json")
+    assert (literal.stderr, "understood" in json.loads(literal.stdout)) == ("", False)
+
+
 def test_a_table_for_people(seed_store: Path) -> None:
     result = run_query(seed_store, "soap", "--limit", "2")
     lines = result.stdout.splitlines()

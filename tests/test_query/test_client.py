@@ -1,5 +1,6 @@
 """One interface, here and over HTTP: the same results, the same errors."""
 
+import json
 import socket
 import threading
 import time
@@ -11,7 +12,9 @@ import pytest
 
 from catalog.errors import CatalogMissing, MovieNotFound, PlotseekError, StoreError, TooManyRequests, UsageError
 from catalog.movie import Movie
+from ingest.run import Request, run
 from query.client import PlotseekClient
+from query.models import SearchRequest
 from query.movie_catalog import MovieCatalog
 from query.serving.local import LocalCatalog
 from tests.support.service import saying, service, settings
@@ -32,6 +35,19 @@ def there(seed_store: Path) -> Iterator[MovieCatalog]:
 def test_both_find_the_same(here: MovieCatalog, there: MovieCatalog) -> None:
     assert here.search("space ships", limit=3, why=True) == there.search("space ships", limit=3, why=True)
     assert here.search("space ships").hits[0].movie.title == "Star Trek: Generations"
+
+
+def test_both_say_what_they_understood(tmp_path: Path) -> None:
+    film = {"id": 1, "title": "Amélie", "plot": "A waitress.", "genres": ["Comedy"], "countries": ["France"]}
+    (tmp_path / "films.json").write_text(json.dumps([film]), encoding="utf-8")
+    run(settings(tmp_path), Request(str(tmp_path / "films.json")))
+    with LocalCatalog(tmp_path, settings(tmp_path)) as here, service(tmp_path) as url, PlotseekClient(url) as there:
+        found = here.search("French comedies, no dramas")
+        assert found == there.search("French comedies, no dramas")
+        assert [each.filter for each in found.understood] == ["country:France", "genre:Comedy"]
+        assert here.ask(SearchRequest("French comedies", literal=True)).understood == ()
+        fewer = SearchRequest("French comedies", disregard=("country:France",))
+        assert here.ask(fewer) == there.ask(fewer)
 
 
 def test_both_name_similar_films(here: MovieCatalog, there: MovieCatalog) -> None:

@@ -57,7 +57,7 @@ def conditions(reading: Reading) -> str:
         ("crime comedies", "genre:Crime genre:Comedy", ""),
         ("Krimikomödie", "genre:Crime genre:Comedy", ""),
         ("zombie romance, horror", "genre:Horror", "zombie romance"),
-        ("time travel comedy", "genre:Comedy", "time travel"),
+        ("time travel comedy", "genre:Comedy", "time travel comedy"),
         ("movies in Portuguese", "language:Portuguese", ""),
         ("deutschsprachige Filme", "language:German", ""),
         ("German-language films about school", "language:German", "school"),

@@ -146,6 +146,19 @@ def test_facets_narrow_the_answer_down_and_count_what_they_keep(visitor: Visitor
     assert said(page)["q"] == "war"
 
 
+def test_what_was_understood_is_a_chip_that_can_be_taken_away(visitor: Visitor) -> None:
+    page = visitor.open("/?q=horror+movies+from+the+70s")
+    chips = page.locator("#chips button")
+    expect(page.locator("#heading")).to_have_text("5 films for “horror movies from the 70s”")
+    expect(chips).to_have_text(["Horror×", "1970–1979×"])
+    page.get_by_role("button", name="Take out Horror").click()
+    expect(chips).to_have_text(["1970–1979×"])
+    assert said(page) == {"q": "horror movies from the 70s", "disregard": 'genre:"Horror"'}
+    search(page, "horror movies")
+    expect(chips).to_have_text(["Horror×"])
+    assert said(page) == {"q": "horror movies"}
+
+
 def test_a_genre_alone_lists_its_films_the_best_known_first(visitor: Visitor) -> None:
     page = visitor.open()
     page.locator("#welcome").get_by_role("button", name=re.compile(r"^Horror")).click()
