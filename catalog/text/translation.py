@@ -66,6 +66,11 @@ def knows(word: str) -> bool:
     return bool(_meanings(fold(word)))
 
 
+def is_english(word: str) -> bool:
+    """Whether the lexicon has a folded word as the meaning of another."""
+    return word in _english_words()
+
+
 def _translated(text: str) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
     """Each word that means something, with the meanings of it, or of its parts."""
     for word in tokens(text.replace("-", " ")):
@@ -114,3 +119,9 @@ def _lexicon() -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
         exact.setdefault(key, found)
         stems.setdefault(german_stem(key), found)
     return exact, stems
+
+
+@cache
+def _english_words() -> frozenset[str]:
+    exact, _ = _lexicon()
+    return frozenset(word for meanings in exact.values() for meaning in meanings for word in tokens(meaning))

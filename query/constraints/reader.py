@@ -29,6 +29,8 @@ _TOLD_AT_LAST = re.compile(r"[POIB]T*t$")
 _LIKE = re.compile(r"[XT]*(?:[nagt]*f|E+)K")
 _WITH_PERSON = re.compile(r"A(?:p|w{2,3})$")
 
+#: Says only that a film is meant: "a movie about a man who lives in an airport".
+_OPENING = re.compile(r"[XTE]*fA[XT]*[wnagctyp]")
 #: What a film shall be without, but for what films are known by: "horror without ghosts".
 _LACKING = re.compile(r"C*A?NT*w{1,3}$")
 
@@ -48,10 +50,12 @@ class Reading:
     """A question as it was understood."""
 
     text: str
-    """What is left to look for; all of the question unless `is_request`."""
+    """What is left to look for: all of the question but that a film is meant, and what a request wishes."""
     constraints: tuple[Constraint, ...] = ()
     is_request: bool = False
     """Whether a few words name what is wanted: then movies that meet it come first. Otherwise people may err."""
+    is_titled: bool = False
+    """Whether that is the title of a film, which was named together with its year or director."""
     like: str | None = None
     """The id of a movie that others shall be like."""
     notes: tuple[str, ...] = ()
@@ -77,18 +81,19 @@ def read(question: str, known: KnownValues) -> Reading:
     like = _read_like(items, text, known, marks)
     for start, end in _parts(items):
         _read_part(items, range(start, end), marks)
-    if not marks.wishes and not like:
-        _read_title_and_more(items, text, known, marks)
+    is_titled = not marks.wishes and not like and _read_title_and_more(items, text, known, marks)
     constraints = _constraints(items, marks, text)
     if marks.lacking:
         said = text.raw[slice(*text.raw_span(items[marks.lacking[0]].start, items[marks.lacking[-1]].end))]
         notes = (*notes, f"no film says what it is without: {said!r} is not looked for")
     if like and _is_request(items, marks, text):
         identity, constraint = like
-        return Reading(_left(items, marks, text), (constraint, *constraints), True, identity, notes)
+        return Reading(_left(items, marks, text), (constraint, *constraints), True, like=identity, notes=notes)
     if constraints and _is_request(items, marks, text):
-        return Reading(_left(items, marks, text), constraints, is_request=True, notes=notes)
-    return Reading(question, _with_years(constraints, text), notes=notes)
+        return Reading(_left(items, marks, text), constraints, True, is_titled, notes=notes)
+    opening = None if constraints else _OPENING.match(_letters(items))
+    told = text.raw[text.raw_span(items[opening.end() - 1].start, items[-1].end)[0] :] if opening else question
+    return Reading(told, _with_years(constraints, text), notes=notes)
 
 
 def _is_request(items: Sequence[Item], marks: _Marks, text: FoldedText) -> bool:
@@ -117,7 +122,8 @@ def without(reading: Reading, question: str, fields: Sequence[str], dropped: Seq
     back = " ".join(question[start:end] for start, end in sorted(spans))
     like = reading.like if any(each.field == "like" for each in kept) else None
     text = f"{back} {reading.text}".strip() if reading.is_request else question
-    return Reading(text, kept, reading.is_request and bool(kept), like, reading.notes)
+    is_request = reading.is_request and bool(kept)
+    return replace(reading, text=text, constraints=kept, is_request=is_request, like=like)
 
 
 def _letters(items: Sequence[Item]) -> str:
@@ -227,13 +233,15 @@ def _read_like(
     return None
 
 
-def _read_title_and_more(items: Sequence[Item], text: FoldedText, known: KnownValues, marks: _Marks) -> None:
-    """ "Alien 1979", "Dune von David Lynch": a title, and of which year or by whom."""
+def _read_title_and_more(items: Sequence[Item], text: FoldedText, known: KnownValues, marks: _Marks) -> bool:
+    """Whether a title stands here, and of which year or by whom: "Alien 1979", "Dune von David Lynch"."""
     places = [place for place, item in enumerate(items) if item.letter != SIGN]
     found = _TITLE_AND_MORE.match("".join(items[place].letter for place in places))
-    if found and known.title(text.folded[items[0].start : items[places[found.end(1) - 1]].end]):
-        for place in places[found.end(1) :]:
-            _mark(place, items, marks, negated=False)
+    if not found or not known.title(text.folded[items[0].start : items[places[found.end(1) - 1]].end]):
+        return False
+    for place in places[found.end(1) :]:
+        _mark(place, items, marks, negated=False)
+    return True
 
 
 def _constraints(items: Sequence[Item], marks: _Marks, text: FoldedText) -> tuple[Constraint, ...]:

@@ -9,7 +9,7 @@ from enum import Enum
 from catalog.identity import ModelIdentity
 from catalog.text.folding import tokens
 from catalog.text.stems import english_terms, german_terms
-from catalog.text.translation import is_german, knows, model_texts, translated_terms
+from catalog.text.translation import is_english, is_german, knows, model_texts, translated_terms
 from query.constraints.years import read_years, without_decades
 
 Held = Callable[[Sequence[str]], AbstractSet[str]]
@@ -64,9 +64,12 @@ class Analysis:
         return f"{'other' if self.phrasing is Phrasing.NAMED else self.phrasing.value}-de"
 
 
-def analyze(text: str, model: ModelIdentity, held: Held, *, german: bool = False) -> Analysis:
-    """Read a question that is not empty; `german` if it is known to be part of a German one."""
-    how = phrasing(text)
+def analyze(
+    text: str, model: ModelIdentity, held: Held, *, german: bool = False, like: Analysis | None = None
+) -> Analysis:
+    """Read a question that is not empty: `german` if it is known to be, or put `like` another."""
+    how = phrasing(text) if like is None else like.phrasing
+    german = german or (like is not None and like.german)
     stems = list(dict.fromkeys(english_terms(text)))
     all_known = len(held(stems)) == len(stems)
     german = german or is_german(text) or _only_lexicon_knows(text, all_known=all_known)
@@ -100,10 +103,17 @@ def _english_terms(text: str, how: Phrasing) -> dict[str, float]:
 def _german_terms(text: str) -> dict[str, float]:
     """Translations for English plots, and the words themselves for German ones."""
     rest = without_decades(text)
-    return translated_terms(rest) | dict.fromkeys(german_terms(rest), 1.0)
+    translated = translated_terms(rest)
+    said = {term: translated[term] for term in without_query_stopwords(translated)}
+    return said | dict.fromkeys(german_terms(rest), 1.0)
 
 
 def _only_lexicon_knows(text: str, *, all_known: bool) -> bool:
-    """Whether the German lexicon has all words of a question, and the catalog has not."""
+    """Whether the German lexicon has all words of a question, and neither the catalog nor English has.
+
+    Of one word English alone counts: "Hai" is the name of some people, and no English word.
+    """
     words = tokens(text)
-    return not all_known and bool(words) and all(map(knows, words))
+    if not words or not all(map(knows, words)):
+        return False
+    return not all_known or (len(words) == 1 and not is_english(words[0]))

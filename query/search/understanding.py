@@ -9,7 +9,7 @@ from query.constraints.reader import Reading, read, without
 from query.filters import fields_of
 from query.models import SearchRequest
 from query.search.query_analysis import Analysis, Phrasing, analyze
-from query.search.titles import TitleMatch, main_titles, match_titles
+from query.search.titles import TitleMatch, exact_titles, main_titles, match_titles
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +28,29 @@ def understand(request: SearchRequest, snapshot: Snapshot, model: ModelIdentity)
     """Read the wishes of a request in words alone, unless it is to be taken literally, is a title, or tells a plot."""
     if not request.text or request.plain:
         return Understood(request, Reading(request.text))
-    said = _looked_up(request, Reading(request.text), snapshot, model)
-    assert said.analysis is not None  # noqa: S101 - there is a text
-    is_told = said.analysis.phrasing is Phrasing.TOLD
-    if request.literal or request.likes or request.dislikes or said.titles or is_told:
+    analysis = analyze(request.text, model, snapshot.lexical.held)
+    titles = match_titles(snapshot.lexical, request.text, all_known=analysis.all_known)
+    said = Understood(request, Reading(request.text), analysis, tuple(titles))
+    if request.literal or request.likes or request.dislikes or titles or analysis.phrasing is Phrasing.TOLD:
         return said
     reading = read(request.text, KnownValues(snapshot))
     reading = without(reading, request.text, fields_of(request.filter), request.disregard)
-    if not reading.is_request:
-        titles = tuple(main_titles(snapshot, request.text))
-        return replace(said, titles=titles) if titles else replace(said, reading=reading)
+    if reading.is_request:
+        return _requested(said, reading, snapshot, model)
+    if titles := main_titles(snapshot, request.text):
+        return replace(said, titles=tuple(titles))
+    if reading.text != request.text:
+        analysis = analyze(reading.text, model, snapshot.lexical.held, like=analysis)
+    return replace(said, reading=reading, analysis=analysis)
+
+
+def _requested(said: Understood, reading: Reading, snapshot: Snapshot, model: ModelIdentity) -> Understood:
+    """What is left to look for of a request; as a title only where one stands there with its year or director."""
+    assert said.analysis is not None  # noqa: S101 - the caller looked
     likes = () if reading.like is None else (reading.like,)
-    left = replace(request, text=reading.text, likes=likes)
-    return _looked_up(left, reading, snapshot, model, german=said.analysis.german)
-
-
-def _looked_up(
-    request: SearchRequest, reading: Reading, snapshot: Snapshot, model: ModelIdentity, *, german: bool = False
-) -> Understood:
-    if not request.text:
-        return Understood(request, reading)
-    analysis = analyze(request.text, model, snapshot.lexical.held, german=german)
-    titles = match_titles(snapshot.lexical, request.text, all_known=analysis.all_known)
-    return Understood(request, reading, analysis, tuple(titles))
+    found = Understood(replace(said.request, text=reading.text, likes=likes), reading)
+    if not reading.text:
+        return found
+    analysis = analyze(reading.text, model, snapshot.lexical.held, german=said.analysis.german)
+    titles = exact_titles(snapshot.lexical, reading.text) if reading.is_titled else []
+    return replace(found, analysis=analysis, titles=tuple(titles))
