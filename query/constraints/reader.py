@@ -6,36 +6,21 @@ comedy". In "a war veteran drives a taxi" nothing names a film, and nothing is r
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from query.constraints.constraint import Constraint
 from query.constraints.folded_text import FoldedText
+from query.constraints.grammar import Marks, letters_of, mark, parts_of, read_part
 from query.constraints.known_values import KnownValues
-from query.constraints.phrases import FILM, GENRE, NATION, SIGN, WORD, Item, Meaning, items_of
+from query.constraints.people import find_actors, with_surnames
+from query.constraints.phrases import NATION, SIGN, WORD, Item, items_of
 from query.constraints.years import YearsSaid, read_years
 from query.filters import parse_filter
 
-#: Patterns over the letters of items (`phrases`, words.txt). A film, by a word for one and what is said before it:
-#: "French crime comedies", "time travel romance"; no word may follow that it would be a part of: "comedy writer".
-_FILM = re.compile(r"[XTE]*(?:[nagt]C)*[nagpty]*(?:w{1,2}[nagptyf]*)?[fg](?![wanfgc])")
-#: All of a part between commas: "1980s", "horror", "from France", "in French".
-_ALONE = re.compile(r"[CXT]*(?:[nagty]*[gt][nagty]*|D?[BOP]?T*p|na+|an|S?PT*[cn]|[POIB]T*[ty]|In)$")
-_WORDS_AND_TIME = re.compile(r"[XT]*w{1,3}t$")
 _TITLE_AND_MORE = re.compile(r"([wngacT]+?)(?:[SDBOP]*[yp])$")
-_NOT = re.compile(r"C*N[TC]*(?:S?PT*[cn]|[POIB]T*[ty]|t|I?n(?![wa])|[na]*[fg](?![wanfgc])|n*a$)")
-#: Behind a film: where from, when, in which language, by whom.
-_BEHIND = re.compile(r"S?(?:PT*[cn](?:CP?T*[cn])*|[POIB]?T*[ty]|I[na](?![wa])|D?[BOP]?T*p)(?![wfgn])")
-_TOLD_AT_LAST = re.compile(r"[POIB]T*t$")
 _LIKE = re.compile(r"[XT]*(?:[nagt]*f|E+)K")
-_WITH_PERSON = re.compile(r"A(?:p|w{2,3})$")
-
 #: Says only that a film is meant: "a movie about a man who lives in an airport".
 _OPENING = re.compile(r"[XTE]*fA[XT]*[wnagctyp]")
-#: What a film shall be without, but for what films are known by: "horror without ghosts".
-_LACKING = re.compile(r"C*A?NT*w{1,3}$")
-
-_SIBLINGS = ("brothers", "sisters", "bruder", "schwestern")
-_WITH = ("with", "mit", "starring", "featuring")
 _MEANING = "wnagctypfS"
 _LONGEST_TITLE = 10
 _FEW_WORDS = 4
@@ -61,26 +46,14 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Marks:
-    """What was made of the items of a question, by their places."""
-
-    wishes: dict[int, bool] = field(default_factory=dict)
-    """Whether each is negated."""
-    spent: set[int] = field(default_factory=set)
-    """Those that are not looked for."""
-    lacking: list[int] = field(default_factory=list)
-    """Words for what a film shall be without, which no film says of itself."""
-
-
 def read(question: str, known: KnownValues) -> Reading:
     """Read a question that is no title and tells no plot; what is not understood is left to look for."""
     text = FoldedText(question)
-    items = _with_surnames(items_of(text, known.vocabulary, known.person), text, known)
-    marks, notes = _Marks(), _actors_missed(items, text, known)
+    items = with_surnames(items_of(text, known.vocabulary, known.person), text, known)
+    marks, notes = Marks(), find_actors(items, text, known)
     like = _read_like(items, text, known, marks)
-    for start, end in _parts(items):
-        _read_part(items, range(start, end), marks)
+    for start, end in parts_of(items):
+        read_part(items, range(start, end), marks)
     is_titled = not marks.wishes and not like and _read_title_and_more(items, text, known, marks)
     constraints = _constraints(items, marks, text)
     if marks.lacking:
@@ -91,12 +64,12 @@ def read(question: str, known: KnownValues) -> Reading:
         return Reading(_left(items, marks, text), (constraint, *constraints), True, like=identity, notes=notes)
     if constraints and _is_request(items, marks, text):
         return Reading(_left(items, marks, text), constraints, True, is_titled, notes=notes)
-    opening = None if constraints else _OPENING.match(_letters(items))
+    opening = None if constraints else _OPENING.match(letters_of(items))
     told = text.raw[text.raw_span(items[opening.end() - 1].start, items[-1].end)[0] :] if opening else question
     return Reading(told, _with_years(constraints, text), notes=notes)
 
 
-def _is_request(items: Sequence[Item], marks: _Marks, text: FoldedText) -> bool:
+def _is_request(items: Sequence[Item], marks: Marks, text: FoldedText) -> bool:
     """Whether few words are left to look for, and none of them tells what happens."""
     left = [item for place, item in enumerate(items) if place not in marks.spent]
     told = any(text.folded[item.start : item.end] in _TELLING for item in items)
@@ -126,100 +99,11 @@ def without(reading: Reading, question: str, fields: Sequence[str], dropped: Seq
     return replace(reading, text=text, constraints=kept, is_request=is_request, like=like)
 
 
-def _letters(items: Sequence[Item]) -> str:
-    return "".join(item.letter for item in items)
-
-
-def _parts(items: Sequence[Item]) -> Iterator[tuple[int, int]]:
-    """Begin and end of what stands between signs."""
-    begin = 0
-    for place, item in enumerate([*items, Item(Meaning(SIGN), 0, 0)]):
-        if item.letter == SIGN:
-            if place > begin:
-                yield begin, place
-            begin = place + 1
-
-
-def _read_part(items: Sequence[Item], part: range, marks: _Marks) -> None:
-    letters = "".join(" " if place in marks.spent else items[place].letter for place in part)
-    at = len(letters) - len(letters.lstrip())
-    found = _FILM.match(letters, at)
-    is_film, is_told = found is not None, False
-    found = found or _ALONE.match(letters, at) or _WORDS_AND_TIME.match(letters, at)
-    while at < len(letters):
-        if found := found or _next(letters, at, is_film=is_film, is_told=is_told):
-            places = part[found.start() : found.end()]
-            for place in places:
-                _mark(place, items, marks, negated=found.re is _NOT)
-            if found.re is _LACKING:
-                marks.spent |= set(places)
-                marks.lacking += [place for place in places if items[place].letter == WORD]
-            at, found = found.end(), None
-            continue
-        if letters[at] == "A" and is_film and not is_told:
-            marks.spent.add(part[at])
-        is_told = is_told or letters[at] in "Aw"
-        at += 1
-
-
-def _next(letters: str, at: int, *, is_film: bool, is_told: bool) -> re.Match[str] | None:
-    """What is said of the film from this item on."""
-    if (is_film or at == 0) and (found := _NOT.match(letters, at)):
-        return None if is_told and found[0][0] + found[0][-1] == "Na" else found
-    if not is_film or is_told:
-        return _TOLD_AT_LAST.match(letters, at) if is_film else None
-    return _BEHIND.match(letters, at) or _LACKING.match(letters, at)
-
-
-def _mark(place: int, items: Sequence[Item], marks: _Marks, *, negated: bool) -> None:
-    if items[place].meaning.values:
-        marks.wishes[place] = negated
-    # Of "psychological thriller" both words are looked for: the first alone would mean something else.
-    is_compound = items[place].letter == GENRE and place > 0 and items[place - 1].letter == WORD
-    if items[place].letter != WORD and not items[place].meaning.is_sought and not is_compound:
-        marks.spent.add(place)
-
-
-def _with_surnames(items: Sequence[Item], text: FoldedText, known: KnownValues) -> list[Item]:
-    """The items with surnames of directors where one may stand: "films by Varda", "Coen brothers comedies"."""
-    letters, found = _letters(items), list[Item]()
-    for place, item in enumerate(items):
-        if found and found[-1].end > item.start:
-            continue
-        more = items[place + 1] if place + 1 < len(items) else item
-        end = more.end if text.folded[more.start : more.end] in _SIBLINGS else item.end
-        behind = re.search(r"[fg][^wA,]*[BD]T*$", letters[:place]) is not None
-        before = re.fullmatch(r"[XTn]*", letters[:place]) and re.match(r"w?[nat]*[fg]", letters[place + 1 :])
-        person = None
-        if item.letter == WORD and (behind or before):
-            person = known.surname(text.folded[item.start : item.end], is_sure=behind or end > item.end)
-        found.append(Item(person, item.start, end) if person else item)
-    return found
-
-
-def _actors_missed(items: list[Item], text: FoldedText, known: KnownValues) -> tuple[str, ...]:
-    """Say that a person who plays in a film is not known; where the catalog holds actors, make it one of them."""
-    found = _WITH_PERSON.search(_letters(items))
-    if found is None or not {FILM, GENRE} & set(_letters(items[: found.start()])):
-        return ()
-    marker, first = items[found.start()], items[found.start() + 1]
-    start, end = first.start, items[-1].end
-    said = slice(*text.raw_span(start, end))
-    if text.folded[marker.start : marker.end] not in _WITH or not text.raw[said].istitle():
-        return ()
-    if known.has_actors:
-        if actor := known.person(text.folded[start:end], ("actor",)):
-            items[found.start() :] = [Item(Meaning("B"), marker.start, marker.end), Item(actor, start, end)]
-        return ()
-    items[found.start() + 1 :] = [Item(Meaning(WORD), item.start, item.end) for item in items[found.start() + 1 :]]
-    return (f"the catalog holds no actors: {text.raw[said]!r} is looked for as words",)
-
-
 def _read_like(
-    items: Sequence[Item], text: FoldedText, known: KnownValues, marks: _Marks
+    items: Sequence[Item], text: FoldedText, known: KnownValues, marks: Marks
 ) -> tuple[str, Constraint] | None:
     """The id of the movie in "movies like Alien but funny", and what is said so."""
-    found = _LIKE.match(_letters(items))
+    found = _LIKE.match(letters_of(items))
     if found is None:
         return None
     behind = items[found.end() :]
@@ -227,24 +111,24 @@ def _read_like(
         words = text.raw_span(behind[0].start, behind[count - 1].end)
         if movie := known.title(text.raw[slice(*words)]):
             for place in range(found.end()):
-                _mark(place, items, marks, negated=False)
+                mark(place, items, marks, negated=False)
             marks.spent |= set(range(found.end() + count))
             return movie[0], Constraint("like", ":", (movie[1],), False, words)
     return None
 
 
-def _read_title_and_more(items: Sequence[Item], text: FoldedText, known: KnownValues, marks: _Marks) -> bool:
+def _read_title_and_more(items: Sequence[Item], text: FoldedText, known: KnownValues, marks: Marks) -> bool:
     """Whether a title stands here, and of which year or by whom: "Alien 1979", "Dune von David Lynch"."""
     places = [place for place, item in enumerate(items) if item.letter != SIGN]
     found = _TITLE_AND_MORE.match("".join(items[place].letter for place in places))
     if not found or not known.title(text.folded[items[0].start : items[places[found.end(1) - 1]].end]):
         return False
     for place in places[found.end(1) :]:
-        _mark(place, items, marks, negated=False)
+        mark(place, items, marks, negated=False)
     return True
 
 
-def _constraints(items: Sequence[Item], marks: _Marks, text: FoldedText) -> tuple[Constraint, ...]:
+def _constraints(items: Sequence[Item], marks: Marks, text: FoldedText) -> tuple[Constraint, ...]:
     """The wishes as constraints: of several genres a film shall have all, of several years, countries, people one."""
     found: list[Constraint] = []
     for place, negated in sorted(marks.wishes.items()):
@@ -270,7 +154,7 @@ def _meant(items: Sequence[Item], place: int, *, negated: bool) -> Iterator[tupl
     """What an item stands for here: "in German" is a language, "from Hong Kong" and "not French" a country alone."""
     item, before = items[place], items[place - 1].letter if place else ""
     both = item.letter == NATION and len(item.meaning.values) > 1
-    from_there = "P" in _letters(items[max(place - 2, 0) : place])
+    from_there = "P" in letters_of(items[max(place - 2, 0) : place])
     only = "language" if before == "I" else "country" if negated or from_there else ""
     yield from ((name, values) for name, values in item.meaning.values if not both or name == (only or name))
 
@@ -285,7 +169,7 @@ def _of_years(said: YearsSaid, text: FoldedText) -> Constraint:
     return Constraint("year", ":", (str(said.years),), False, text.raw_span(said.start, said.end))
 
 
-def _left(items: Sequence[Item], marks: _Marks, text: FoldedText) -> str:
+def _left(items: Sequence[Item], marks: Marks, text: FoldedText) -> str:
     """What is left to look for: the items that are not spent, small words at the ends of each run left out."""
     runs: list[list[Item]] = [[]]
     for place, item in enumerate(items):

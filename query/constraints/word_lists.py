@@ -1,4 +1,4 @@
-"""The word lists of this folder: a line an entry, its columns parted by bars, their words by commas. All folded."""
+"""The word lists of `lexicon/`: a line an entry, its columns parted by bars, their words by commas. All folded."""
 
 import re
 from functools import cache
@@ -14,7 +14,7 @@ _INFLECTED = ("isch", "iert", "reich", "ig", "lich", "sch")
 @cache
 def read_table(name: str) -> tuple[tuple[tuple[str, ...], ...], ...]:
     """The columns of each line of a file; comments are left out."""
-    lines = (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
+    lines = (Path(__file__).parent / "lexicon" / name).read_text(encoding="utf-8").splitlines()
     return tuple(
         tuple(tuple(word.strip() for word in column.split(",") if word.strip()) for column in line.split("|"))
         for line in lines

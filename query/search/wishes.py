@@ -29,13 +29,10 @@ def missed(wishes: Sequence[Condition], found: Candidates, snapshot: Snapshot) -
 
     A little of a wish for years, where a movie is a few years older or newer.
     """
-    sums = np.zeros(len(found.rows), dtype=np.float32)
-    for wish in wishes:
-        if isinstance(wish, Numbers) and wish.field == "year":
-            away = [years_missed(found.years, part.low, part.high) for part in wish.ranges]
-            sums += np.minimum.reduce(away)
-        else:
-            sums += _unmet(wish, found.rows, snapshot)
+    years = [wish for wish in wishes if isinstance(wish, Numbers) and wish.field == "year"]
+    sums = _count_unmet([wish for wish in wishes if wish not in years], found.rows, snapshot)
+    for wish in years:
+        sums += np.minimum.reduce([years_missed(found.years, part.low, part.high) for part in wish.ranges])
     return sums
 
 
@@ -49,9 +46,7 @@ def years_missed(years: Floats, first: float, last: float) -> Floats:
 def first_those(meeting: Candidates, others: Candidates, wishes: Sequence[Condition], snapshot: Snapshot) -> Candidates:
     """Candidates that meet all wishes together with others, of which it is counted how many they do not meet."""
     new = ~np.isin(others.rows, meeting.rows)
-    unmet = np.zeros(int(new.sum()), dtype=np.float32)
-    for wish in wishes:
-        unmet += _unmet(wish, others.rows[new], snapshot)
+    unmet = _count_unmet(wishes, others.rows[new], snapshot)
     rows = np.concatenate([meeting.rows, others.rows[new]])
     order = np.argsort(rows)
     return Candidates(
@@ -65,8 +60,10 @@ def first_those(meeting: Candidates, others: Candidates, wishes: Sequence[Condit
     )
 
 
-def _unmet(wish: Condition, rows: Rows, snapshot: Snapshot) -> Floats:
-    """1 for each movie that does not meet a wish, else 0."""
-    ids = list(snapshot.movies.ids_at(rows.tolist()).values())
-    meeting = snapshot.lexical.score({}, ids, keep=Filter((wish,))).rows
-    return np.asarray(~np.isin(rows, meeting), dtype=np.float32)
+def _count_unmet(wishes: Sequence[Condition], rows: Rows, snapshot: Snapshot) -> Floats:
+    """How many wishes each movie does not meet, shape (movies,)."""
+    counts = np.zeros(len(rows), dtype=np.float32)
+    ids = list(snapshot.movies.ids_at(rows.tolist()).values()) if wishes else []
+    for wish in wishes:
+        counts += ~np.isin(rows, snapshot.lexical.score({}, ids, keep=Filter((wish,))).rows)
+    return counts

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from catalog.movie import Movie
 from query.constraints.known_values import KnownValues
 from query.constraints.reader import Reading, read, without
+from query.filters import parse_filter
 from tests.support.small import snapshot_of
 
 FILMS = [
@@ -157,6 +160,22 @@ def test_what_is_taken_away_is_looked_for_again(known: KnownValues) -> None:
     assert (conditions(fewer), fewer.text) == ("country:France genre:Drama", "wedding")
     none = without(reading, question, ["genre", "country", "language"], ())
     assert (none.constraints, none.is_request) == ((), False)
+
+
+WORDS = st.sampled_from(
+    "French movies not a from the 70s by Varda comedies Horrorfilme ohne in Dune like but , ( - 1984 ß ä .".split()
+)
+
+
+@given(st.lists(WORDS | st.text(max_size=4), max_size=12).map(" ".join))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_asked_becomes_conditions_that_stand_in_it(known: KnownValues, question: str) -> None:
+    reading = read(question, known)
+    for each in reading.constraints:
+        start, end = each.words
+        assert 0 <= start < end <= len(question)
+        assert each.field == "like" or len(parse_filter(each.filter).conditions) == 1
+    assert reading.constraints or not reading.is_request
 
 
 def test_a_catalog_is_read_by_its_own_names(tmp_path_factory: pytest.TempPathFactory) -> None:
