@@ -6,20 +6,23 @@ import numpy as np
 
 from catalog.embedding.embedder import Embedder
 from catalog.errors import UsageError
-from catalog.store.columns.conditions import Filter, Numbers, Range, WithId
-from catalog.store.lexical.fields import NUMBERS
+from catalog.store.columns.conditions import Filter, Numbers, Range, Tagged, WithId
+from catalog.store.lexical.fields import LISTS, NUMBERS, folded
 from catalog.store.lexical.index import LexicalIndex
 from catalog.store.snapshot import Snapshot
 from query.filters import stated_conditions
 from query.search.rerank import Ranking
 from query.search.retrievers import EXACT, cosines
 from query.search.scoring import Question
+from query.search.wishes import wished
 
 #: By what movies can be sorted besides relevance; "-" before it for descending.
 SORTS = (*NUMBERS, "title")
 
 MOST_PLAIN = 1000
 """Movies that a plain search can give."""
+_POOL = 200
+"""Movies among which those come first that are chiefly from where they are wished from."""
 _WALK = 2000
 """Movies looked at in one step through the titles."""
 _BY_PRIOR = ("votes", "rating", "year")
@@ -57,11 +60,38 @@ def rank_list(question: Question, snapshot: Snapshot) -> Ranking:
     """What passes a filter, as far as the page."""
     request, excluded = question.request, question.excluded
     end = request.offset + (request.limit or 0) + len(excluded)
-    rows = np.array(list_rows(snapshot, question.keep, request.sort, end), dtype=np.int64)
+    origins = _origins(question) if request.sort == "relevance" else []
+    found = list_rows(snapshot, question.keep, request.sort, max(end, _POOL) if origins else end)
+    if origins:
+        found = _chiefly_from(origins, snapshot, found[:_POOL]) + found[_POOL:]
+    rows = np.array(found, dtype=np.int64)
     kept = rows[~np.isin(rows, excluded)]
     total = snapshot.lexical.count(without_excluded(question, snapshot))
     ones = np.ones(len(kept), dtype=np.float32)
     return Ranking(kept, np.zeros_like(ones), ones, total, complete=True)
+
+
+def _origins(question: Question) -> list[Tagged]:
+    """The countries and languages that the text wishes."""
+    return [
+        each
+        for each in wished(question.reading.constraints)
+        if isinstance(each, Tagged) and each.field in ("country", "language")
+    ]
+
+
+def _chiefly_from(origins: Sequence[Tagged], snapshot: Snapshot, rows: list[int]) -> list[int]:
+    """Movies that are wished from somewhere, those first that are from there in the first place.
+
+    Catalogs name the chief country and language of a movie first, and behind them whoever paid, or says a word in it.
+    """
+    movies = snapshot.movies.at(rows)
+
+    def strange(row: int) -> int:
+        chief = [getattr(movies[row], LISTS[each.field])[0] for each in origins]
+        return sum(folded(value) not in each.folded for value, each in zip(chief, origins, strict=True))
+
+    return sorted(rows, key=strange)
 
 
 def without_excluded(question: Question, snapshot: Snapshot) -> Filter:

@@ -1,6 +1,7 @@
 """Search with conditions in words, over a small catalog."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +50,18 @@ def test_a_request_without_other_words_lists_what_meets_it_by_votes_rating_and_y
     result = ask(films, "movies from France")
     assert understood(result) == "country:France"
     assert (ids(result), result.total, result.total_is_exact) == ("13865", 5, True)
+
+
+def test_what_is_chiefly_from_somewhere_comes_first(tmp_path: Path) -> None:
+    films = [
+        Movie("1", "Sold", "x", votes=900, countries=("United States", "France"), languages=("English", "French")),
+        Movie("2", "Bought", "x", votes=800, countries=("France", "Belgium"), languages=("English", "French")),
+        Movie("3", "Made", "x", votes=1, countries=("France",), languages=("French",)),
+    ]
+    with snapshot_of(films, tmp_path) as snapshot:
+        assert ids(ask(snapshot, "French movies")) == "321"
+        assert ids(ask(snapshot, "French movies", limit=1, offset=1)) == "2"
+        assert ids(ask(snapshot, "French movies", sort="-votes")) == "123"
 
 
 def test_what_meets_a_request_comes_first_and_is_counted(films: Snapshot) -> None:
