@@ -11,11 +11,13 @@ from query.constraints.phrases import GENRE, SIGN, WORD, Item, Meaning
 
 #: A film, by a word for one and what is said before it: "French crime comedies", "time travel romance"; no word may
 #: follow that it would be a part of: "comedy writer".
-_FILM = re.compile(r"[XTE]*(?:[nagt]C)*[nagpty]*(?:w{1,2}[nagptyf]*)?[fg](?![wanfgc])")
+_FILM = re.compile(r"(?:[XTE]*(?:[nagt]C)*[nagpty]*(?:w{1,2}[nagptyf]*)?[fg]|[XT]*E+[na]+)(?![wanfgc])")
 #: All of a part between commas: "1980s", "horror", "from France", "in French".
 _ALONE = re.compile(r"[CXT]*(?:[nagty]*[gt][nagty]*|D?[BOP]?T*p|na+|an|S?PT*[cn]|[POIB]T*[ty]|In)$")
+#: All of a part that counts where another one says what is wished: "horror, Iran, 1973".
+BESIDE = re.compile(r"[nacy]+$")
 _WORDS_AND_TIME = re.compile(r"[XT]*w{1,3}t$")
-_NOT = re.compile(r"C*N[TC]*(?:S?PT*[cn]|[POIB]T*[ty]|t|I?n(?![wa])|[na]*[fg](?![wanfgc])|n*a$)")
+_NOT = re.compile(r"C*N[TC]*(?:S?PT*[cn]|[POIB]T*[ty]|t|I?n(?![wanfg])|[na]*[fg](?![wanfgc])|n*a$)")
 #: Behind a film: where from, when, in which language, by whom.
 _BEHIND = re.compile(r"S?(?:PT*[cn](?:CP?T*[cn])*|[POIB]?T*[ty]|I[na](?![wa])|D?[BOP]?T*p)(?![wfgn])")
 _TOLD_AT_LAST = re.compile(r"[POIB]T*t$")
@@ -39,13 +41,13 @@ def letters_of(items: Sequence[Item]) -> str:
     return "".join(item.letter for item in items)
 
 
-def parts_of(items: Sequence[Item]) -> Iterator[tuple[int, int]]:
-    """Begin and end of what stands between signs."""
+def parts_of(items: Sequence[Item]) -> Iterator[range]:
+    """The places of what stands between signs."""
     begin = 0
     for place, item in enumerate([*items, Item(Meaning(SIGN), 0, 0)]):
         if item.letter == SIGN:
             if place > begin:
-                yield begin, place
+                yield range(begin, place)
             begin = place + 1
 
 
@@ -73,7 +75,7 @@ def read_part(items: Sequence[Item], part: range, marks: Marks) -> None:
 
 def _next(letters: str, at: int, *, is_film: bool, is_told: bool) -> re.Match[str] | None:
     """What is said of the film from this item on."""
-    if (is_film or at == 0) and (found := _NOT.match(letters, at)):
+    if (is_film or at == 0 or letters[at : at + 2] == "CN") and (found := _NOT.match(letters, at)):
         return None if is_told and found[0][0] + found[0][-1] == "Na" else found
     if not is_film or is_told:
         return _TOLD_AT_LAST.match(letters, at) if is_film else None

@@ -70,6 +70,7 @@ class Vocabulary:
         for tail in _SPRACHIG:
             if word.endswith(tail) and (nation := self.phrases.get(word.removesuffix(tail))):
                 return replace(nation, values=tuple(pair for pair in nation.values if pair[0] == "language"))
+        found: Meaning | None = None
         for cut in range(_SHORTEST_HEAD - 1, len(word) - _SHORTEST_HEAD + 1):
             head, tail = word[:cut], word[cut:]
             genre = self.phrases.get(tail)
@@ -79,13 +80,19 @@ class Vocabulary:
                 first = self.genres.get(head.removesuffix(joint)) if head.endswith(joint) else None
                 if first:
                     return Meaning(GENRE, (*first, *(genre.values if genre else ())))
-        return Meaning(FILM, is_sought=True) if word.endswith(_TAILS) else None
+            if genre and not found:
+                found = replace(genre, is_sought=True)
+        return found or (Meaning(FILM, is_sought=True) if word.endswith(_TAILS) else None)
 
 
 @lru_cache(maxsize=4)
 def vocabulary(genres: tuple[str, ...], countries: tuple[str, ...], languages: tuple[str, ...]) -> Vocabulary:
     """Of a catalog with these values."""
-    phrases = {phrase(word): Meaning(row[0][0][0]) for row in read_table("words.txt") for word in row[0][0].split()[1:]}
+    phrases = {
+        phrase(word): Meaning(letter.replace("F", FILM), is_sought=letter == "F")
+        for ((line,),) in read_table("words.txt")
+        for letter, word in ((line[0], word) for word in line.split()[1:])
+    }
     phrases |= {word: Meaning(COUNTRY, (("country", values),)) for word, values in held_countries(countries).items()}
     for word, values in held_languages(languages).items():
         phrases[word] = Meaning(NATION, (("language", values),))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from query.constraints.constraint import Constraint
 from query.constraints.folded_text import FoldedText
-from query.constraints.grammar import Marks, letters_of, mark, parts_of, read_part
+from query.constraints.grammar import BESIDE, Marks, letters_of, mark, parts_of, read_part
 from query.constraints.known_values import KnownValues
 from query.constraints.people import find_actors, with_surnames
 from query.constraints.phrases import NATION, SIGN, WORD, Item, items_of
@@ -52,8 +52,12 @@ def read(question: str, known: KnownValues) -> Reading:
     items = with_surnames(items_of(text, known.vocabulary, known.person), text, known)
     marks, notes = Marks(), find_actors(items, text, known)
     like = _read_like(items, text, known, marks)
-    for start, end in parts_of(items):
-        read_part(items, range(start, end), marks)
+    for part in parts_of(items):
+        read_part(items, part, marks)
+    for part in parts_of(items) if marks.wishes else ():
+        if BESIDE.match(letters_of(items[part.start : part.stop])):
+            for place in part:
+                mark(place, items, marks, negated=False)
     is_titled = not marks.wishes and not like and _read_title_and_more(items, text, known, marks)
     constraints = _constraints(items, marks, text)
     if marks.lacking:

@@ -73,6 +73,18 @@ def conditions(reading: Reading) -> str:
         ("drama, not French", "genre:Drama -country:France", ""),
         ("Dune 1984", "year:1984", "Dune"),
         ("Dune von David Lynch", 'director:"David Lynch"', "Dune"),
+        ("psychological thriller", "genre:Thriller", "psychological thriller"),
+        ("80s or 90s horror/war movies", "year:1980..1989,1990..1999 genre:Horror genre:War", ""),
+        ("horror or thriller movies", "genre:Horror,Thriller", ""),
+        ("Filme aus dem Jahr 1939", "year:1939", ""),
+        ("Kriegsfilme der 30er", "genre:War year:1930..1939", ""),
+        ("silent comedies", "year:1890..1929 genre:Comedy", ""),
+        ("Psychothriller aus Italien", "genre:Thriller country:Italy", "Psychothriller"),
+        ("Italian epics", "country:Italy language:Italian", "epics"),
+        ("horror, Italy, 1973", "genre:Horror country:Italy year:1973", ""),
+        ("spooky but not horror", "-genre:Horror", "spooky"),
+        ("a western, but not an Italian one", "genre:Western -country:Italy", ""),
+        ("something funny from Italy", "genre:Comedy country:Italy", ""),
         ("a horror film about a doll from the 80s", "genre:Horror year:1980..1989", "doll"),
     ],
 )
@@ -94,6 +106,8 @@ def test_a_request_is_read(known: KnownValues, question: str, wished: str, left:
         "zombie movies",
         "refugees from Italy",
         "raised by Scott",
+        "he lives with no family",
+        "Italy",
     ],
 )
 def test_a_story_is_not_read(known: KnownValues, question: str) -> None:
@@ -142,6 +156,12 @@ def test_actors_that_the_catalog_does_not_hold_are_said(known: KnownValues) -> N
     reading = read("films with Tom Hanks", known)
     assert reading.notes == ("the catalog holds no actors: 'Tom Hanks' is looked for as words",)
     assert (reading.text, reading.constraints) == ("Tom Hanks", ())
+
+
+def test_what_no_film_says_of_itself_is_not_looked_for(known: KnownValues) -> None:
+    reading = read("horror without ghosts", known)
+    assert (conditions(reading), reading.text) == ("genre:Horror", "")
+    assert reading.notes == ("no film says what it is without: 'ghosts' is not looked for",)
 
 
 def test_actors_that_it_holds_are_wished(tmp_path_factory: pytest.TempPathFactory) -> None:
