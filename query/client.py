@@ -16,9 +16,9 @@ from urllib.parse import quote, urlsplit
 from catalog.errors import PlotseekError, StoreError, UsageError
 from catalog.movie import Movie
 from query.answer import ModelAnswer, facets_from_dict, result_from_dict
-from query.http.problems import error_of
 from query.models import FacetCounts, SearchRequest, SearchResult
 from query.movie_catalog import MovieCatalog
+from query.problems import error_of
 
 T = TypeVar("T")
 

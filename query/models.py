@@ -10,7 +10,7 @@ from typing import Any, Self
 from catalog.config import SearchConfig
 from catalog.movie import Movie
 from catalog.store.columns.facet import Facet
-from query.characters import whole_characters
+from catalog.text.folding import whole_characters
 from query.constraints.constraint import Constraint
 
 

@@ -10,10 +10,9 @@ from catalog.errors import MovieNotFound
 from catalog.movie import Movie
 from catalog.store.columns.conditions import Filter, Tagged
 from catalog.store.lexical.fields import elsewhere, folded
+from catalog.store.lexical.titles import exact_titles, misspelt_titles
 from catalog.store.snapshot import Snapshot
-from catalog.text.folding import plain_title
-from query.characters import whole_characters
-from query.search.titles import exact_titles, misspelt_titles
+from catalog.text.folding import plain_title, whole_characters
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*:[^\s:]+")
 _DATED = re.compile(r"(?P<title>.+?)\s*\((?P<year>\d{4})\)")

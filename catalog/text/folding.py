@@ -35,3 +35,8 @@ def plain_title(title: str) -> str:
 def without_article(title: str) -> str:
     """A plain title without its leading article."""
     return _ARTICLE.sub("", title)
+
+
+def whole_characters(text: str) -> str:
+    """The text with "?" for half a character: JSON and command lines can hold one, databases and models cannot."""
+    return text.encode("utf-8", "replace").decode("utf-8")

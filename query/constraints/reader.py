@@ -31,7 +31,7 @@ _REQUESTED = re.compile(r"\b(?:i want|looking for|i'd like|ich suche|ich mochte)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class QuestionReading:
     """A question as it was understood."""
 
     text: str
@@ -46,7 +46,7 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
-def read(question: str, known: KnownValues) -> Reading:
+def read(question: str, known: KnownValues) -> QuestionReading:
     """Read a question that is no title and tells no plot; what is not understood is left to look for."""
     text = FoldedText(question)
     items = with_surnames(items_of(text, known.vocabulary, known.person), text, known)
@@ -65,12 +65,12 @@ def read(question: str, known: KnownValues) -> Reading:
         notes = (*notes, f"no film says what it is without: {said!r} is not looked for")
     if like and _is_request(items, marks, text):
         identity, constraint = like
-        return Reading(_left(items, marks, text), (constraint, *constraints), True, like=identity, notes=notes)
+        return QuestionReading(_left(items, marks, text), (constraint, *constraints), True, like=identity, notes=notes)
     if constraints and _is_request(items, marks, text):
-        return Reading(_left(items, marks, text), constraints, True, is_titled, notes=notes)
+        return QuestionReading(_left(items, marks, text), constraints, True, is_titled, notes=notes)
     opening = None if constraints else _OPENING.match(letters_of(items))
     told = text.raw[text.raw_span(items[opening.end() - 1].start, items[-1].end)[0] :] if opening else question
-    return Reading(told, _with_years(constraints, text), notes=notes)
+    return QuestionReading(told, _with_years(constraints, text), notes=notes)
 
 
 def _is_request(items: Sequence[Item], marks: Marks, text: FoldedText) -> bool:
@@ -81,7 +81,7 @@ def _is_request(items: Sequence[Item], marks: Marks, text: FoldedText) -> bool:
     return sum(item.letter == WORD for item in left) <= _FEW_WORDS and not told and not remembered
 
 
-def without(reading: Reading, question: str, fields: Sequence[str], dropped: Sequence[str]) -> Reading:
+def without(reading: QuestionReading, question: str, fields: Sequence[str], dropped: Sequence[str]) -> QuestionReading:
     """The reading without what was read about some fields, and without some constraints, by their filters.
 
     The words of what is gone are looked for again. Raises UsageError for what is no filter.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from catalog.config import SearchConfig
 from catalog.embedding.embedder import Embedder, embed_together
 from catalog.store.columns.conditions import EVERYTHING, Filter, WithId
+from catalog.store.lexical.titles import match_titles
 from catalog.store.snapshot import Snapshot
 from query.evaluation.runner import Answer, JudgedQuery, Ranker
 from query.models import SearchRequest
@@ -16,7 +17,6 @@ from query.names import movie_vector
 from query.search.pipeline import rank
 from query.search.query_analysis import analyze
 from query.search.scoring import Question, find_candidates, look_up, score
-from query.search.titles import match_titles
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]

@@ -21,7 +21,7 @@ from query.http import routes
 from query.http import schemas as api
 from query.http.auth import Authenticator
 from query.http.middleware import RequestMiddleware
-from query.http.problems import MEDIA_TYPE, Problem, plain_problem, problem_of, status_name
+from query.problems import MEDIA_TYPE, Problem, plain_problem, problem_of, status_name
 from query.serving.service import Service, our_version
 
 WEB = Path(__file__).parent / "static"

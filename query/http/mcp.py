@@ -16,8 +16,8 @@ from catalog.errors import PlotseekError
 from query.http import schemas as api
 from query.http.auth import Authenticator
 from query.http.middleware import App, Receive, RequestMiddleware, Scope, Send
-from query.http.problems import problem_of
 from query.models import SearchRequest
+from query.problems import problem_of
 from query.serving.executor import Deadline
 from query.serving.service import EncodedAnswer, Service, our_version
 

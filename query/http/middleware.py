@@ -15,7 +15,7 @@ from catalog.config import ServerConfig
 from catalog.errors import DeadlineExceeded, PlotseekError, RequestTooLarge, UsageError
 from query.http.auth import Authenticator
 from query.http.limits import Parallel
-from query.http.problems import MEDIA_TYPE, problem_of
+from query.problems import MEDIA_TYPE, problem_of
 from query.serving.executor import ClientGone
 from query.serving.telemetry import Metrics
 

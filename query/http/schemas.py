@@ -7,9 +7,9 @@ from pydantic.config import JsonDict
 
 from catalog.movie import Movie
 from query.film_map import DrawnMap
-from query.http.problems import MEDIA_TYPE
 from query.http.shapes import Asked, Shape, shaped_like
 from query.models import FacetCounts, Hit, SearchRequest, SearchResult
+from query.problems import MEDIA_TYPE
 from query.serving.ingest_job import IngestRun
 from query.suggest import Suggestion
 

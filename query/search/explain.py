@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from catalog.embedding.embedder import Embedder
 from catalog.movie import Movie
 from catalog.store.lexical.fields import movie_terms
+from catalog.store.lexical.titles import TitleMatch
 from catalog.store.snapshot import Snapshot
 from query.models import Why
 from query.search.query_analysis import Analysis
 from query.search.recommend import Taste
 from query.search.retrievers import TIER_ONE, cosines
-from query.search.titles import TitleMatch
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]

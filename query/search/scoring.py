@@ -8,25 +8,25 @@ from numpy.typing import NDArray
 from catalog.embedding.embedder import Embedder, Vector, embed_together
 from catalog.errors import MovieNotFound
 from catalog.store.columns.conditions import Condition, Filter
+from catalog.store.lexical.titles import TitleMatch
 from catalog.store.snapshot import Snapshot
 from catalog.text.folding import tokens
-from query.constraints.reader import Reading
+from query.constraints.reader import QuestionReading
 from query.filters import parse_filter
 from query.models import SearchRequest
 from query.names import find_movies, movie_vector, native_ids, near_titles, which_of
 from query.search.calibration import confidences, has_votes
-from query.search.fusion import fewest_votes, fuse, popularity_prior, weights_of
+from query.search.fusion import add_titles, fewest_votes, fuse, popularity_prior, weights_of
 from query.search.query_analysis import Analysis, analyze
 from query.search.recommend import NO_TASTE, Example, Taste, alike, query_vectors, score_taste
 from query.search.retrievers import Candidates, Sought, compare, cosines, retrieve
-from query.search.titles import TitleMatch, add_titles
 from query.search.understanding import understand
 from query.search.wishes import first_those, missed, wished
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
-NOTHING_READ = Reading("")
+NOTHING_READ = QuestionReading("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Question:
     vector: Vector | None = None
     """Of the words, shape (d,)."""
     titles: tuple[TitleMatch, ...] = ()
-    reading: Reading = NOTHING_READ
+    reading: QuestionReading = NOTHING_READ
     wishes: tuple[Condition, ...] = ()
     """What the text wishes, besides what must hold."""
 

@@ -23,9 +23,9 @@ from catalog.store.chroma.server import configured_server
 from catalog.store.runs import History
 from query.answer import answer_to_dict, facets_to_dict
 from query.film_map import draw_map
-from query.http.problems import problem_of
 from query.models import SearchRequest
 from query.names import movie_named
+from query.problems import problem_of
 from query.serving.batcher import MOST_TOGETHER
 from query.serving.cost import cost_of, is_dear
 from query.serving.executor import Deadline, WorkPool

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from catalog.movie import Movie
 from query.constraints.known_values import KnownValues
-from query.constraints.reader import Reading, read, without
+from query.constraints.reader import QuestionReading, read, without
 from query.filters import parse_filter
 from tests.support.small import snapshot_of
 
@@ -42,7 +42,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnownValues]:
         yield KnownValues(snapshot)
 
 
-def conditions(reading: Reading) -> str:
+def conditions(reading: QuestionReading) -> str:
     return " ".join(each.filter for each in reading.constraints)
 
 
@@ -111,7 +111,7 @@ def test_a_request_is_read(known: KnownValues, question: str, wished: str, left:
     ],
 )
 def test_a_story_is_not_read(known: KnownValues, question: str) -> None:
-    assert read(question, known) == Reading(question)
+    assert read(question, known) == QuestionReading(question)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_story_is_not_read(known: KnownValues, question: str) -> None:
     ],
 )
 def test_that_a_film_is_meant_is_not_looked_for(known: KnownValues, question: str, left: str) -> None:
-    assert read(question, known) == Reading(left)
+    assert read(question, known) == QuestionReading(left)
 
 
 def test_a_memory_is_read_but_is_no_request(known: KnownValues) -> None:
@@ -207,4 +207,4 @@ def test_a_catalog_is_read_by_its_own_names(tmp_path_factory: pytest.TempPathFac
 
 def test_nothing_is_read_of_what_no_film_has(tmp_path_factory: pytest.TempPathFactory) -> None:
     with snapshot_of([Movie("1", "One", "x")], tmp_path_factory.mktemp("bare")) as snapshot:
-        assert read("French comedies by Varda", KnownValues(snapshot)) == Reading("French comedies by Varda")
+        assert read("French comedies by Varda", KnownValues(snapshot)) == QuestionReading("French comedies by Varda")

@@ -19,8 +19,8 @@ from catalog.errors import CatalogDamaged, MovieNotFound
 from query.http.app import create_app
 from query.http.auth import Role, make_key
 from query.http.connections import BoundedProtocol, limited_to
-from query.http.problems import problem_of
 from query.http.run import bind_to, uvicorn_settings
+from query.problems import problem_of
 from tests.support.service import service, settings
 
 pytestmark = pytest.mark.slow

@@ -1,25 +1,13 @@
-"""The title retriever: exact titles, and misspelt ones within what a hand slips."""
+"""Titles as they are typed: exact ones, and misspelt ones within a few typing errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from catalog.store.lexical.index import LexicalIndex, TitleEntry
-from catalog.store.snapshot import Snapshot
 from catalog.text.folding import plain_title, without_article
-from query.search.fusion import MISSPELT_TITLE, TITLE
-
-Floats = NDArray[np.float32]
-Rows = NDArray[np.int64]
 
 _LONGEST = 80
 _CANDIDATES = 200
-_BEGINNINGS = 20
-"""Titles looked at for one that goes on behind a colon, the best known first ..."""
-_SHORT = 3
-"""... where no more than so many words were typed."""
 _MOST_ERRORS = 2
 """The index looks no further."""
 _LETTERS = (8, 40)
@@ -69,15 +57,6 @@ def exact_titles(index: LexicalIndex, text: str) -> list[TitleMatch]:
     return [TitleMatch(entry.id, 1.0 if typed in entry.whole else 0.98) for entry in entries]
 
 
-def main_titles(snapshot: Snapshot, text: str) -> list[TitleMatch]:
-    """Movies whose title is this up to a colon: "2001: A Space Odyssey"."""
-    typed = plain_title(text)
-    rows = snapshot.lexical.titled_from(f"{typed} ", _BEGINNINGS) if 0 < len(typed.split()) <= _SHORT else []
-    headings = snapshot.movies.headings_at(rows)
-    heads = [(headings[row].id, *headings[row].title.partition(":")) for row in rows]
-    return [TitleMatch(identity, 0.98) for identity, head, colon, _ in heads if colon and plain_title(head) == typed]
-
-
 def misspelt_titles(index: LexicalIndex, text: str) -> list[TitleMatch]:
     """Movies whose title is a few typing errors away, best first, by optimal string alignment.
 
@@ -99,26 +78,6 @@ def misspelt_titles(index: LexicalIndex, text: str) -> list[TitleMatch]:
             similarity = 0.95 - distance / len(typed) - (0.0 if with_article else _ARTICLE)
             matches.append(TitleMatch(entry.id, similarity, distance))
     return sorted(matches, key=lambda match: (-match.similarity, match.id))
-
-
-def add_titles(
-    titles: Sequence[TitleMatch], snapshot: Snapshot, rows: Rows, fame: Floats, relevance: Floats, sure: Floats
-) -> None:
-    """Let movies whose title was typed gain, in place: they are as sure as the titles are similar.
-
-    Between movies that are all called so the plot says nothing: the best known comes first, by `fame`, as all the
-    other arrays of shape (movies,).
-    """
-    known = snapshot.movies.rows_of([match.id for match in titles])
-    most = np.float32(relevance.max(initial=0.0))
-    for match in titles:
-        place = int(np.searchsorted(rows, known[match.id]))
-        if place < len(rows) and rows[place] == known[match.id]:
-            if match.is_exact:
-                relevance[place] = most + TITLE * match.similarity + fame[place]
-            else:
-                relevance[place] += MISSPELT_TITLE * match.similarity
-            sure[place] = max(float(sure[place]), match.similarity)
 
 
 def _allowed(length: int) -> int:
