@@ -64,6 +64,7 @@ bench: .venv/ready ## the tables of benchmarks/README.md, on DATA=FOLDER; an hou
 	$(BIN)/python -m benchmarks.service $(STORE)
 	$(BIN)/python -m benchmarks.cold $(STORE)
 	$(BIN)/python -m benchmarks.soak $(STORE)
+	$(BIN)/python -m benchmarks.crowd $(STORE)
 	$(BIN)/python -m benchmarks.survival
 	$(BIN)/python -m benchmarks.source
 

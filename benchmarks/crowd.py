@@ -25,8 +25,9 @@ from benchmarks.service import workloads
 from benchmarks.soak import SETTINGS, Syncs, exported, syncing
 from query.http.auth import Role, make_key
 
-_POST = b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
-_GET = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+# As through proxies: what comes from this machine itself has no rate limit.
+_POST = b"POST /search HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 10.0.0.3\r\nContent-Length: 100000\r\n\r\n"
+_GET = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 10.0.0.5\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ def main() -> None:
         key = make_key(folder / "keys", "crowd", Role.ADMIN)
         films = exported(folder)
         asked = workloads(folder / "store", random.Random(6))["search, distinct"]  # noqa: S311
-        with query_server(folder / "store", "--config", str(folder / "config.yaml")) as server:
+        proxies = {"PLOTSEEK_SERVER_PROXIES": "127.0.0.0/8"}
+        with query_server(folder / "store", "--config", str(folder / "config.yaml"), variables=proxies) as server:
             syncs = Syncs(server, key, films, folder / "films.jsonl")
             found = measure(server, asked, options, syncs)
     print(f"{len(syncs.runs)} generations published and followed meanwhile, {len(syncs.failed)} syncs failed")
