@@ -108,7 +108,7 @@ def serve_stdio(config: Config) -> None:
 
 
 def create_mcp_app(config: Config) -> App:
-    """The same over streamable HTTP at /mcp, behind the same keys and limits as the service."""
+    """The catalog for assistants over streamable HTTP at /mcp, behind the keys and limits of the service."""
     app = create_mcp(config).streamable_http_app(
         stateless_http=True,
         json_response=True,

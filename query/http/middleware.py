@@ -28,8 +28,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 log = logging.getLogger("plotseek.requests")
 
 _MOST_HEADERS = 32_768
-_MOST_SECONDS = 60.0
-"""For an answer besides the deadline: a stream that nothing comes through ends then."""
 _MOST_ADDRESS = 16_384
 """Bytes of path and query."""
 
@@ -54,6 +52,9 @@ SECURITY_HEADERS = tuple(
 
 class RequestMiddleware:
     """The way in and out of the service."""
+
+    stream_seconds = 60.0
+    """For an answer besides the deadline: a stream ends then, whether anything comes through it or not."""
 
     def __init__(
         self, app: App, authenticator: Authenticator, settings: ServerConfig, metrics: Metrics | None = None
@@ -84,10 +85,12 @@ class RequestMiddleware:
             who = self._authorize(scope)
             scope["state"] = {**scope.get("state", {}), "charge": partial(self._authenticator.charge, who)}
             with self._parallel.one_more(who):
-                async with asyncio.timeout(self._settings.deadline + _MOST_SECONDS):
+                async with asyncio.timeout(self._settings.deadline + self.stream_seconds) as limit:
                     body = await _read(receive, self._settings.max_body, self._settings.deadline)
                     await self._app(scope, _again(body, receive), visit.send)
         except TimeoutError:
+            if not limit.expired():
+                raise
             if not visit.status:
                 await _send_problem(DeadlineExceeded("no answer in time"), visit.send)
         except PlotseekError as error:

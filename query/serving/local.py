@@ -25,7 +25,7 @@ _PATIENCE = 600.0
 
 
 class LocalCatalog(MovieCatalog):
-    """A catalog's folder, opened for reading; always the generation in force, safe to use from any thread.
+    """A catalog's folder, opened for reading; always the current generation, safe to use from any thread.
 
     with LocalCatalog("data") as films:
         for hit in films.search("a man relives the same day").hits:

@@ -1,10 +1,9 @@
 """The model of a long-lived process: questions that come together are embedded together, repeated ones not at all."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Protocol
 
 import numpy as np
 from cachetools import LRUCache
@@ -17,10 +16,8 @@ _REMEMBERED = 2000
 """Vectors of repeated questions: 1.5 kB each."""
 
 
-class Watched(Protocol):
-    """Who hears how many were embedded together, and in how many seconds."""
-
-    def __call__(self, count: int, seconds: float) -> None: ...
+Watched = Callable[[int, float], None]
+"""Hears how many were embedded together, and in how many seconds."""
 
 
 class QuestionEmbedder:
@@ -41,7 +38,7 @@ class QuestionEmbedder:
         return self.embedder.identity
 
     def within(self, deadline: Deadline) -> Embedder:
-        """The same for one request: it gives up when nobody waits for the answer any more."""
+        """The model for one request: it gives up when nobody waits for the answer any more."""
         return _Within(self, deadline)
 
     def embed_query(self, text: str) -> Vector:
@@ -69,7 +66,7 @@ class QuestionEmbedder:
             # Rows of their own: a view would keep the whole array for as long as one of them is remembered.
             made = [vector.copy() for vector in self.embedder.embed_queries(texts)]
         if self._watched is not None:
-            self._watched(count=len(texts), seconds=perf_counter() - start)
+            self._watched(len(texts), perf_counter() - start)
         vectors = dict(zip(texts, made, strict=True))
         for vector in made:
             vector.flags.writeable = False

@@ -1,4 +1,4 @@
-"""What stands behind the routes, without the web framework: the generation in force, threads, cache, counters."""
+"""What stands behind the routes, without the web framework: the current generation, threads, cache, counters."""
 
 import gc
 import gzip
@@ -82,7 +82,7 @@ class _Task:
 
 
 class Service:
-    """Answers questions from the generation in force; its methods run on one event loop."""
+    """Answers questions from the current generation; its methods run on one event loop."""
 
     def __init__(self, config: Config, config_file: Path | None = None) -> None:
         self.config = config
@@ -194,7 +194,7 @@ class Service:
         return answer
 
     def _held(self, key: str, known: str) -> EncodedAnswer | None:
-        """An empty answer, where the client has that of the generation in force already."""
+        """An empty answer, where the client has that of the current generation already."""
         current = self._follower.current
         if current is None or not known or (etag := _etag(current, key)).removeprefix("W/") not in known:
             return None

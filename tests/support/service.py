@@ -1,5 +1,6 @@
 """The real service on a real socket, for tests."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -24,11 +25,13 @@ def settings(store: Path, **server: Any) -> Config:
 
 
 @contextmanager
-def serving(app: App, config: Config) -> Iterator[str]:
-    """Serve in a thread; yields the address."""
+def serving(app: App, config: Config, protocol: type[asyncio.Protocol] | None = None) -> Iterator[str]:
+    """Serve in a thread, by another protocol if one is given; yields the address."""
     with bind_to(config.server.host, 0) as listening:
         host, port = listening.getsockname()[:2]
-        server = uvicorn.Server(uvicorn_settings(lambda: app, config, workers=1))
+        chosen = uvicorn_settings(lambda: app, config, workers=1)
+        chosen.http = protocol or chosen.http
+        server = uvicorn.Server(chosen)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         while not server.started and thread.is_alive():

@@ -1,9 +1,9 @@
 """Requests that want to hurt: each is refused or answered as what it is, nothing leaks, and the service stays up."""
 
+import asyncio
 import json
 import logging
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,15 +13,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import uvicorn
 
 from catalog.errors import CatalogDamaged, MovieNotFound
 from query.http.app import create_app
-from query.http.auth import Role, make_key
+from query.http.auth import Authenticator, Role, make_key
 from query.http.connections import BoundedProtocol, limited_to
-from query.http.run import bind_to, uvicorn_settings
+from query.http.middleware import Receive, RequestMiddleware, Scope, Send
 from query.problems import problem_of
-from tests.support.service import service, settings
+from tests.support.service import service, serving, settings
 
 pytestmark = pytest.mark.slow
 
@@ -261,7 +260,7 @@ def test_questions_are_logged_where_that_was_asked_for(seed_store: Path, caplog:
 
 
 class Impatient(BoundedProtocol):
-    """The same, in a hurry."""
+    """One in a hurry."""
 
     request_seconds = 0.5
     answer_seconds = 0.5
@@ -271,17 +270,8 @@ class Impatient(BoundedProtocol):
 def hasty(seed_store: Path) -> Iterator[str]:
     """A service that waits half a second for requests, and as long for its answers to be fetched."""
     config = settings(seed_store)
-    with bind_to("127.0.0.1", 0) as listening:
-        chosen = uvicorn_settings(lambda: create_app(config), config, workers=1)
-        chosen.http = limited_to(1000, Impatient)
-        server = uvicorn.Server(chosen)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+    with serving(create_app(config), config, limited_to(1000, Impatient)) as url:
+        yield url
 
 
 @pytest.mark.parametrize(
@@ -353,35 +343,43 @@ def test_many_connections_at_once(url: str, seed_store: Path) -> None:
 def test_where_there_is_no_room_idle_connections_make_some(seed_store: Path) -> None:
     """The oldest one of whoever has most; nobody else loses any."""
     config = settings(seed_store)
-    with bind_to("127.0.0.1", 0) as listening:
-        chosen = uvicorn_settings(lambda: create_app(config), config, workers=1)
-        chosen.http = limited_to(10)
-        server = uvicorn.Server(chosen)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        address = listening.getsockname()
-        url = f"http://127.0.0.1:{address[1]}"
-        with ExitStack() as stack:
-            kept = stack.enter_context(socket.create_connection(address, source_address=("127.0.0.2", 0)))
-            begun = stack.enter_context(connected(url))
-            begun.sendall(b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16\r\n\r\n")
-            silent = [stack.enter_context(connected(url)) for _ in range(20)]
-            for _ in range(5):
-                assert httpx.get(f"{url}/healthz").status_code == 200
-            silent[0].settimeout(10)
-            with suppress(ConnectionResetError):
-                assert silent[0].recv(1) == b""
-            for client, request in (
-                (kept, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"),
-                (begun, b'{"text": "ship"}'),
-            ):
-                client.settimeout(10)
-                client.sendall(request)
-                assert client.recv(65536).startswith(b"HTTP/1.1 ")
-        server.should_exit = True
-        thread.join()
+    with serving(create_app(config), config, limited_to(10)) as url, ExitStack() as stack:
+        where = urlsplit(url)
+        address = where.hostname, where.port
+        kept = stack.enter_context(socket.create_connection(address, source_address=("127.0.0.2", 0)))
+        begun = stack.enter_context(connected(url))
+        begun.sendall(b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16\r\n\r\n")
+        silent = [stack.enter_context(connected(url)) for _ in range(20)]
+        for _ in range(5):
+            assert httpx.get(f"{url}/healthz").status_code == 200
+        silent[0].settimeout(10)
+        with suppress(ConnectionResetError):
+            assert silent[0].recv(1) == b""
+        asking = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        for client, request in ((kept, asking), (begun, b'{"text": "ship"}')):
+            client.settimeout(10)
+            client.sendall(request)
+            assert client.recv(65536).startswith(b"HTTP/1.1 ")
+
+
+class Brief(RequestMiddleware):
+    """One whose streams end soon."""
+
+    stream_seconds = 0.2
+
+
+@pytest.mark.parametrize(("begun", "status"), [(True, 200), (False, 504)])
+def test_a_stream_that_nothing_comes_through_ends(seed_store: Path, begun: bool, status: int) -> None:
+    async def silent(scope: Scope, _: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(60)
+
+    config = settings(seed_store, deadline=0.2)
+    with serving(Brief(silent, Authenticator(config.server), config.server), config) as url:
+        assert asked(url, b"/stream")[0] == status
 
 
 def test_the_crowd_of_one_client_leaves_room_for_others(seed_store: Path) -> None:
@@ -410,15 +408,8 @@ def test_a_fault_shows_nothing_of_itself(tmp_path: Path, seed_store: Path) -> No
         raise RuntimeError(f"secret {tmp_path}")
 
     app.add_api_route("/broken", broken)
-    with bind_to("127.0.0.1", 0) as listening:
-        server = uvicorn.Server(uvicorn_settings(lambda: app, config, workers=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        answer = httpx.get(f"http://127.0.0.1:{listening.getsockname()[1]}/broken")
-        server.should_exit = True
-        thread.join()
+    with serving(app, config) as url:
+        answer = httpx.get(f"{url}/broken")
     assert (answer.status_code, answer.json()["detail"]) == (500, "a fault of the service; its log says more")
     assert "secret" not in answer.text
 
