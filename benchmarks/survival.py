@@ -70,6 +70,38 @@ def killed_runs(root: Path, films: int, kills: int, chroma: ChromaProcess | None
     print(f"| most texts embedded twice for one kill (a batch is {survivor.BATCH}) | {worst} |")
 
 
+def killed_upkeep(root: Path, films: int, kills: int) -> None:
+    """Kill backup, restore, rollback and repair, and finish each: catalog and backup are whole after either."""
+    counts: Counter[str] = Counter()
+    backup, version = root.with_name("backup"), 1
+    survivor.write(root, films, 0)
+    survivor.write(root, films, 1)
+    survivor.keep("backup", root, backup)
+    while counts["kills that met backup, restore, rollback or repair"] < kills:
+        version += 1
+        command = ("backup", "restore", "rollback", "repair")[version % 4]
+        survivor.write(root, films, version)
+        before = survivor.read_twice(root)
+        if command == "repair":
+            os.truncate(Generations(root).in_force().vectors, 1000)
+        met = survivor.kill_at_random(survivor.start("keep", root, command, backup), 0.5)
+        counts["kills that met backup, restore, rollback or repair" if met else "that were over before"] += 1
+        counts["backups incomplete or different right after"] += not _is_whole(backup, films)
+        counts["catalogs incomplete or different right after"] += command != "repair" and not _is_whole(root, films)
+        survivor.keep(command, root, backup)
+        counts["texts embedded for them"] += survivor.read_twice(root) - before
+        both = _is_whole(backup, films) and _is_whole(root, films)
+        counts["catalogs or backups incomplete or different after the next one"] += not both
+        Generations(root, server()).drop_old(3, 0)
+    for what, count in counts.items():
+        print(f"| {what} | {count} |")
+
+
+def _is_whole(root: Path, films: int) -> bool:
+    found = verify(root, server=server())
+    return (found.films, found.differences) == (films, ())
+
+
 def readers(root: Path, films: int, syncs: int) -> None:
     """A long-lived reader and one-shot readers all through syncs, three rebuilds and some kills."""
     stop = root.with_name("stop")
@@ -180,6 +212,7 @@ def main() -> None:
         if chroma is not None:
             os.environ["PLOTSEEK_STORE_URL"] = chroma.url
         killed_runs(Path(folder) / "killed", options.films, options.kills, chroma)
+        killed_upkeep(Path(folder) / "kept", options.films, options.kills)
         readers(Path(folder) / "read", options.films, options.syncs)
         two_writers(Path(folder) / "two", options.films, options.syncs)
         cut_files(Path(folder) / "cut", options.films, 20)

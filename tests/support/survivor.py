@@ -21,10 +21,13 @@ from catalog.embedding.embedder import Embedded
 from catalog.movie import Movie, model_text, text_digest
 from catalog.store.embedding_cache import VectorCache
 from catalog.store.generations import Generations
+from catalog.store.lock import writer_lock
+from catalog.store.maintenance.backup import back_up, restore
+from catalog.store.maintenance.verify import repair
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.writer import open_writer
 from catalog.text.stems import english_terms
-from ingest.sync.apply import SyncOutcome, sync
+from ingest.sync.apply import SyncOutcome, embed_missing, sync
 from ingest.sync.plan import SyncOptions
 from tests.support.chroma import ChromaProcess, server
 from tests.support.fakes import WORDS, WordEmbedder
@@ -66,6 +69,23 @@ def write(root: Path, count: int, version: int, *, rebuild: bool = False, pause:
     options = SyncOptions(TEMPLATE, batch=BATCH, rebuild=rebuild, allow_deletes=True)
     with open_writer(root, server(), rebuild=rebuild) as writer:
         return sync(films(count, version), writer, LoggingEmbedder(log_of(root), pause), options)
+
+
+def keep(command: str, root: Path, backup: Path) -> None:
+    """Do what keeps a catalog well: `backup`, `restore`, `rollback`, `repair`."""
+    match command:
+        case "backup":
+            back_up(root, backup)
+        case "restore":
+            restore(backup, root, server())
+        case "rollback":
+            with writer_lock(root):
+                Generations(root, server()).roll_back()
+        case "repair":
+            embedder = LoggingEmbedder(log_of(root))
+            repair(root, lambda draft: embed_missing(draft, embedder, BATCH)[0], server=server())
+        case _:
+            raise ValueError(command)
 
 
 def log_of(root: Path) -> Path:
@@ -243,6 +263,8 @@ def main(command: str, root: Path, *arguments: str) -> None:
         case "read", count, stop:
             for number, moment in read(root, int(count), Path(stop)):
                 print(json.dumps([number, moment]), flush=True)  # noqa: T201
+        case "keep", chosen, backup:
+            keep(chosen, root, Path(backup))
         case "ask", count:
             with closing(open_snapshot(root, server())) as snapshot:
                 ask(snapshot, int(count))
