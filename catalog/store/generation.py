@@ -180,7 +180,7 @@ class Generation:
                 raise CatalogDamaged(f"{self.folder}: is not a finished generation; {WAY_BACK}") from None
         info = GenerationInfo.from_json(content, self.info_file, older=older)
         if self.seal not in (None, digest_of(content)):
-            raise CatalogDamaged(f"{self.info_file}: is not the file that CURRENT names; {WAY_BACK}")
+            raise CatalogDamaged(f"{self.info_file}: is not the file that CURRENT names; {MEND}, or else {WAY_BACK}")
         return info
 
     @property

@@ -23,7 +23,7 @@ from itertools import pairwise
 from pathlib import Path
 from secrets import token_hex
 
-from catalog.errors import WAY_BACK, CatalogDamaged, CatalogMissing, StoreError
+from catalog.errors import MEND, CatalogDamaged, CatalogMissing, StoreError
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.files import disk_errors, sync_to_disk, write_atomically
 from catalog.store.generation import Generation, GenerationInfo, damaged_files, digest_of
@@ -59,7 +59,7 @@ class Generations:
                 return None
         name, *seal = content.decode("ascii", "replace").split()[:2] or [""]
         if not name.isdecimal():
-            raise CatalogDamaged(f"{self._current}: must hold a number; {WAY_BACK}")
+            raise CatalogDamaged(f"{self._current}: must hold a number; {MEND}")
         return Generation(self._folder / name, *seal)
 
     def in_force(self) -> Generation:
@@ -142,6 +142,24 @@ class Generations:
             left(current.info(older=True))
         with disk_errors(current.folder):
             write_atomically(current.rolled_back_file, "")
+
+    def reinstate(self, say: Callable[[str], None]) -> Generation:
+        """The generation in force, though CURRENT be damaged: the newest that was not rolled back, if it is whole.
+
+        `say` hears which one CURRENT names from now on. Writer only. Raises CatalogMissing, CatalogDamaged, StoreError.
+        """
+        try:
+            generation = self.in_force()
+            generation.info()
+        except CatalogDamaged:
+            kept = [found for found in self.all() if found.published and not found.was_rolled_back]
+            if not kept or damaged_files(kept[-1]):
+                raise
+            generation = kept[-1]
+            films = generation.info().films
+            self.switch(generation)
+            say(f"{self._current}: was damaged, names generation {generation.number} with {films} films again")
+        return generation
 
     def drop_unfinished(self) -> list[int]:
         """Throw away what killed runs left behind; returns their numbers. Writer only.

@@ -176,7 +176,7 @@ def repair(
         if set_aside_if_damaged(path):
             say(f"{path}: damaged, set aside as {path.name}.damaged")
         History.open(root, say).close()
-        generation = Generations(root).in_force()
+        generation = Generations(root).reinstate(say)
         info = generation.info()
         damaged = damaged_files(generation)
         check_movies(generation, info)

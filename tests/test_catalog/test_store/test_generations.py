@@ -10,6 +10,7 @@ import pytest
 from catalog.errors import CatalogDamaged, CatalogLocked, StoreError
 from catalog.store.generations import Generations
 from catalog.store.lock import writer, writer_lock
+from catalog.store.maintenance.verify import repair, verify
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.writer import open_writer
 from ingest.sync.apply import sync
@@ -59,7 +60,7 @@ def test_what_current_names_is_not_thrown_away_though_it_lost_its_last_file(tmp_
     generation.info_file.unlink()
     if current == "damaged":
         (tmp_path / "CURRENT").write_bytes(b"\xff")
-    with pytest.raises(CatalogDamaged, match=WAYS):
+    with pytest.raises(CatalogDamaged, match="run 'ingest (rollback|verify --repair)'"):
         run(tmp_path, FILMS[:1], prune=False)
     assert generation.movies.exists()
     with open_writer(tmp_path, rebuild=True) as writer:
@@ -92,9 +93,10 @@ def test_a_whole_generation_of_another_catalog_is_noticed_when_it_is_opened(tmp_
     run(tmp_path / "other", FILMS[1:])
     shutil.rmtree(tmp_path / "store/generations")
     shutil.copytree(tmp_path / "other/generations", tmp_path / "store/generations")
-    with pytest.raises(CatalogDamaged, match=f"generation.json: is not the file that CURRENT names; {WAYS}"):
+    message = f"generation.json: is not the file that CURRENT names; run 'ingest verify --repair', or else {WAYS}"
+    with pytest.raises(CatalogDamaged, match=message):
         open_snapshot(tmp_path / "store")
-    with pytest.raises(CatalogDamaged, match=f"generation.json: is not the file that CURRENT names; {WAYS}"):
+    with pytest.raises(CatalogDamaged, match=message):
         run(tmp_path / "store", FILMS)
 
 
@@ -122,3 +124,29 @@ def test_a_holder_that_cannot_be_read_is_another_process(tmp_path: Path, content
         with pytest.raises(CatalogLocked, match="is being written by another process; wait for it to end$"):
             run(tmp_path, FILMS)
     assert writer(tmp_path) is None
+
+
+@pytest.mark.parametrize("damage", [lambda text: b"\xff\xfe", lambda text: b"0009" + text[4:], lambda text: text[:-3]])
+def test_a_damaged_current_is_mended_where_nothing_else_is(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    for count in (1, 2, 3):
+        run(tmp_path, FILMS[:count])
+    roll_back(tmp_path)
+    path = tmp_path / "CURRENT"
+    before = path.read_bytes()
+    path.write_bytes(damage(before))
+    with pytest.raises(CatalogDamaged):
+        open_snapshot(tmp_path)
+    said: list[str] = []
+    repair(tmp_path, lambda _: 0, said.append)
+    assert said == [f"{path}: was damaged, names generation 2 with 2 films again"]
+    assert path.read_bytes() == before
+    assert verify(tmp_path).films == 2
+
+
+def test_a_damaged_current_is_not_mended_by_an_older_state(tmp_path: Path) -> None:
+    run(tmp_path, FILMS[:2])
+    run(tmp_path, FILMS)
+    (tmp_path / "CURRENT").write_bytes(b"")
+    (tmp_path / "generations/0002/movies.sqlite3").write_bytes(b"noise")
+    with pytest.raises(CatalogDamaged, match="CURRENT: must hold a number"):
+        repair(tmp_path, lambda _: 0)

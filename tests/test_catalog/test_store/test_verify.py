@@ -223,7 +223,7 @@ def test_rollback_goes_to_the_newest_older_generation_that_is_whole(tmp_path: Pa
 def test_rollback_helps_where_current_names_nothing(tmp_path: Path) -> None:
     run(tmp_path, FILMS)
     (tmp_path / "CURRENT").write_bytes(b"\xff\xff")
-    with pytest.raises(CatalogDamaged, match="CURRENT: must hold a number; run 'ingest rollback'"):
+    with pytest.raises(CatalogDamaged, match="CURRENT: must hold a number; run 'ingest verify --repair'"):
         run(tmp_path, FILMS)
     assert roll_back(tmp_path) == 1
     shutil.rmtree(generation(tmp_path, 1))
