@@ -19,7 +19,7 @@ from catalog.movie import Movie, text_digest
 from catalog.store.snapshot import Snapshot
 from ingest.mapping.mapper import detect
 from ingest.readers.source import open_rows
-from ingest.sync.rejects import Reading, Refusals
+from ingest.sync.rejects import Refusals, RowReader
 
 _BLOCK = 1000
 _NEAREST, _FARTHEST = 0.8, 0.6
@@ -30,7 +30,7 @@ _MADE_UP = 10_000
 def real_films(file: Path) -> Iterator[Movie]:
     """The films of a file, as a run would read them."""
     with open_rows(str(file)) as rows, Refusals(None) as refusals:
-        for film in Reading(rows, detect(rows.peek()), refusals, None, {}):
+        for film in RowReader(rows, detect(rows.peek()), refusals, None, {}):
             assert isinstance(film, Movie)
             yield film
 

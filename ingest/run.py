@@ -30,7 +30,7 @@ from ingest.report import Report
 from ingest.sync.apply import Progress, SyncOutcome, sync
 from ingest.sync.language import plots_of_source, some_plots
 from ingest.sync.plan import SyncOptions
-from ingest.sync.rejects import Reading, Refusals
+from ingest.sync.rejects import Refusals, RowReader
 from ingest.sync.row_cache import reading_state, recall_rows, remember_rows
 from ingest.sync.source_cache import (
     Seen,
@@ -151,7 +151,7 @@ def _read(config: Config, request: Request, file: SourceFile, history: History, 
         refusals = stack.enter_context(Refusals(root / REFUSED))
         way = partial(reading_state, fields=field_map, template=config.embedding.template)
         remembered = recall_rows(root, way(writer.info))
-        reading = Reading(source, field_map, refusals, request.limit, remembered)
+        reading = RowReader(source, field_map, refusals, request.limit, remembered)
         options = sync_options(config, request, choice.fallback_for)
         outcome = sync(reading, writer, choice.embedder, options, caller.show_or_stop, reading.refused)
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
@@ -227,7 +227,7 @@ def _as_before(config: Config, before: Seen, info: GenerationInfo, notify: Calla
     )
 
 
-def _report(outcome: SyncOutcome, choice: Choice, reading: Reading, refusals: Refusals) -> Report:
+def _report(outcome: SyncOutcome, choice: Choice, reading: RowReader, refusals: Refusals) -> Report:
     return Report(
         reading.counts(outcome.counts),
         embedded=outcome.embedded,

@@ -20,7 +20,7 @@ from ingest.readers.source import open_rows
 from ingest.run import Request, sync_options
 from ingest.sync.plan import EXAMPLES, Kind, Tally, deletions, label, plan
 from ingest.sync.preview import Preview
-from ingest.sync.rejects import Reading, Refusals
+from ingest.sync.rejects import Refusals, RowReader
 from ingest.sync.row_cache import reading_state, recall_rows
 
 _SAMPLE = 64
@@ -38,7 +38,7 @@ def dry_run(config: Config, request: Request) -> Preview:
         refusals = stack.enter_context(Refusals(None))
         stored = _Stored(config)
         state = reading_state(stored.info, field_map, config.embedding.template)
-        reading = Reading(source, field_map, refusals, request.limit, recall_rows(config.store.path, state))
+        reading = RowReader(source, field_map, refusals, request.limit, recall_rows(config.store.path, state))
         tally, texts = Tally(), _Texts()
         for change in plan(reading, stored.fingerprints, config.embedding.template):
             tally.add(change)

@@ -57,7 +57,7 @@ def _line(reason: str, fields: Mapping[str, object] | None) -> str:
         return json.dumps({"reason": reason, "row": None}, ensure_ascii=False) + "\n"
 
 
-class Reading:
+class RowReader:
     """Rows become movies, or are recognised; counts what was read."""
 
     def __init__(
