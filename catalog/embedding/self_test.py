@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,8 @@ from catalog.embedding.bert.tokenizer import open_tokenizer
 from catalog.embedding.bundled import SHA256
 from catalog.embedding.embedder import Embedder
 from catalog.embedding.hub.cache import ModelFiles
-from catalog.embedding.hub.files import KNOWN_WEIGHTS, NATIVE_FILES, file_sha256
+from catalog.embedding.hub.files import NATIVE_FILES, file_sha256
+from catalog.embedding.known import Known, read_known
 from catalog.embedding.model_folder import read_prompts
 from catalog.errors import ModelError
 
@@ -46,47 +46,6 @@ class Check:
     ok: bool | None
     """None where it does not apply to this model."""
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of `jinaai/jina-embeddings-v2-base-de` without having it.
-
-    The films, queries and tables are those of the workshop notebook this project grew from, made with the model's own
-    reference code; the token ids were given by its tokenizer.
-    """
-
-    model: str
-    weights: str
-    """SHA-256 of model.safetensors."""
-    hello: NDArray[np.float64]
-    """First five components of "hello world", normalised."""
-    films: list[str]
-    components: NDArray[np.float64]
-    """First ten components of the first two films, not normalised: shape (2, 10)."""
-    similar: NDArray[np.float64]
-    """Cosines between the films, shape (6, 6)."""
-    queries: list[str]
-    retrieval: NDArray[np.float64]
-    """Cosines between queries and films, shape (3, 6)."""
-    token_ids: list[tuple[str, list[int]]]
-
-
-def read_known() -> Known:
-    """Read the numbers, which lie beside this module."""
-    text = resources.files("catalog.embedding").joinpath("jina_known.json").read_text(encoding="utf-8")
-    values = json.loads(text)
-    return Known(
-        model=values["model"],
-        weights=KNOWN_WEIGHTS[values["model"]],
-        hello=np.array(values["hello world"]),
-        films=values["films"],
-        components=np.array(values["first components"]),
-        similar=np.array(values["similar films"]),
-        queries=values["queries"],
-        retrieval=np.array(values["retrieval"]),
-        token_ids=[(item["text"], item["ids"]) for item in values["token ids"]],
-    )
 
 
 def quick_check(

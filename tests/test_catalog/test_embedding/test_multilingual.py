@@ -19,6 +19,7 @@ from catalog.embedding.e5.unigram import Pieces, UnigramTokenizer, cut
 from catalog.embedding.factory import (
     choose_for_existing,
     choose_for_new,
+    note_of_fallback,
     note_of_language,
     open_configured,
     open_remembered,
@@ -214,6 +215,12 @@ def test_every_check_of_the_model_passes() -> None:
     found = {check.name: check.ok for check in check_model(embedder, files, precision="float32", device="cpu")}
     assert found["weights"] is True
     assert False not in found.values()
+
+
+@needs_package
+def test_a_model_that_was_installed_since_is_told_to_whom_the_english_one_stands_in() -> None:
+    assert note_of_fallback(EmbeddingConfig(model="./nowhere/at/all")) is None
+    assert str(note_of_fallback(EmbeddingConfig(model=MULTILINGUAL))).startswith(f"{MULTILINGUAL} is at hand now: ")
 
 
 # Where it lies, and when it is taken

@@ -15,15 +15,14 @@ from catalog.embedding.bert.tokenizer import open_tokenizer
 from catalog.embedding.embedder import Embedded, Embedder
 from catalog.embedding.hub.cache import ModelFiles, locate
 from catalog.embedding.hub.files import file_sha256
+from catalog.embedding.known import Known, read_known
 from catalog.embedding.self_test import (
     Check,
-    Known,
     check_files,
     check_machine,
     check_model,
     check_vectors,
     quick_check,
-    read_known,
     render_checks,
 )
 from catalog.errors import ModelError
