@@ -46,6 +46,8 @@ class StandInEndpoint:
     sizes: list[int] = field(default_factory=list)
     """Texts of each request."""
     bodies: list[dict[str, object]] = field(default_factory=list)
+    answered: list[int] = field(default_factory=list)
+    """Statuses of the answers that were begun."""
     most_bytes: int = 0
     together: int = 0
     """Most requests that were there at one time."""
@@ -115,6 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
             state.most_bytes = max(state.most_bytes, size)
             failure = state.failures.pop(0) if state.failures else None
         time.sleep(state.delay)
+        state.answered.append(failure.status if failure else 200)
         if failure is not None and failure.status == 0:
             self.close_connection = True
         elif failure is not None and (failure.endless or failure.drip):
