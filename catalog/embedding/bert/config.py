@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from catalog.errors import ModelError
 
+_MOST_NUMBER = 10_000_000
+_MOST = {"num_hidden_layers": 1000, "num_attention_heads": 1000}
 Shape = tuple[int, ...]
 Pooling = Literal["mean", "cls"]
 
@@ -116,10 +118,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def positive(config: Mapping[str, Any], key: str) -> int:
-    """A whole number above 0 from config.json, or ModelError naming the key."""
+    """A whole number above 0, and not absurdly large, from config.json. Raises ModelError naming the key."""
     value = config.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ModelError(f"config.json: {key} is {value!r}, expected a whole number above 0")
+    if value > (most := _MOST.get(key, _MOST_NUMBER)):
+        raise ModelError(f"config.json: {key} is above {most:,}, which no model has; fetch the model again")
     return value
 
 

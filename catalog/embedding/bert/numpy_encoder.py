@@ -44,7 +44,7 @@ class QuickEncoder:
             return self._embed(sequences, ends)
 
     def widened(self) -> "QuickEncoder":
-        """The same with its layers in float32 in memory, by columns: for a process that answers many queries."""
+        """An encoder that keeps its layers in memory, in float32 by columns: to answer many queries."""
         tensors = self.checkpoint.tensors
         kept = {
             name: np.asfortranarray(widen(stored)) if name.startswith("encoder.") else stored

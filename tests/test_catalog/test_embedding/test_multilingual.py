@@ -178,6 +178,15 @@ def test_a_document_without_its_prompt_is_a_query_without_its_own(place: Path) -
 
 @needs_package
 @pytest.mark.slow
+def test_a_query_has_one_vector_warm_or_cold(place: Path) -> None:
+    embedder = opened(place)
+    cold = np.stack([embedder.embed_query(text) for text in TEXTS])
+    embedder.warm()
+    np.testing.assert_array_equal(np.stack([embedder.embed_query(text) for text in TEXTS]), cold)
+
+
+@needs_package
+@pytest.mark.slow
 def test_german_finds_english_and_the_other_way_round(place: Path) -> None:
     embedder = opened(place)
     plots = embedder.embed_documents(

@@ -111,6 +111,15 @@ def test_json_that_is_nested_deeply_is_refused(tmp_path: Path, name: str) -> Non
         native_model(folder)
 
 
+@pytest.mark.parametrize(
+    ("key", "most"), [("num_hidden_layers", "1,000"), ("num_attention_heads", "1,000"), ("hidden_size", "10,000,000")]
+)
+def test_absurd_sizes_are_refused_at_once(tmp_path: Path, key: str, most: str) -> None:
+    folder = light_copy(tmp_path, **{key: 10**12})
+    with pytest.raises(ModelError, match=f"config.json: {key} is above {most}, which no model has"):
+        native_model(folder)
+
+
 def test_weights_whose_header_is_nested_deeply_are_refused(tmp_path: Path) -> None:
     folder = light_copy(tmp_path)
     header = b'{"a":' * 100_000
