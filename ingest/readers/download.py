@@ -6,6 +6,7 @@ from functools import partial
 from hashlib import blake2b
 from ipaddress import ip_address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
@@ -62,6 +63,11 @@ class Unchanged:
     """The address gives what it gave before."""
 
     name: str
+
+
+def download_folder() -> "TemporaryDirectory[str]":
+    """A folder to fetch into; that a fetch which was given up still writes there is no error."""
+    return TemporaryDirectory(prefix="plotseek-", ignore_cleanup_errors=True)
 
 
 def fetch_if_changed(

@@ -6,7 +6,6 @@ import os
 import select
 import stat
 import sys
-import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
@@ -52,9 +51,9 @@ def open_rows(
         if location == STDIN:
             source = Source(name or "standard input", format, stream=stdin or _standard_input(stop))
         elif is_url(location):
-            from ingest.readers.download import fetch
+            from ingest.readers.download import download_folder, fetch
 
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plotseek-")))
+            folder = Path(stack.enter_context(download_folder()))
             fetched = fetch(location, folder / "download", stop=stop)
             source = Source(name or fetched.name, format, paths=[fetched.path])
         else:

@@ -3,9 +3,8 @@
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from ingest.readers.download import FetchLimits, Unchanged, Validators, fetch, fetch_if_changed
+from ingest.readers.download import FetchLimits, Unchanged, Validators, download_folder, fetch, fetch_if_changed
 from ingest.readers.source import is_url
 from ingest.readers.waiting import Stop
 from ingest.sync.source_cache import content_digest
@@ -31,7 +30,7 @@ def find_source(
     if not is_url(location):
         validators = Validators(digest=content_digest(location, stop))
         return None if before == validators else SourceFile(location, None, validators)
-    path = Path(stack.enter_context(TemporaryDirectory(prefix="plotseek-"))) / "download"
+    path = Path(stack.enter_context(download_folder())) / "download"
     fetched = fetch_if_changed(location, path, before, limits, stop) if before else fetch(location, path, limits, stop)
     if isinstance(fetched, Unchanged):
         return None
