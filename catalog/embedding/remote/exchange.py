@@ -1,6 +1,7 @@
 """One request to an endpoint and its answer, and what each way of failing means."""
 
 import json
+import ssl
 import time
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from catalog.arrays import Vectors
 from catalog.embedding.remote.endpoint import Endpoint
 from catalog.embedding.remote.response import read_vectors
-from catalog.errors import ModelError, ModelUnavailable
+from catalog.errors import EndpointAway, ModelError, ModelUnavailable
 
 if TYPE_CHECKING:
     import httpx
@@ -45,7 +46,8 @@ def open_http(endpoint: Endpoint) -> "httpx.Client":
 def exchange(http: "httpx.Client", endpoint: Endpoint, texts: Sequence[str]) -> Vectors:
     """Ask once for the vectors of n texts: shape (n, d), rows of length 1.
 
-    Raises Busy, TooLarge, ModelUnavailable where the endpoint refuses, and ModelError where its answer is wrong.
+    Raises Busy, TooLarge, EndpointAway where there is no way to it, ModelUnavailable where it refuses, and ModelError
+    where its answer is wrong.
     """
     import httpx
 
@@ -58,7 +60,9 @@ def exchange(http: "httpx.Client", endpoint: Endpoint, texts: Sequence[str]) -> 
     except httpx.ConnectError as error:
         if _has_cause(error, ConnectionRefusedError):
             raise Busy("connection refused", starting=True) from None
-        raise ModelUnavailable(f"{endpoint.shown}: {error}; is embedding.remote.url right?") from error
+        # A name that is not found, or a network that is not there, may be in a minute; a certificate stays wrong.
+        kind = ModelUnavailable if _has_cause(error, ssl.SSLError) else EndpointAway
+        raise kind(f"{endpoint.shown}: {error}; is embedding.remote.url right?") from error
     except httpx.TransportError as error:
         reason = f"connection lost ({type(error).__name__})"
         raise Busy(reason, starting=isinstance(error, httpx.ConnectTimeout)) from None

@@ -210,8 +210,15 @@ def test_a_refused_connection_means_starting_too() -> None:
 
 
 def test_a_host_that_does_not_exist_fails_at_once() -> None:
-    with pytest.raises(ModelUnavailable, match=r"is embedding\.remote\.url right\?"):
+    with pytest.raises(EndpointAway, match=r"is embedding\.remote\.url right\?"):
         open_remote(settings("http://no-such-host.invalid"), None, Patience(60))
+
+
+def test_an_endpoint_that_does_not_speak_tls_is_wrong_for_good() -> None:
+    with serve_endpoint(StandInEndpoint("tei", toy)) as endpoint, pytest.raises(ModelUnavailable) as caught:
+        open_remote(settings(endpoint.url.replace("http:", "https:")), None, Patience(60))
+    assert type(caught.value) is ModelUnavailable
+    assert "is embedding.remote.url right?" in str(caught.value)
 
 
 def test_retry_after_is_obeyed() -> None:
