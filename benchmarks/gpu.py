@@ -19,11 +19,11 @@ from statistics import median
 import numpy as np
 import torch
 
+from catalog.arrays import Vectors
 from catalog.embedding.bert.config import Architecture
 from catalog.embedding.bert.gpu.forward import most_tokens
 from catalog.embedding.bert.local import LocalEmbedder, open_local
 from catalog.embedding.bert.packing import batches
-from catalog.embedding.embedder import Vectors
 
 _PEAK = 8192
 _MAX_TOKENS = 2048

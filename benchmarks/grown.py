@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.embedding.embedder import Embedded, Vector, Vectors
+from catalog.arrays import Vector, Vectors
+from catalog.embedding.embedder import Embedded
 from catalog.identity import ModelIdentity
 from catalog.movie import Movie, text_digest
 from catalog.store.snapshot import Snapshot

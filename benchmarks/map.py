@@ -15,11 +15,10 @@ from time import process_time
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.store.maintenance.film_map import FilmMap
 from catalog.store.maintenance.projection import principal
 from catalog.store.snapshot import open_snapshot
-
-Floats = NDArray[np.float32]
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from catalog.arrays import Vector, Vectors
 from catalog.config import EmbeddingConfig, SearchConfig
-from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
+from catalog.embedding.embedder import Embedded, Embedder
 from catalog.embedding.factory import open_remembered
 from catalog.identity import ModelIdentity
 from catalog.store.snapshot import open_snapshot

@@ -34,10 +34,11 @@ from typing import Any
 
 import numpy as np
 
+from catalog.arrays import Vector, Vectors
 from catalog.config import EmbeddingConfig
 from catalog.embedding.bert.local import LocalEmbedder
 from catalog.embedding.bundled import bundled_folder
-from catalog.embedding.embedder import Embedder, Vector, Vectors
+from catalog.embedding.embedder import Embedder
 from catalog.embedding.factory import open_remembered
 from catalog.movie import model_text
 from catalog.store.snapshot import open_snapshot

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from catalog.arrays import Vectors
 from catalog.embedding.bert.local import open_local
 from catalog.embedding.bundled import bundled_folder
-from catalog.embedding.embedder import Vectors
 
 
 def main() -> None:

@@ -29,9 +29,9 @@ import numpy as np
 
 from benchmarks.grown import StandIn, Stock, changed, films, real_films
 from benchmarks.service import scrap
+from catalog.arrays import Vector
 from catalog.config import EmbeddingConfig, SearchConfig
 from catalog.cores import at_most, cores
-from catalog.embedding.embedder import Vector
 from catalog.embedding.factory import open_remembered
 from catalog.store.generations import Generations
 from catalog.store.snapshot import Snapshot, open_snapshot

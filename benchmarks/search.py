@@ -19,9 +19,10 @@ from time import perf_counter
 
 import numpy as np
 
+from catalog.arrays import Vector, Vectors
 from catalog.config import EmbeddingConfig, SearchConfig
 from catalog.embedding.bert.local import LocalEmbedder
-from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
+from catalog.embedding.embedder import Embedded, Embedder
 from catalog.embedding.factory import open_remembered
 from catalog.identity import ModelIdentity
 from catalog.store.snapshot import Snapshot, open_snapshot

@@ -10,6 +10,7 @@ from time import time
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.errors import CatalogDamaged, CheckFailed
 from catalog.identity import ModelIdentity
 from catalog.movie import model_text, text_digest
@@ -28,7 +29,6 @@ from catalog.store.vectors.by_row import open_vectors, write_vectors
 from catalog.store.vectors.moments import FEWEST, Moments
 from catalog.store.vectors.questions import example_vectors, missing_questions
 
-Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 _LEXICAL_REBUILD = 0.2

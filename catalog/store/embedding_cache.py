@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.errors import MEND, CatalogDamaged
 from catalog.identity import ModelIdentity
 from catalog.store.files import disk_errors
 from catalog.store.sqlite import BATCH, check, connect, connect_shared, marked, set_aside, translated
 from catalog.store.vectors.by_row import unit_vectors
-
-Floats = NDArray[np.float32]
 
 #: Of the file: from this one on, every vector has its checksum.
 _VERSION = 1

@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.errors import WAY_BACK, StoreError
 from catalog.store.chroma.reader import IndexReader
 from catalog.store.chroma.server import ChromaServer
@@ -19,8 +19,6 @@ from catalog.store.maintenance.film_map import FilmMap
 from catalog.store.movies import Movies
 from catalog.store.vectors.by_row import open_vectors
 from catalog.store.vectors.moments import Moments
-
-Floats = NDArray[np.float32]
 
 
 class Snapshot:

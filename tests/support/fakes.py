@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
+from catalog.arrays import Vector, Vectors
+from catalog.embedding.embedder import Embedded, Embedder
 from catalog.identity import ModelIdentity
 
 WORDS = ("space", "ship", "ghost", "shark", "love", "war", "dream", "robot")

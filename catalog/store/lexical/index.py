@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.errors import MEND, CatalogDamaged
 from catalog.store.columns.conditions import Filter
 from catalog.store.lexical.fields import inverse_document_frequency, schema
@@ -20,7 +21,6 @@ from catalog.text.folding import without_article
 if TYPE_CHECKING:
     import tantivy
 
-Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 _MOST_TERMS = 300

@@ -7,10 +7,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.store.maintenance.projection import beside, drawn
 from catalog.store.vectors.arrays import open_arrays
 
-Floats = NDArray[np.float32]
 UInts = NDArray[np.uint16]
 Rows = NDArray[np.int64]
 

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from catalog.arrays import Floats
+
 Rows = NDArray[np.int64]
 
 _LANDMARKS = 3000

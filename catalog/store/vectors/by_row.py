@@ -8,10 +8,9 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.errors import MEND, CatalogDamaged
 from catalog.store.vectors.arrays import reading_arrays
-
-Floats = NDArray[np.float32]
 
 _UNIT = 1e-3
 """How far from 1 the square of a vector's length may be."""

@@ -12,10 +12,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.store.vectors.arrays import open_arrays
 from catalog.text.questions import KINDS
 
-Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 _QUESTIONS = 200

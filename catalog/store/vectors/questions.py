@@ -6,14 +6,12 @@ The examples are embedded once for each model and kept in the cache beside the t
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.identity import ModelIdentity
 from catalog.movie import text_digest
 from catalog.store.embedding_cache import VectorCache
 from catalog.text.questions import KINDS, example_questions
-
-Floats = NDArray[np.float32]
 
 
 def question_digest(text: str) -> bytes:

@@ -15,8 +15,8 @@ import httpx
 import numpy as np
 import pytest
 
+from catalog.arrays import Vector
 from catalog.config import StoreConfig, load_config
-from catalog.embedding.embedder import Vector
 from catalog.errors import CatalogDamaged, ChromaUnreachable, ConfigError, StoreError
 from catalog.movie import Movie
 from catalog.store.chroma.collection import VectorIndex

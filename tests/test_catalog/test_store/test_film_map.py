@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.errors import CatalogDamaged
 from catalog.store.maintenance.film_map import FilmMap
 from catalog.store.maintenance.projection import beside, drawn
-
-Floats = NDArray[np.float32]
 
 
 def groups(films: int, seed: int = 0, dimensions: int = 16) -> tuple[Floats, NDArray[np.int64]]:
