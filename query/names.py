@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from catalog.embedding.embedder import Vector
+from catalog.arrays import Vector
 from catalog.errors import MovieNotFound
 from catalog.movie import Movie
 from catalog.store.columns.conditions import Filter, Tagged

@@ -6,8 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from catalog.arrays import Vector as Vector
-from catalog.arrays import Vectors as Vectors
+from catalog.arrays import Vector, Vectors
 from catalog.identity import ModelIdentity
 
 SAME_MODEL = 0.999

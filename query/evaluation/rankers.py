@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.config import SearchConfig
 from catalog.embedding.embedder import Embedder, embed_together
 from catalog.store.columns.conditions import EVERYTHING, Filter, WithId
@@ -18,7 +19,6 @@ from query.search.pipeline import rank
 from query.search.query_analysis import analyze
 from query.search.scoring import Question, find_candidates, look_up, score
 
-Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 

@@ -3,13 +3,11 @@
 from math import inf
 
 import numpy as np
-from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.store.columns.conditions import Filter, Numbers, Range
 from catalog.store.lexical.index import LexicalIndex
 from catalog.store.vectors.moments import Moments
-
-Floats = NDArray[np.float32]
 
 #: Measured on answerable and unanswerable questions: benchmarks/README.md, "Cut-off".
 _BY_SIMILARITY, _NARROWEST = 4.0, 0.08

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.embedding.embedder import Embedder
 from catalog.movie import Movie
 from catalog.store.lexical.fields import movie_terms
@@ -17,7 +18,6 @@ from query.search.query_analysis import Analysis
 from query.search.recommend import Taste
 from query.search.retrievers import TIER_ONE, cosines
 
-Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^a-z])")

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.store.lexical.titles import TitleMatch
 from catalog.store.snapshot import Snapshot
 
-Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 TITLE, MISSPELT_TITLE = 20.0, 15.0

@@ -6,8 +6,9 @@ from itertools import chain
 
 import numpy as np
 
+from catalog.arrays import Vector
 from catalog.config import SearchConfig
-from catalog.embedding.embedder import Embedder, Vector
+from catalog.embedding.embedder import Embedder
 from catalog.errors import ModelMismatch, UsageError
 from catalog.store.columns.conditions import Filter, WithId
 from catalog.store.columns.facets import count_facets as count

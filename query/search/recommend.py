@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from catalog.embedding.embedder import Vector
+from catalog.arrays import Floats, Vector
 from catalog.movie import Movie
 from catalog.store.columns.conditions import Filter, WithId
 from catalog.store.lexical.fields import folded, kinds_of
@@ -16,7 +15,6 @@ from catalog.store.snapshot import Snapshot
 from catalog.text.stems import english_terms
 from query.search.retrievers import Candidates, similarities
 
-Floats = NDArray[np.float32]
 Weighted = Mapping[tuple[str, str], float]
 
 #: Fitted by logistic regression on judged recommendations: benchmarks/README.md, "Recommendations".

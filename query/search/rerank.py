@@ -9,11 +9,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.store.snapshot import Snapshot
 from catalog.text.folding import plain_title, without_article
 from query.search.scoring import Question, Scored
 
-Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 

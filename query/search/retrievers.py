@@ -10,13 +10,12 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.embedding.embedder import Vector
+from catalog.arrays import Floats, Vector
 from catalog.errors import StoreError
 from catalog.store.columns.conditions import EVERYTHING, Filter, Numbers, Range
 from catalog.store.lexical.index import LexicalHits, LexicalIndex
 from catalog.store.snapshot import Snapshot
 
-Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 TIER_ONE, TIER_TWO = 300, 1000

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.embedding.embedder import Embedder, Vector, embed_together
+from catalog.arrays import Floats, Vector
+from catalog.embedding.embedder import Embedder, embed_together
 from catalog.errors import MovieNotFound
 from catalog.store.columns.conditions import Condition, Filter
 from catalog.store.lexical.titles import TitleMatch
@@ -23,7 +24,6 @@ from query.search.retrievers import Candidates, Sought, compare, cosines, retrie
 from query.search.understanding import understand
 from query.search.wishes import first_those, missed, wished
 
-Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 NOTHING_READ = QuestionReading("")

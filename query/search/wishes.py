@@ -4,15 +4,13 @@ from collections.abc import Iterable, Sequence
 from math import inf
 
 import numpy as np
-from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.store.columns.conditions import Condition, Filter, Numbers
 from catalog.store.snapshot import Snapshot
 from query.constraints.constraint import Constraint
 from query.filters import parse_filter
 from query.search.retrievers import Candidates, Rows
-
-Floats = NDArray[np.float32]
 
 _YEARS, _YEARS_OF_A_YEAR = 8.0, 3.0
 """In how many years a movie misses two thirds of a wish: people err by a few, less when they name one year."""

@@ -8,7 +8,8 @@ from time import perf_counter
 import numpy as np
 from cachetools import LRUCache
 
-from catalog.embedding.embedder import Embedded, Embedder, Vector, Vectors
+from catalog.arrays import Vector, Vectors
+from catalog.embedding.embedder import Embedded, Embedder
 from catalog.identity import ModelIdentity
 from query.serving.executor import Deadline
 
