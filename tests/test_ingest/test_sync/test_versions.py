@@ -18,7 +18,7 @@ PROJECT = Path(__file__).parents[3]
         (
             ANALYSIS,
             ("catalog/text/[fs]*.py", "catalog/text/lexicon/*stopwords.txt", "catalog/store/lexical/fields.py"),
-            (1, "cd6e2ef625f2e4cc"),
+            (1, "ac5b40ad1dd6adbb"),
         ),
     ],
     ids=["row_cache.READING", "fields.ANALYSIS"],
