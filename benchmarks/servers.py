@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.grown import StandIn
 from catalog.config import EmbeddingConfig, RemoteConfig
 from catalog.embedding.remote.embedder import open_remote
-from catalog.embedding.remote.patience import Patience
+from catalog.embedding.remote.retries import Patience
 from catalog.movie import Movie
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.maintenance.backup import back_up

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from catalog.config import PREFIX, Config, load_config
 from catalog.errors import PASSING, PlotseekError, is_full
-from catalog.visible import visible
+from catalog.printable import visible
 
 
 @contextmanager

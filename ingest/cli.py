@@ -128,7 +128,7 @@ def _run_again_and_again(context: click.Context, config: Config) -> None:
     """Keep the catalog at what the source says until SIGTERM."""
     from ingest.schedule.cron import Every, parse_cron
     from ingest.schedule.daemon import Job, run_on_change, run_on_schedule
-    from ingest.schedule.lengths import parse_length
+    from ingest.schedule.durations import parse_length
     from ingest.sync.source_cache import source_name
 
     location, every, cron = (context.params[name] for name in ("location", "every", "cron"))
@@ -180,7 +180,7 @@ def status(path: Path | None, as_json: bool, max_age: str | None) -> None:
     with one_line_errors("ingest"):
         config = settings(path)
 
-        from ingest.schedule.lengths import parse_length
+        from ingest.schedule.durations import parse_length
         from ingest.status import gather
 
         limit = parse_length(max_age, "--max-age") if max_age else None

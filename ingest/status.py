@@ -11,7 +11,7 @@ from catalog.store.generations import Generations
 from catalog.store.lock import writer
 from catalog.store.runs import History, RunRecord
 from ingest.schedule.daemon import Appointment, again
-from ingest.schedule.lengths import spell_length
+from ingest.schedule.durations import spell_length
 
 _SHOWN = 10
 _CLOCKS_DIFFER = timedelta(minutes=5)

@@ -19,7 +19,7 @@ from catalog.embedding.embedder import SAME_MODEL, Embedder, smallest_cosine
 from catalog.embedding.hub.cache import DEFAULT_REVISION, ModelFiles, locate, mark_checked
 from catalog.embedding.opening import Local, is_at_hand, names_model, open_bundled, open_endpoint, open_files
 from catalog.embedding.remote.embedder import RemoteEmbedder
-from catalog.embedding.remote.patience import Patience
+from catalog.embedding.remote.retries import Patience
 from catalog.embedding.self_test import quick_check
 from catalog.errors import ModelMismatch, ModelUnavailable
 from catalog.identity import ModelIdentity

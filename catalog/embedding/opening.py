@@ -10,7 +10,7 @@ from catalog.embedding.bundled import MULTILINGUAL, REVISIONS, SHA256, bundled_n
 from catalog.embedding.hub.cache import ModelFiles, locate
 from catalog.embedding.hub.files import file_sha256
 from catalog.embedding.remote.embedder import RemoteEmbedder, open_remote
-from catalog.embedding.remote.patience import Patience
+from catalog.embedding.remote.retries import Patience
 from catalog.embedding.sentence_transformers import SentenceTransformerEmbedder
 from catalog.errors import ModelError, ModelUnavailable
 from catalog.identity import ModelIdentity

@@ -23,9 +23,9 @@ from catalog.errors import (
     Stopped,
     StoreError,
 )
+from catalog.printable import visible
 from catalog.store.lock import is_held, take_lock
 from catalog.store.sqlite import Connection, connect, connect_read_only, set_aside, translated
-from catalog.visible import visible
 
 #: Rows kept: at one run every 15 minutes, three months.
 KEPT = 10_000

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from cronsim import CronSim, CronSimError
 
 from catalog.errors import UsageError
-from ingest.schedule.lengths import spell_length
+from ingest.schedule.durations import spell_length
 
 #: Seconds until the clock is looked at again: a machine that slept, or whose clock was set, is noticed so late.
 _LOOK = 60.0

@@ -6,7 +6,7 @@ from typing import Any
 
 from ingest.mapping.mapper import FieldSource
 from ingest.report import RowCounts, plural
-from ingest.schedule.lengths import spell_length
+from ingest.schedule.durations import spell_length
 
 _SHOWN = 60
 

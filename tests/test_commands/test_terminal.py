@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.visible import visible
+from catalog.printable import visible
 from tests.test_commands.test_cli import run_ingest, run_query
 
 CLEAR = "\x1b[2J\x9b1m\udcff\u202e"

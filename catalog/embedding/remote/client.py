@@ -10,7 +10,7 @@ import numpy as np
 from catalog.arrays import Vectors
 from catalog.embedding.remote.endpoint import Endpoint
 from catalog.embedding.remote.exchange import Busy, TooLarge, exchange, open_http
-from catalog.embedding.remote.patience import LEAST_WAIT, LONGEST_WAIT, Patience
+from catalog.embedding.remote.retries import LEAST_WAIT, LONGEST_WAIT, Patience
 from catalog.errors import EndpointAway, ModelError, Stopped
 
 if TYPE_CHECKING:

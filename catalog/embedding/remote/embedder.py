@@ -14,9 +14,9 @@ from catalog.config import EmbeddingConfig
 from catalog.embedding.bert.tokenizer import clean
 from catalog.embedding.embedder import SAME_MODEL, Embedded, smallest_cosine
 from catalog.embedding.remote.client import MOST_TEXTS, EndpointClient
+from catalog.embedding.remote.concurrent_calls import run_together
 from catalog.embedding.remote.endpoint import Endpoint, Kind, request_url
-from catalog.embedding.remote.patience import Patience
-from catalog.embedding.remote.together import run_together
+from catalog.embedding.remote.retries import Patience
 from catalog.errors import ConfigError, ModelError, ModelMismatch, PlotseekError
 from catalog.identity import ModelIdentity
 

@@ -26,8 +26,8 @@ from catalog.embedding.embedder import Embedder, smallest_cosine
 from catalog.embedding.remote.embedder import MOST_BYTES, RemoteEmbedder, batches, open_remote
 from catalog.embedding.remote.endpoint import Kind, request_url
 from catalog.embedding.remote.exchange import retry_after
-from catalog.embedding.remote.patience import Patience
 from catalog.embedding.remote.response import read_vectors
+from catalog.embedding.remote.retries import Patience
 from catalog.errors import ConfigError, EndpointAway, ModelError, ModelMismatch, ModelUnavailable, Stopped
 from catalog.identity import ModelIdentity
 from tests.support.endpoint_server import Failure, Rows, StandInEndpoint, Style, serve_endpoint
@@ -300,7 +300,7 @@ def test_a_process_that_is_stopped_leaves_its_requests_behind() -> None:
     code = (
         "import sys\nfrom catalog.config import EmbeddingConfig, RemoteConfig\n"
         "from catalog.embedding.remote.embedder import open_remote\n"
-        "from catalog.embedding.remote.patience import Patience\n"
+        "from catalog.embedding.remote.retries import Patience\n"
         "remote = open_remote(EmbeddingConfig(remote=RemoteConfig((sys.argv[1],))), None, Patience(600), dimension=3)\n"
         "remote.embed_query('a')\n"
     )

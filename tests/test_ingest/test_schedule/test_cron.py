@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from catalog.errors import UsageError
 from ingest.cli import main
 from ingest.schedule.cron import Cron, Every, first_run, next_run, parse_cron, repeat, wait_until
-from ingest.schedule.lengths import parse_length, spell_length
+from ingest.schedule.durations import parse_length, spell_length
 from ingest.schedule.watch import LONGEST_PAUSE, LOOK, Stamp, stamp, wait_for_rest, watch
 
 BERLIN = ZoneInfo("Europe/Berlin")
