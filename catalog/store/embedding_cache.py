@@ -1,7 +1,7 @@
 """Every vector ever computed, in our own SQLite: what makes a kill, a rebuild and a return cheap."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +15,9 @@ from catalog.identity import ModelIdentity
 from catalog.store.files import disk_errors
 from catalog.store.sqlite import BATCH, check, connect, connect_shared, marked, set_aside, translated
 from catalog.store.vectors.by_row import unit_vectors
+
+#: Rows read at once of a damaged file: the last ones before the damage are lost.
+_SALVAGED = 10
 
 #: Of the file: from this one on, every vector has its checksum.
 _VERSION = 1
@@ -98,17 +101,14 @@ class VectorCache:
                 ((identity.key, digest) for digest in digests),
             )
 
-    def add_all(self, other: Path) -> None:
-        """Take over what another cache holds, a backup's; raises CatalogDamaged if that one is broken."""
+    def add_all(self, other: Path, batch: int = BATCH) -> None:
+        """Take over what another cache holds, a backup's, batch by batch; raises CatalogDamaged where it is broken."""
         self.drop_damaged()
-        with (
-            translated(other, "take another backup"),
-            closing(VectorCache(other, reading=True)) as source,
-            self._connection,
-        ):
+        with translated(other, "take another backup"), closing(VectorCache(other, reading=True)) as source:
             models = source._connection.execute("SELECT key, name FROM models").fetchall()
-            for part in source._rows():
-                self._insert("IGNORE", models, (row for row, _ in source._sound(part)))
+            for part in source._rows(batch):
+                with self._connection:
+                    self._insert("IGNORE", models, (row for row, _ in source._sound(part)))
 
     def damaged(self) -> int:
         """How many vectors are not what was put."""
@@ -116,6 +116,8 @@ class VectorCache:
 
     def drop_damaged(self) -> int:
         """Forget the vectors that are not what was put; returns how many."""
+        with self._translated(), self._connection:
+            self._connection.execute("REINDEX")  # what is found under a flipped digest cannot be deleted before
         dropped = 0
         for part in self._rows():
             sound = {row.number for row, _ in self._sound(part)}
@@ -168,10 +170,10 @@ class VectorCache:
             ((row.digest, row.vector, _checksum(row), row.key) for row in rows),
         )
 
-    def _rows(self) -> Iterator[list[_Row]]:
+    def _rows(self, batch: int = BATCH) -> Iterator[list[_Row]]:
         """Everything that is stored, in batches."""
         last = -1
-        while part := self._select(f"vectors.rowid > ? ORDER BY vectors.rowid LIMIT {BATCH}", last):
+        while part := self._select("vectors.rowid > ? ORDER BY vectors.rowid LIMIT ?", last, batch):
             yield part
             last = part[-1].number
 
@@ -194,12 +196,14 @@ def _checksum(row: _Row) -> bytes:
 
 
 def set_aside_if_damaged(path: Path) -> bool:
-    """Rename a damaged cache, so that a new one takes its place; whether it was."""
+    """Rename a damaged cache, so that a new one takes its place, with what can still be read; whether it was."""
     try:
         with closing(VectorCache(path)) as cache:
             cache.check()
     except CatalogDamaged:
         with disk_errors(path):
-            set_aside(path)
+            aside = set_aside(path)
+        with closing(VectorCache(path)) as cache, suppress(CatalogDamaged):
+            cache.add_all(aside, _SALVAGED)
         return True
     return False

@@ -1,6 +1,7 @@
 """Files of arrays, as numpy writes them: what it cannot read is a damaged catalog."""
 
 import struct
+import tokenize
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from catalog.errors import MEND, CatalogDamaged
 #: What numpy, its parser of headers and zipfile raise for flipped bits.
 _UNREADABLE = (
     OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, OverflowError, SyntaxError,
-    BadZipFile, struct.error, zlib.error,
+    BadZipFile, struct.error, tokenize.TokenError, zlib.error,
 )  # fmt: skip
 
 

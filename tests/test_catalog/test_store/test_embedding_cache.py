@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog.movie import text_digest
+from catalog.errors import CatalogDamaged
+from catalog.movie import Movie, text_digest
 from catalog.store.draft import Draft
 from catalog.store.embedding_cache import VectorCache
 from catalog.store.generations import Generations
@@ -196,3 +197,46 @@ def test_a_backup_gives_back_what_is_sound(tmp_path: Path) -> None:
     with closing(VectorCache(tmp_path / "new" / "vectors.sqlite3", reading=True)) as cache:
         assert cache.known(IDENTITY, [text_digest(JAWS), text_digest(GHOST)]) == {text_digest(GHOST)}
         assert cache.damaged() == 0
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_flipped_digest_is_mended_in_the_table_as_in_its_index(tmp_path: Path, which: int) -> None:
+    run(tmp_path, FILMS)
+    path = tmp_path / "vectors.sqlite3"
+    content, digest = bytearray(path.read_bytes()), text_digest(JAWS)
+    place = content.find(digest)
+    for _ in range(which):
+        place = content.find(digest, place + 1)
+    content[place] ^= 0x10
+    path.write_bytes(content)
+    assert len(verify(tmp_path).differences) == 1
+    dropped = ["1 damaged vectors dropped", "1 vectors taken back from generations/0001/vectors.npy"]
+    assert mend(tmp_path) == ([f"vectors.sqlite3: {line}" for line in dropped if which == 0], [])
+    assert verify(tmp_path).differences == ()
+
+
+def test_of_a_damaged_cache_is_kept_what_can_be_read(tmp_path: Path) -> None:
+    many = [Movie(str(number), "Many", f"film number {number}") for number in range(200)]
+    run(tmp_path, many)
+    run(tmp_path, FILMS, allow_deletes=True)
+    path = tmp_path / "vectors.sqlite3"
+    content = bytearray(path.read_bytes())
+    content[-3000:] = b"noise" * 600
+    path.write_bytes(content)
+    said, texts = mend(tmp_path)
+    assert (said[0], texts) == ("vectors.sqlite3: damaged, set aside as vectors.sqlite3.damaged", [])
+    assert verify(tmp_path).differences == ()
+    embedder = WordEmbedder()
+    run(tmp_path, many, embedder, allow_deletes=True)
+    assert embedder.texts == []
+    assert verify(tmp_path).differences == ()
+
+
+@pytest.mark.parametrize("header", [b"{'descr': ('<f4'", b"{'descr': '<f4', 'fortran_order': 0j}", b"\x00", b"[" * 90])
+def test_a_header_that_is_none_is_a_damaged_file(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "vectors.npy"
+    write_vectors(path, 1, 9, [{0: np.ones(9, dtype=np.float32)}])
+    content = path.read_bytes()
+    path.write_bytes(content[:10] + header.ljust(117) + b"\n" + content[128:])
+    with pytest.raises(CatalogDamaged, match=r"vectors.npy: is damaged; run 'ingest verify --repair'$"):
+        open_vectors(path, 1, 9)
