@@ -72,7 +72,7 @@ def test_search_answers_like_the_command(http: httpx.Client) -> None:
     response = http.get("/search", params={"q": "I want a movie with space ships", "limit": 2})
     answer = response.json()
     assert response.status_code == 200
-    assert list(answer) == ["query", "model", "results", "total", "total_is_exact", "generation", "notes"]
+    assert list(answer) == ["query", "model", "results", "total", "total_is_exact", "generation", "notes", "understood"]
     assert (answer["query"], answer["model"]) == ("I want a movie with space ships", "bundled")
     assert answer["results"][0]["title"] == TREK
     assert answer["results"][0]["score"] == pytest.approx(0.277, abs=0.002)

@@ -9,7 +9,8 @@ from catalog.store.vectors.moments import Moments
 from catalog.text.questions import KINDS
 from query.search.calibration import confidences
 from query.search.fusion import WEIGHTS, Weights, fewest_votes, fuse, popularity_prior, weights_of
-from query.search.query_analysis import Phrasing, phrasing, without_query_stopwords
+from query.search.query_analysis import Phrasing, analyze, phrasing, without_query_stopwords
+from tests.support.fakes import WordEmbedder
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,11 @@ def test_every_kind_of_question_has_weights() -> None:
 def test_query_stopwords_go_unless_nothing_else_is_there() -> None:
     assert without_query_stopwords(["movi", "clown"]) == ["clown"]
     assert without_query_stopwords(["movi"]) == ["movi"]
+
+
+@pytest.mark.parametrize(("text", "german"), [("Hai", True), ("gift", False), ("Hai Hai", False), ("space", False)])
+def test_one_word_is_german_if_it_is_no_english_one(text: str, german: bool) -> None:
+    assert analyze(text, WordEmbedder().identity, set).german is german
 
 
 def floats(*values: float) -> np.ndarray:

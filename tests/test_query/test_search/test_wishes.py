@@ -116,6 +116,12 @@ def test_a_film_that_others_shall_be_like_is_left_out(films: Snapshot) -> None:
     assert ids(result) == ids(ask(films, "love", likes=("1",)))
 
 
+def test_the_score_is_the_similarity_to_the_whole_question(films: Snapshot) -> None:
+    whole, told = (WordEmbedder().embed_query(text) for text in ("a movie with love and a robot", "Up! Love."))
+    hits = {hit.movie.id: hit.score for hit in ask(films, "a movie with love and a robot", all=True).hits}
+    assert hits["4"] == pytest.approx(float(whole @ told), abs=1e-5)
+
+
 def test_what_no_film_meets_is_said(films: Snapshot) -> None:
     nothing = ask(films, "French war movies")
     assert (nothing.hits, nothing.notes) == ((), ("no film passes genre:War of those that pass country:France",))
