@@ -178,7 +178,8 @@ class VectorCache:
             last = part[-1].number
 
     def _select(self, condition: str, *values: object) -> list[_Row]:
-        columns = f"vectors.rowid, key, CAST(text_digest AS BLOB), CAST(vector AS BLOB), {self._checksum}"
+        digest, vector = (f"coalesce(CAST({name} AS BLOB), x'')" for name in ("text_digest", "vector"))
+        columns = f"vectors.rowid, key, {digest}, {vector}, {self._checksum}"
         with self._translated():
             rows = self._connection.execute(
                 f"SELECT {columns} FROM vectors LEFT JOIN models ON number = model WHERE {condition}",  # noqa: S608

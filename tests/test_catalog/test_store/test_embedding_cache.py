@@ -63,13 +63,21 @@ def take_another_films_vector(path: Path) -> None:
     )
 
 
+def lose_the_vector(path: Path) -> None:
+    """As a flipped type of the value does, which SQLite itself would not write."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = replace(sql, 'vector BLOB NOT NULL', 'vector BLOB')")
+    change(path, "UPDATE vectors SET vector = NULL WHERE text_digest = ?", text_digest(JAWS))
+
+
 def lose_the_checksum(path: Path) -> None:
     change(path, "UPDATE vectors SET checksum = NULL WHERE text_digest = ?", text_digest(JAWS))
 
 
 Damage = Callable[[Path], None]
 damaged = pytest.mark.parametrize(
-    "damage", [flip_bit, flip_last_bit, put_nan, take_another_films_vector, lose_the_checksum]
+    "damage", [flip_bit, flip_last_bit, put_nan, take_another_films_vector, lose_the_vector, lose_the_checksum]
 )
 
 
