@@ -61,6 +61,7 @@ bench: .venv/ready ## the tables of benchmarks/README.md, on DATA=FOLDER; an hou
 	$(BIN)/python -m benchmarks.recall $(STORE) $(DATA)/judgments/known-item-short/queries.jsonl
 	$(BIN)/python -m benchmarks.changes $(STORE) $(DATA)/movies.json
 	$(BIN)/python -m benchmarks.search $(STORE) $(DATA)/judgments
+	$(BIN)/python -m benchmarks.constraints $(STORE)
 	$(BIN)/python -m benchmarks.service $(STORE)
 	$(BIN)/python -m benchmarks.cold $(STORE)
 	$(BIN)/python -m benchmarks.soak $(STORE)

@@ -19,7 +19,7 @@ BESIDE = re.compile(r"[nacy]+$")
 _WORDS_AND_TIME = re.compile(r"[XT]*w{1,3}t$")
 _NOT = re.compile(r"C*N[TC]*(?:S?PT*[cn]|[POIB]T*[ty]|t|I?n(?![wanfg])|[na]*[fg](?![wanfgc])|n*a$)")
 #: Behind a film: where from, when, in which language, by whom.
-_BEHIND = re.compile(r"S?(?:PT*[cn](?:CP?T*[cn])*|[POIB]?T*[ty]|I[na](?![wa])|D?[BOP]?T*p)(?![wfgn])")
+_BEHIND = re.compile(r"S?(?:(?:P|(?<=S)I)T*[cn](?:CP?T*[cn])*|[POIB]?T*[ty]|I[na](?![wa])|D?[BOP]?T*p)(?![wfgn])")
 _TOLD_AT_LAST = re.compile(r"[POIB]T*t$")
 #: What a film shall be without, but for what films are known by: "horror without ghosts".
 _LACKING = re.compile(r"C*A?NT*w{1,3}$")

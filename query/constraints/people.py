@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from query.constraints.folded_text import FoldedText
 from query.constraints.grammar import letters_of
 from query.constraints.known_values import KnownValues
-from query.constraints.phrases import FILM, GENRE, WORD, Item, Meaning
+from query.constraints.phrases import FILM, GENRE, MOST_FOR_NAMES, WORD, Item, Meaning
 
 _WITH_PERSON = re.compile(r"A(?:p|w{2,3})$")
 _WITH = ("with", "mit", "starring", "featuring")
@@ -15,6 +15,8 @@ _SIBLINGS = ("brothers", "sisters", "bruder", "schwestern")
 
 def with_surnames(items: Sequence[Item], text: FoldedText, known: KnownValues) -> list[Item]:
     """The items with surnames of directors where one may stand: "films by Varda", "Coen brothers comedies"."""
+    if len(items) > MOST_FOR_NAMES:
+        return list(items)
     letters, found = letters_of(items), list[Item]()
     for place, item in enumerate(items):
         if found and found[-1].end > item.start:
@@ -38,7 +40,7 @@ def find_actors(items: list[Item], text: FoldedText, known: KnownValues) -> tupl
     marker, first = items[found.start()], items[found.start() + 1]
     start, end = first.start, items[-1].end
     said = slice(*text.raw_span(start, end))
-    if text.folded[marker.start : marker.end] not in _WITH or not text.raw[said].istitle():
+    if text.folded[marker.start : marker.end] not in _WITH or not _is_name(text.raw[said]):
         return ()
     if known.has_actors:
         if actor := known.person(text.folded[start:end], ("actor",)):
@@ -46,3 +48,9 @@ def find_actors(items: list[Item], text: FoldedText, known: KnownValues) -> tupl
         return ()
     items[found.start() + 1 :] = [Item(Meaning(WORD), item.start, item.end) for item in items[found.start() + 1 :]]
     return (f"the catalog holds no actors: {text.raw[said]!r} is looked for as words",)
+
+
+def _is_name(said: str) -> bool:
+    """Whether the first and the last word are written as names are: "Louis de Funès"."""
+    first, *_, last = said.split()
+    return first[0].isupper() and last[0].isupper()

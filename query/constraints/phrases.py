@@ -3,7 +3,7 @@
 Each item has a letter, so that the reader can say what it looks for in regular expressions over letters.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -25,7 +25,7 @@ _SPRACHIG = tuple("sprachig" + ending for ending in ("", "e", "er", "en", "em", 
 _TAILS = ("film", "filme", "filmen", "films", "streifen")
 _JOINTS = ("", "s", "n", "es", "en")
 _SHORTEST_HEAD = 4
-_MOST_FOR_NAMES = 20
+MOST_FOR_NAMES = 20
 """Words of a question in which persons are looked for: nobody names one in a long story."""
 
 
@@ -60,6 +60,8 @@ class Vocabulary:
     phrases: Mapping[str, Meaning]
     genres: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]
     """What every word for a genre stands for, for the parts of German compounds."""
+    beginnings: frozenset[str]
+    """The words that some phrase of several begins with, or that a language may be said by."""
 
     def meaning(self, words: str) -> Meaning | None:
         """Of a phrase of the folded text."""
@@ -101,7 +103,8 @@ def vocabulary(genres: tuple[str, ...], countries: tuple[str, ...], languages: t
         phrases[word] = Meaning(NATION, (("country", values), *spoken))
     named = _genres(genres)
     phrases |= named | _techniques()
-    return Vocabulary(phrases, {word: meaning.values for word, meaning in named.items()})
+    several = (words.split()[0] for words, meaning in phrases.items() if " " in words or meaning.letter == NATION)
+    return Vocabulary(phrases, {word: meaning.values for word, meaning in named.items()}, frozenset(several))
 
 
 def _genres(genres: Iterable[str]) -> dict[str, Meaning]:
@@ -136,38 +139,41 @@ def items_of(text: FoldedText, known: Vocabulary, person: Callable[[str], Meanin
     """The items of a question, from left to right."""
     times = {said.start: said for said in find_years(text.folded)}
     items: list[Item] = []
-    words = list(text.words)
-    named = person if len(words) <= _MOST_FOR_NAMES else None
-    while words:
-        start = words[0][0]
+    named = person if len(text.words) <= MOST_FOR_NAMES else None
+    end = 0
+    for place, (start, _) in enumerate(text.words):
+        if start < end:
+            continue
         if said := times.get(start):
             meaning = Meaning(YEAR if said.is_year else TIME, (("year", (str(said.years),)),))
             items.append(Item(meaning, start, said.end))
         else:
-            items.append(_longest(text.folded, words, known, named))
-        words = [word for word in words if word[0] >= items[-1].end]
+            items.append(_longest(text.folded, text.words[place : place + _LONGEST], known, named))
+        end = items[-1].end
     return items
 
 
 def _longest(
-    folded: str, words: list[tuple[int, int]], known: Vocabulary, person: Callable[[str], Meaning | None] | None
+    folded: str, words: Sequence[tuple[int, int]], known: Vocabulary, person: Callable[[str], Meaning | None] | None
 ) -> Item:
-    start = words[0][0]
-    signs = (place for place, (at, _) in enumerate(words) if not folded[at].isalnum())
-    for count in range(min(_LONGEST, next(signs, len(words))), 0, -1):
-        end = words[count - 1][1]
-        said = folded[start:end]
-        meaning = known.meaning(phrase(said)) or (person(said) if person and count > 1 else None)
-        if meaning is None and count > 1:
-            meaning = _spoken(phrase(said), known)
-        if meaning is not None:
-            return Item(meaning, start, end)
+    """The item that the first of some words begins, as many of them as have a meaning together."""
+    start, end = words[0]
     if not folded[start].isalnum():
-        return Item(Meaning(SIGN), start, words[0][1])
-    end = words[0][1]
+        return Item(Meaning(SIGN), start, end)
+    signs = (place for place, (at, _) in enumerate(words) if not folded[at].isalnum())
+    first = phrase(folded[start:end])
+    for count in range(next(signs, len(words)), 1, -1):
+        said = folded[start : words[count - 1][1]]
+        meaning = known.meaning(phrase(said)) or _spoken(phrase(said), known) if first in known.beginnings else None
+        if meaning := meaning or (person(said) if person else None):
+            return Item(meaning, start, words[count - 1][1])
+    if meaning := known.meaning(first):
+        return Item(meaning, start, end)
     for begin, behind in words[1:]:  # "coming-of-age" is one word
+        if folded[end:begin] != "-":
+            break
         meaning = known.meaning(folded[begin:behind])
-        if folded[end:begin] != "-" or (meaning is not None and meaning.letter.islower()):
+        if meaning is not None and meaning.letter.islower():
             break
         end = behind
     return Item(Meaning(WORD), start, end)

@@ -23,6 +23,8 @@ _LIKE = re.compile(r"[XT]*(?:[nagt]*f|E+)K")
 _OPENING = re.compile(r"[XTE]*fA[XT]*[wnagctyp]")
 _MEANING = "wnagctypfS"
 _LONGEST_TITLE = 10
+_LONGEST = 4000
+"""Characters of a question that is read: a post on a forum has fewer, and a book says nothing of what is wished."""
 _FEW_WORDS = 4
 """That are left to look for: a question with more of them tells a story, and may err."""
 _TELLING = ("who", "whose", "where", "which", "when", "that", "wo", "worin", "dessen", "deren")
@@ -48,6 +50,8 @@ class QuestionReading:
 
 def read(question: str, known: KnownValues) -> QuestionReading:
     """Read a question that is no title and tells no plot; what is not understood is left to look for."""
+    if len(question) > _LONGEST:
+        return QuestionReading(question)
     text = FoldedText(question)
     items = with_surnames(items_of(text, known.vocabulary, known.person), text, known)
     marks, notes = Marks(), find_actors(items, text, known)

@@ -1,6 +1,7 @@
 """When a film was made, as far as a question says: "an 80s slasher", "late 90s", "in black and white". Pure."""
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -33,6 +34,8 @@ _DECADE = re.compile(
 )
 _YEAR = re.compile(r"(?:\b(?:year|jahre?s?) )?(?<![\d.,])(?P<year>19[0-9]{2}|20[0-9]{2})(?!\d|,\d)")
 _NO_AGE = re.compile(r"\b(?:(?:from|of) the|aus den|der|die)\W+$")
+_BEFORE = 40
+"""Letters before a year in which it may stand what is meant by it."""
 _JAHRE = re.compile(r"\W+jahren?\b")
 _SINCE = re.compile(
     r"\b(?P<how>before|vor|until|till|bis|pre|after|nach|post|since|seit|ab)\W+(?:(?:the|den|dem|der)\W+)*$"
@@ -93,15 +96,15 @@ def _techniques(folded: str) -> Iterator[YearsSaid]:
 
 def find_years(folded: str) -> list[YearsSaid]:
     """Everything that a folded text says of years, from left to right."""
-    points = sorted(_points(folded), key=lambda point: point.start)
+    points = deque(sorted(_points(folded), key=lambda point: point.start))
     found: list[YearsSaid] = []
     while points:
-        point = points.pop(0)
-        before = _SINCE.search(folded, 0, point.start)
-        between = _BETWEEN.search(folded, 0, point.start)
+        point = points.popleft()
+        before = _SINCE.search(folded, max(point.start - _BEFORE, 0), point.start)
+        between = _BETWEEN.search(folded, max(point.start - _BEFORE, 0), point.start)
         to = _AND if between and between["of_two"] else _TO
         if points and to.fullmatch(folded, point.end, points[0].start):
-            last = points.pop(0)
+            last = points.popleft()
             years = YearRange(point.years.first, max(last.years.last, point.years.first))
             found.append(YearsSaid(between.start() if between else point.start, last.end, years))
         elif before:
@@ -130,15 +133,16 @@ def _points(folded: str) -> Iterator[YearsSaid]:
     decades = []
     for found in _DECADE.finditer(folded):
         jahre = _JAHRE.match(folded, found.end())
-        no_age = jahre is not None or _NO_AGE.search(folded, 0, found.start()) is not None
+        no_age = jahre is not None or _NO_AGE.search(folded, max(found.start() - _BEFORE, 0), found.start()) is not None
         decade = _NAMED[found["name"]] if found["name"] else _century(found["digits"], no_age=no_age)
         if decade is not None:
             first, last = _PART.get(found["part"] or "", (0, 9))
             end = jahre.end() if jahre else found.end()
             decades.append(YearsSaid(found.start(), end, YearRange(decade + first, decade + last)))
     yield from decades
+    within = {place for decade in decades for place in range(decade.start, decade.end)}
     for found in _YEAR.finditer(folded):
-        if not any(decade.start <= found.start() < decade.end for decade in decades):
+        if found.start("year") not in within:
             year = int(found["year"])
             yield YearsSaid(*found.span(), YearRange(year, year), is_year=True)
 

@@ -78,6 +78,8 @@ def conditions(reading: QuestionReading) -> str:
         ("horror or thriller movies", "genre:Horror,Thriller", ""),
         ("Filme aus dem Jahr 1939", "year:1939", ""),
         ("Kriegsfilme der 30er", "genre:War year:1930..1939", ""),
+        ("movies made in Italy", "country:Italy", ""),
+        ("movies set in Italy, horror", "genre:Horror", "Italy"),
         ("silent comedies", "year:1890..1929 genre:Comedy", ""),
         ("Psychothriller aus Italien", "genre:Thriller country:Italy", "Psychothriller"),
         ("Italian epics", "country:Italy language:Italian", "epics"),
@@ -208,3 +210,8 @@ def test_a_catalog_is_read_by_its_own_names(tmp_path_factory: pytest.TempPathFac
 def test_nothing_is_read_of_what_no_film_has(tmp_path_factory: pytest.TempPathFactory) -> None:
     with snapshot_of([Movie("1", "One", "x")], tmp_path_factory.mktemp("bare")) as snapshot:
         assert read("French comedies by Varda", KnownValues(snapshot)) == QuestionReading("French comedies by Varda")
+
+
+def test_a_book_is_not_read_and_takes_no_time(known: KnownValues) -> None:
+    book = "horror film film of film by " * 20_000
+    assert read(book, known) == QuestionReading(book)
