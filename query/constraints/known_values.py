@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from catalog.store.columns.conditions import Filter, Tagged
 from catalog.store.lexical.fields import folded
 from catalog.store.snapshot import Snapshot
 from catalog.text.folding import plain_title
@@ -53,6 +54,13 @@ class KnownValues:
             return None
         least = _FEW_OF_A_NAME * max(called.values())
         return Meaning(PERSON, (("director", tuple(name for name, movies in called.items() if movies >= least)),))
+
+    def speaks(self, countries: Sequence[str], languages: Sequence[str]) -> bool:
+        """Whether half of the movies of some countries, of which the language is known, are in one of the languages."""
+        there = Tagged("country", tuple(map(folded, countries)))
+        spoken = Tagged("language", tuple(map(folded, languages)))
+        count = self.snapshot.lexical.count
+        return 2 * count(Filter((there, spoken))) >= count(Filter((there, Tagged("has", ("language",)))))
 
     def title(self, text: str) -> tuple[str, str] | None:
         """Id and title of the best known movie that is called so."""

@@ -63,7 +63,7 @@ def read(question: str, known: KnownValues) -> QuestionReading:
             for place in part:
                 mark(place, items, marks, negated=False)
     is_titled = not marks.wishes and not like and _read_title_and_more(items, text, known, marks)
-    constraints = _constraints(items, marks, text)
+    constraints = _constraints(items, marks, text, known)
     if marks.lacking:
         said = text.raw[slice(*text.raw_span(items[marks.lacking[0]].start, items[marks.lacking[-1]].end))]
         notes = (*notes, f"no film says what it is without: {said!r} is not looked for")
@@ -136,12 +136,12 @@ def _read_title_and_more(items: Sequence[Item], text: FoldedText, known: KnownVa
     return True
 
 
-def _constraints(items: Sequence[Item], marks: Marks, text: FoldedText) -> tuple[Constraint, ...]:
+def _constraints(items: Sequence[Item], marks: Marks, text: FoldedText, known: KnownValues) -> tuple[Constraint, ...]:
     """The wishes as constraints: of several genres a film shall have all, of several years, countries, people one."""
     found: list[Constraint] = []
     for place, negated in sorted(marks.wishes.items()):
         words = text.raw_span(items[place].start, items[place].end)
-        for name, values in _meant(items, place, negated=negated):
+        for name, values in _meant(items, place, known, negated=negated):
             either = name != "genre" or _is_or(items, place - 1, text)
             same = [each for each in found if each.field == name and not each.negated and not negated]
             if any(set(values) <= set(each.values) for each in same):
@@ -158,12 +158,19 @@ def _is_or(items: Sequence[Item], place: int, text: FoldedText) -> bool:
     return place >= 0 and text.folded[items[place].start : items[place].end] in ("or", "oder")
 
 
-def _meant(items: Sequence[Item], place: int, *, negated: bool) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """What an item stands for here: "in German" is a language, "from Hong Kong" and "not French" a country alone."""
+def _meant(
+    items: Sequence[Item], place: int, known: KnownValues, *, negated: bool
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What an item stands for here: "in German" is a language, "from Hong Kong" and "not French" a country alone.
+
+    So is "Irish", as few Irish films are in Irish.
+    """
     item, before = items[place], items[place - 1].letter if place else ""
     both = item.letter == NATION and len(item.meaning.values) > 1
     from_there = "P" in letters_of(items[max(place - 2, 0) : place])
     only = "language" if before == "I" else "country" if negated or from_there else ""
+    if both and not only and not known.speaks(item.meaning.values[0][1], item.meaning.values[1][1]):
+        only = "country"
     yield from ((name, values) for name, values in item.meaning.values if not both or name == (only or name))
 
 

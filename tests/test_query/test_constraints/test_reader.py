@@ -215,3 +215,11 @@ def test_nothing_is_read_of_what_no_film_has(tmp_path_factory: pytest.TempPathFa
 def test_a_book_is_not_read_and_takes_no_time(known: KnownValues) -> None:
     book = "horror film film of film by " * 20_000
     assert read(book, known) == QuestionReading(book)
+
+
+def test_a_nation_is_a_language_where_its_films_speak_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    english = [Movie(str(n), f"Film {n}", "x", countries=("Ireland",), languages=("English",)) for n in range(3)]
+    irish = Movie("i", "An Scannán", "x", countries=("Ireland",), languages=("Irish",), genres=("Drama",))
+    with snapshot_of([*english, irish], tmp_path_factory.mktemp("irish")) as snapshot:
+        assert conditions(read("Irish dramas", KnownValues(snapshot))) == "country:Ireland genre:Drama"
+        assert conditions(read("dramas in Irish", KnownValues(snapshot))) == "genre:Drama language:Irish"
