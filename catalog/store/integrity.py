@@ -9,6 +9,7 @@ from catalog.errors import MEND, CatalogDamaged, StoreError
 from catalog.store.chroma.collection import VectorIndex
 from catalog.store.chroma.private import PrivateFolder
 from catalog.store.chroma.server import ChromaServer
+from catalog.store.files import disk_errors
 from catalog.store.generation import Generation, GenerationInfo, check_part, index_digests
 from catalog.store.lexical.index import LexicalIndex
 from catalog.store.movies import Movies
@@ -48,7 +49,9 @@ def open_checked(generation: Generation, info: GenerationInfo, server: ChromaSer
     and at some vectors: what is broken there may be silent. Raises CatalogDamaged, ChromaUnreachable.
     """
     if not generation.on_server:
-        if index_digests(generation) != info.index_files:
+        with disk_errors(generation.chroma):
+            found = index_digests(generation)
+        if found != info.index_files:
             raise CatalogDamaged(f"{generation.chroma}: the vector index is damaged; {MEND}")
         check_part(generation, info, generation.chroma)
     index = _open(generation, server)

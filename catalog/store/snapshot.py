@@ -32,7 +32,8 @@ class Snapshot:
         self._generation = generation
         self._server = server
         hurried = None if server is None else server.for_queries()
-        self.index = IndexReader(lambda: open_checked(generation, self.info, hurried), lambda: _probe(hurried))
+        probe = hurried.check if hurried is not None and generation.on_server else None
+        self.index = IndexReader(lambda: open_checked(generation, self.info, hurried), probe)
 
     @property
     def number(self) -> int:
@@ -84,8 +85,3 @@ class Snapshot:
 def open_snapshot(root: Path, server: ChromaServer | None = None) -> Snapshot:
     """The generation in force; raises CatalogMissing, CatalogDamaged, StoreError."""
     return Snapshot(Generations(root).in_force(), server)
-
-
-def _probe(server: ChromaServer | None) -> None:
-    if server is not None:
-        server.check()

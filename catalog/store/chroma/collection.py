@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from catalog.errors import MEND, CatalogDamaged, ChromaUnreachable, StoreError
 from catalog.movie import Movie
 from catalog.store.chroma.schema import refuse_foreign_schema
+from catalog.store.chroma.server import NOT_UNDERSTOOD
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -198,8 +199,8 @@ class VectorIndex:
             answer = self._collection.query(
                 query_embeddings=np.atleast_2d(vector), n_results=min(count, MOST_NEAREST), include=["distances"]
             )
-        ids, distances = answer["ids"][0], (answer["distances"] or [[]])[0]
-        return [Neighbour(identity, 1.0 - distance) for distance, identity in sorted(zip(distances, ids, strict=True))]
+            near = sorted(zip((answer["distances"] or [[]])[0], answer["ids"][0], strict=True))
+            return [Neighbour(identity, 1.0 - distance) for distance, identity in near]
 
 
 def metadata(movie: Movie) -> dict[str, str | int | None]:
@@ -229,10 +230,10 @@ def _translated(backend: Backend) -> Iterator[None]:
     try:
         with backend.reached():
             yield
-    except (ChromaError, OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (ChromaError, OSError, *NOT_UNDERSTOOD) as error:
         reason = " ".join(str(error).split())[:300]
         code = re.search(r"\(code: (\d+)\)", reason)
-        if code and int(code[1]) % 256 in _DISK:
+        if isinstance(error, OSError) or (code and int(code[1]) % 256 in _DISK):
             raise StoreError(f"{backend.where}: Chroma says: {reason}; {backend.advice}") from error
         raise CatalogDamaged(f"{backend.where}: Chroma says: {reason}; {MEND}") from error
 

@@ -52,18 +52,25 @@ class PrivateFolder:
     def connect(self, *, new: bool) -> "Client":
         """A client of the copy; raises CatalogDamaged if there is nothing to copy, StoreError."""
         assert not new  # noqa: S101
-        if not (self.path / _SQLITE).exists():
-            raise CatalogDamaged(f"{self.path}: the vector index is missing; {MEND}")
-        with disk_errors(self.path):
-            _remove_abandoned()
-            self._copy = TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
-            self._lock = take_lock(Path(self._copy.name) / _LOCK)
-            _link_tree(self.path.absolute(), Path(self._copy.name))
-        return ChromaFolder(Path(self._copy.name)).connect(new=False)
+        try:
+            with disk_errors(self.path):
+                if not (self.path / _SQLITE).exists():
+                    raise CatalogDamaged(f"{self.path}: the vector index is missing; {MEND}")
+                _remove_abandoned()
+                self._copy = TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
+                self._lock = take_lock(Path(self._copy.name) / _LOCK)
+                _link_tree(self.path.absolute(), Path(self._copy.name))
+            return ChromaFolder(Path(self._copy.name)).connect(new=False)
+        except BaseException:
+            self._remove_copy()
+            raise
 
     def close(self, client: "Client") -> None:
         """Release the files, and remove the copy."""
         client.close()
+        self._remove_copy()
+
+    def _remove_copy(self) -> None:
         if self._lock is not None:
             self._lock.release()
         if self._copy is not None:

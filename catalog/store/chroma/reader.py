@@ -7,22 +7,22 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogDamaged, ChromaUnreachable, StoreError
+from catalog.errors import CatalogDamaged, StoreError
 from catalog.store.chroma.collection import Neighbour, VectorIndex
 
 _PROBE_EVERY = 1.0
-"""Seconds between two looks whether a server that was away is back."""
+"""Seconds between two looks whether what failed works again."""
 
 
 class IndexReader:
     """Nearest neighbours for many threads.
 
-    A server that does not answer in time is not asked again until a probe in the background reaches it: one question
-    waits for it, not each.
+    What fails is not asked again until it is opened, or a server reached, in the background: one question waits for
+    it, not each. Only a folder that is damaged stays so.
     """
 
-    def __init__(self, open_index: Callable[[], VectorIndex], probe: Callable[[], None]) -> None:
-        """`open_index` raises CatalogDamaged, ChromaUnreachable, StoreError; `probe` ChromaUnreachable."""
+    def __init__(self, open_index: Callable[[], VectorIndex], probe: Callable[[], None] | None = None) -> None:
+        """`open_index` raises CatalogDamaged, ChromaUnreachable, StoreError; `probe` asks whether a server is there."""
         self._open_index = open_index
         self._probe = probe
         self._index: VectorIndex | None = None
@@ -57,20 +57,27 @@ class IndexReader:
             return self._index
 
     def _fail(self, error: StoreError) -> None:
-        """Remember what is wrong; only a server can come back by itself."""
+        """Remember what is wrong; what is on disk does not mend itself."""
         with self._lock:
             if self._problem is not None:
                 return
             self._problem = error
-        if isinstance(error, ChromaUnreachable) and not isinstance(error, CatalogDamaged):
+        if self._probe is not None or not isinstance(error, CatalogDamaged):
             threading.Thread(target=self._wait_for_it, name="chroma probe", daemon=True).start()
 
     def _wait_for_it(self) -> None:
         while not self._closed.wait(_PROBE_EVERY):
-            with suppress(ChromaUnreachable):
-                self._probe()
-                self._problem = None
+            with suppress(StoreError):
+                if self._probe is not None:
+                    self._probe()
+                self._try_again()
                 return
+
+    def _try_again(self) -> None:
+        with self._lock:
+            if self._index is None and not self._closed.is_set():
+                self._index = self._open_index()
+            self._problem = None
 
     def close(self) -> None:
         """Release what is open."""

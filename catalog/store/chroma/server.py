@@ -24,6 +24,9 @@ _CONNECT = 10.0
 _CLOUD_BATCH = 300
 """Rows that Chroma Cloud takes and gives in one call."""
 
+NOT_UNDERSTOOD = (AttributeError, LookupError, TypeError, ValueError)
+"""What Chroma's client raises of an answer that is none of Chroma's."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChromaServer:
@@ -122,6 +125,12 @@ class ChromaServer:
             reason = str(error) or type(error).__name__
             raise ChromaUnreachable(
                 f"{self.where}: cannot be reached ({reason}); start it, or check store.url"
+            ) from error
+        except (OSError, *NOT_UNDERSTOOD) as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise ChromaUnreachable(
+                f"{self.where}: gives no answer that is understood ({reason}); look at the proxy before it, or check"
+                " store.url and store.certificates"
             ) from error
 
     def _probe(self) -> None:

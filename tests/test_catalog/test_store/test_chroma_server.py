@@ -25,7 +25,7 @@ from catalog.store.generation import Generation
 from catalog.store.generations import Generations
 from catalog.store.maintenance.backup import back_up, restore
 from catalog.store.maintenance.verify import verify
-from catalog.store.snapshot import open_snapshot
+from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.writer import open_writer
 from ingest.sync.apply import Progress, SyncOutcome, sync
 from ingest.sync.plan import SyncOptions
@@ -378,11 +378,38 @@ def test_a_server_that_is_away_is_asked_again_once_it_is_back(tmp_path: Path, ow
             snapshot.index.nearest(vector, 1)
         assert second.value is first.value is snapshot.index.problem
         own.start()
-        deadline = time.monotonic() + 30
-        while snapshot.index.problem is not None:
-            assert time.monotonic() < deadline, "the probe does not notice that it is back"
-            time.sleep(0.05)
+        await_cure(snapshot)
         assert snapshot.index.nearest(vector, 1)[0].id == "2"
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"<html>Please log in</html>",
+        b"[]",
+        b'{"ids": [], "distances": [], "include": ["distances"]}',
+        b'{"ids": [["1", "2"]], "distances": [[0.5]], "include": ["distances"]}',
+        b'{"ids": [["1", "2"]], "distances": [[null, 0.5]], "include": ["distances"]}',
+    ],
+)
+def test_an_answer_that_is_none_of_chromas_passes(tmp_path: Path, chroma: ChromaProcess, garbage: bytes) -> None:
+    run(tmp_path, FILMS, ChromaServer(chroma.url))
+    vector, proxy = WordEmbedder().embed_query("shark"), Proxy(chroma.url)
+    with proxy.serving(), closing(open_snapshot(tmp_path, ChromaServer(proxy.url))) as snapshot:
+        assert snapshot.index.nearest(vector, 1)[0].id == "2"
+        proxy.rewrite = lambda _: garbage
+        with pytest.raises(ChromaUnreachable, match="gives no answer that is understood .*; look at the proxy before"):
+            snapshot.index.nearest(vector, 2)
+        proxy.rewrite = bytes
+        await_cure(snapshot)
+        assert snapshot.index.nearest(vector, 1)[0].id == "2"
+
+
+def await_cure(snapshot: Snapshot) -> None:
+    deadline = time.monotonic() + 30
+    while snapshot.index.problem is not None:
+        assert time.monotonic() < deadline, "nobody notices that it is back"
+        time.sleep(0.05)
 
 
 def test_a_server_that_accepts_and_never_answers_keeps_one_question_waiting(

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from catalog.errors import CatalogDamaged, StoreError
 from catalog.movie import Movie
 from catalog.store.chroma.collection import VectorIndex
 from catalog.store.chroma.folder import ChromaFolder
@@ -210,6 +212,39 @@ def test_a_question_is_seen_from_the_mean_of_its_kind(tmp_path: Path) -> None:
     assert Moments.load(tmp_path / "moments.npz").questions[KINDS.index("told-de")].tolist() == [0, 2, 0]
     without = Moments.of(vectors, np.arange(3), examples[:0, :0])
     assert np.allclose(without.question_direction(asked, "told-de", 60), without.directions(asked[None])[0])
+
+
+def test_an_index_that_could_not_be_copied_is_opened_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path / "store", FILMS)
+    folder = tmp_path / "temporary"
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with closing(open_snapshot(tmp_path / "store")) as snapshot:
+        with pytest.raises(StoreError, match="No such file or directory; check the free space"):
+            nearest_of(snapshot, "shark")
+        assert snapshot.index.problem is not None
+        folder.mkdir()
+        deadline = time.monotonic() + 30
+        while snapshot.index.problem is not None:
+            assert time.monotonic() < deadline, "nobody looks again"
+            time.sleep(0.05)
+        assert nearest_of(snapshot, "shark")[0].id == "2"
+
+
+def test_a_damaged_folder_is_not_read_again_and_again(tmp_path: Path) -> None:
+    run(tmp_path, FILMS)
+    path = Generations(tmp_path).in_force().chroma / "chroma.sqlite3"
+    content = path.read_bytes()
+    path.write_bytes(b"noise")
+    with closing(open_snapshot(tmp_path)) as snapshot:
+        with pytest.raises(CatalogDamaged) as first:
+            nearest_of(snapshot, "shark")
+        path.write_bytes(content)
+        time.sleep(1.5)
+        with pytest.raises(CatalogDamaged) as second:
+            nearest_of(snapshot, "shark")
+        assert second.value is first.value
 
 
 def test_what_a_killed_reader_left_is_thrown_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
