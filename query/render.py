@@ -36,14 +36,17 @@ def hit_to_dict(hit: Hit) -> dict[str, Any]:
 
 
 def as_table(hits: Sequence[Hit], width: int) -> str:
-    """Rank, similarity, title, year and the start of the plot, in `width` columns."""
-    room = max(width - _FIXED, 20)
+    """Rank, similarity, title, year and the start of the plot, in `width` columns; a list has no similarity."""
+    scored = any(hit.score for hit in hits)
+    room = max(width - _FIXED + (0 if scored else 8), 20)
     longest = max(columns(hit.movie.title) for hit in hits)
     title = max(5, min(longest, int(room * _TITLE_SHARE)))
-    lines = [f"{'#':>2}  {'score':>6}  {fitted('title', title)}  year  plot"]
+    score = f"{'score':>6}  " if scored else ""
+    lines = [f"{'#':>2}  {score}{fitted('title', title)}  year  plot"]
     for rank, hit in enumerate(hits, 1):
         year = hit.movie.year or ""
-        start = f"{rank:>2}  {hit.score:6.3f}  {fitted(hit.movie.title, title)}  {year!s:>4}  "
+        score = f"{hit.score:6.3f}  " if scored else ""
+        start = f"{rank:>2}  {score}{fitted(hit.movie.title, title)}  {year!s:>4}  "
         lines.append(start + fitted(hit.movie.plot, max(room - title, 10)).rstrip())
         if hit.why is not None:
             lines.append(" " * 4 + fitted(_why_line(hit.why), max(width - 4, 20)).rstrip())

@@ -1,6 +1,7 @@
 """The table for people and the object for programs."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -65,3 +66,10 @@ def test_json_has_the_promised_shape() -> None:
             }
         ],
     }
+
+
+def test_a_list_without_a_question_shows_no_similarity() -> None:
+    listed = [replace(hit, score=0.0) for hit in HITS[:2]]
+    lines = as_table(listed, 80).split("\n")
+    assert lines[0].split() == ["#", "title", "year", "plot"]
+    assert all(columns(line) <= 80 and "0.000" not in line for line in lines)
