@@ -84,7 +84,9 @@ def read_years(text: str) -> YearsSaid | None:
     if not said:
         return None
     years = YearRange(min(each.years.first for each in said), max(each.years.last for each in said))
-    return YearsSaid(said[0].start, said[-1].end, years)
+    if (years.first, years.last) == (FIRST, LAST):  # "after 2007 and before 2010": what both say
+        years = YearRange(max(each.years.first for each in said), min(each.years.last for each in said))
+    return YearsSaid(said[0].start, said[-1].end, years) if years.first <= years.last else None
 
 
 def _techniques(folded: str) -> Iterator[YearsSaid]:

@@ -21,6 +21,7 @@ from query.constraints.years import YearRange, find_years, read_years, without_d
         ("old black & white sci-fi", (1890, 1967)),
         ("a silent film with a train", (1890, 1929)),
         ("ein Stummfilm", (1890, 1929)),
+        ("I saw it before 2012 and after 2007", (2008, 2011)),
     ],
 )
 def test_years_that_are_named(text: str, years: tuple[int, int]) -> None:
@@ -30,7 +31,17 @@ def test_years_that_are_named(text: str, years: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a man in his 30s", "1,995 dollars", "a gang of 20 men", "room 1408", "agent 007", "a ship in a storm", ""]
+    "text",
+    [
+        "a man in his 30s",
+        "1,995 dollars",
+        "a gang of 20 men",
+        "room 1408",
+        "agent 007",
+        "a ship in a storm",
+        "",
+        "before 1990 or after 2010",
+    ],
 )
 def test_numbers_that_are_no_years(text: str) -> None:
     assert read_years(text) is None
