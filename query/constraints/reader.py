@@ -18,7 +18,9 @@ from query.constraints.years import YearsSaid, read_years
 from query.filters import parse_filter
 
 _TITLE_AND_MORE = re.compile(r"([wngacT]+?)(?:[SDBOP]*[yp])$")
-_LIKE = re.compile(r"[XT]*(?:[nagt]*f|E+)K")
+_LIKE = re.compile(r"[XTE]*(?:w?[nagt]*[fg]|(?<=E))K")
+#: What may stand behind the title that something is like: "but funny", "from the 90s", the end.
+_BEHIND_TITLE = "C,PSAN"
 #: Says only that a film is meant: "a movie about a man who lives in an airport".
 _OPENING = re.compile(r"[XTE]*fA[XT]*[wnagctyp]")
 _MEANING = "wnagctypfS"
@@ -116,6 +118,8 @@ def _read_like(
         return None
     behind = items[found.end() :]
     for count in range(min(_LONGEST_TITLE, len(behind)), 0, -1):
+        if count < len(behind) and behind[count].letter not in _BEHIND_TITLE:
+            continue
         words = text.raw_span(behind[0].start, behind[count - 1].end)
         if movie := known.title(text.raw[slice(*words)]):
             for place in range(found.end()):

@@ -148,7 +148,20 @@ def test_each_constraint_knows_its_words(known: KnownValues) -> None:
     ]
 
 
-@pytest.mark.parametrize("question", ["movies like Alien but funny", "Filme wie Alien, aber funny"])
+@pytest.mark.parametrize("question", ["a movie like no other", "ein Film wie kein anderer", "films like Nobody knows"])
+def test_what_is_no_title_is_like_nothing(known: KnownValues, question: str) -> None:
+    assert (read(question, known).like, read(question, known).is_request) == (None, False)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "movies like Alien but funny",
+        "Filme wie Alien, aber funny",
+        "so ein Film wie Alien, nur funny",
+        "films in the style of Alien but funny",
+    ],
+)
 def test_like_names_a_film(known: KnownValues, question: str) -> None:
     reading = read(question, known)
     assert (conditions(reading), reading.like, reading.text) == ("like:Alien", "1", "funny")
