@@ -74,7 +74,7 @@ def analyze(
     all_known = len(held(stems)) == len(stems)
     german = german or is_german(text) or _only_lexicon_knows(text, all_known=all_known)
     texts = model_texts(text, model.name, german=german)
-    terms = _german_terms(text) if german else _english_terms(text, how)
+    terms = _german_terms(text, how) if german else _english_terms(text, how)
     return Analysis(text, how, german, terms, all_known, texts)
 
 
@@ -100,12 +100,12 @@ def _english_terms(text: str, how: Phrasing) -> dict[str, float]:
     return dict.fromkeys(without_query_stopwords(terms) if how is Phrasing.ASKED else terms, 1.0)
 
 
-def _german_terms(text: str) -> dict[str, float]:
+def _german_terms(text: str, how: Phrasing) -> dict[str, float]:
     """Translations for English plots, and the words themselves for German ones."""
     rest = without_decades(text)
     translated = translated_terms(rest)
-    said = {term: translated[term] for term in without_query_stopwords(translated)}
-    return said | dict.fromkeys(german_terms(rest), 1.0)
+    said = without_query_stopwords(translated) if how is Phrasing.ASKED else translated
+    return {term: translated[term] for term in said} | dict.fromkeys(german_terms(rest), 1.0)
 
 
 def _only_lexicon_knows(text: str, *, all_known: bool) -> bool:
