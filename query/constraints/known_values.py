@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from catalog.store.columns.conditions import Filter, Tagged
-from catalog.store.lexical.fields import folded
+from catalog.store.lexical.fields import folded, tag
 from catalog.store.snapshot import Snapshot
 from catalog.text.folding import plain_title
 from catalog.text.stems import english_stem
@@ -33,7 +33,7 @@ class KnownValues:
 
     @cached_property
     def has_actors(self) -> bool:
-        return self.snapshot.lexical.holders("tags", "has\0actor") > 0
+        return self.snapshot.lexical.holders("tags", tag("has", "actor")) > 0
 
     def person(self, name: str, fields: Sequence[str] = _PEOPLE) -> Meaning | None:
         """Whoever is called so, in the field in which more movies have them."""

@@ -52,5 +52,5 @@ def find_actors(items: list[Item], text: FoldedText, known: KnownValues) -> tupl
 
 def _is_name(said: str) -> bool:
     """Whether the first and the last word are written as names are: "Louis de Funès"."""
-    first, *_, last = said.split()
-    return first[0].isupper() and last[0].isupper()
+    words = said.split()
+    return words[0][0].isupper() and words[-1][0].isupper()
