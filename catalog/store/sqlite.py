@@ -12,6 +12,9 @@ from catalog.errors import WAY_BACK, CatalogDamaged, DiskFull, StoreError
 Connection = sqlite3.Connection
 T = TypeVar("T")
 
+_BESIDE = ("-wal", "-shm")
+"""Files that SQLite keeps beside one that is being written."""
+
 #: Values in one statement: far below SQLite's 32,766, and few enough lengths to keep statements cached.
 BATCH = 500
 
@@ -84,11 +87,31 @@ def compact(path: Path) -> None:
 def set_aside(path: Path) -> Path:
     """Rename a damaged file, so that a new one can take its place; returns its new name, raises OSError."""
     aside = path.with_name(f"{path.name}.damaged")
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", *_BESIDE):
         part = path.with_name(path.name + suffix)
         if part.exists():
             part.replace(f"{aside}{suffix}")
     return aside
+
+
+def replace_database(new: Path, path: Path) -> None:
+    """Put a file, with nothing beside it, in the place of another one that nobody writes; raises OSError.
+
+    The log that a killed writer left of the other one would be replayed into this one.
+    """
+    for suffix in _BESIDE:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    new.replace(path)
+
+
+def leave_wal(path: Path) -> None:
+    """Let a file be readable from read-only media: one in WAL mode is not."""
+    connection = connect(path)
+    try:
+        with translated(path), _full(path):
+            connection.execute("PRAGMA journal_mode = DELETE")
+    finally:
+        connection.close()
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -99,8 +122,6 @@ def copy_database(source: Path, target: Path) -> None:
         try:
             with translated(source), _full(target):
                 reading.backup(writing)
-                # Readable from read-only media: a file in WAL mode is not.
-                writing.execute("PRAGMA journal_mode = DELETE")
         finally:
             writing.close()
     finally:

@@ -23,7 +23,7 @@ from catalog.store.generations import Generations
 from catalog.store.integrity import seal_index
 from catalog.store.lock import writer_lock
 from catalog.store.movies import Movies
-from catalog.store.sqlite import copy_database
+from catalog.store.sqlite import copy_database, leave_wal, replace_database
 from catalog.store.vectors.by_row import open_vectors
 from catalog.store.writer import read_entries
 
@@ -77,8 +77,9 @@ def _copy_vectors(root: Path, folder: Path, *, keep_old: bool) -> None:
         if keep_old and (folder / _VECTORS).exists():
             with closing(VectorCache(new)) as cache:
                 cache.add_all(folder / _VECTORS)
+        leave_wal(new)
         sync_to_disk(new)
-        new.replace(folder / _VECTORS)
+        replace_database(new, folder / _VECTORS)
     finally:
         new.unlink(missing_ok=True)
 

@@ -108,6 +108,44 @@ def test_a_backup_of_another_catalog_is_replaced_only_when_told_to(tmp_path: Pat
     assert back_up(tmp_path / "new", folder).films == 2  # restored, it is that catalog
 
 
+WRITER = """
+import os, sys
+from pathlib import Path
+from catalog.store.embedding_cache import VectorCache
+from tests.support.fakes import WordEmbedder
+cache = VectorCache(Path(sys.argv[1]))
+embedder = WordEmbedder()
+for number in range(500):
+    cache.put(embedder.identity, {number.to_bytes(16): embedder.embed_query("war")})
+os._exit(9)
+"""
+
+
+@in_folder
+def test_what_a_killed_writer_left_in_a_backup_does_not_spoil_the_next_one(tmp_path: Path) -> None:
+    store, folder = tmp_path / "store", tmp_path / "backup"
+    run(store, FILMS[:2])
+    back_up(store, folder)
+    subprocess.run([sys.executable, "-c", WRITER, folder / "vectors.sqlite3"], check=False)
+    assert (folder / "vectors.sqlite3-wal").stat().st_size > 0
+    run(store, FILMS)
+    back_up(store, folder)
+    assert verify(folder).differences == ()
+    assert [path.name for path in folder.glob("vectors*")] == ["vectors.sqlite3"]
+    assert restore(folder, tmp_path / "new").films == 3
+    assert verify(tmp_path / "new").differences == ()
+
+
+@in_folder
+def test_a_backup_that_took_anothers_place_is_no_wal(tmp_path: Path) -> None:
+    run(tmp_path / "one", FILMS[:1])
+    run(tmp_path / "two", FILMS)
+    back_up(tmp_path / "one", tmp_path / "backup")
+    back_up(tmp_path / "two", tmp_path / "backup", replace_other=True)
+    header = (tmp_path / "backup" / "vectors.sqlite3").read_bytes()[18:20]
+    assert header == b"\x01\x01"  # versions to write and to read it; 2 is WAL
+
+
 KILLED = """
 import os, sys
 from pathlib import Path
