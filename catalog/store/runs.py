@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from catalog.errors import (
     CatalogDamaged,
@@ -26,6 +27,8 @@ from catalog.errors import (
 from catalog.printable import visible
 from catalog.store.lock import is_held, take_lock
 from catalog.store.sqlite import Connection, connect, connect_read_only, set_aside, translated
+
+T = TypeVar("T")
 
 #: Rows kept: at one run every 15 minutes, three months.
 KEPT = 10_000
@@ -45,7 +48,12 @@ CREATE TABLE IF NOT EXISTS runs (
 );
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
-_COLUMNS = "number, started, ended, source, outcome, counts, reason"
+_COLUMNS = (
+    "number, CAST(started AS REAL), CAST(ended AS REAL), CAST(source AS TEXT), CAST(outcome AS TEXT),"
+    " CAST(counts AS TEXT), CAST(reason AS TEXT)"
+)
+_LATEST = 1e11
+"""Seconds since 1970 beyond which no date is shown."""
 
 
 class RunOutcome(StrEnum):
@@ -95,6 +103,8 @@ class History:
         self.path = root / "history.sqlite3"
         self._running = root / "running"
         self._connection = connection
+        # A flipped bit in a text costs that text, not every run.
+        connection.text_factory = partial(str, encoding="utf-8", errors="replace")
 
     @classmethod
     def open(cls, root: Path, notify: Callable[[str], None] = lambda _: None) -> Self:
@@ -204,8 +214,16 @@ class History:
     def note(self, name: str) -> str | None:
         """What was noted under this name."""
         with _readable(self.path):
-            row = self._connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+            row = self._connection.execute("SELECT CAST(value AS TEXT) FROM notes WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
+
+    def read_note(self, name: str, make: Callable[[Any], T]) -> T | None:
+        """What `make` makes of the JSON that was noted; None for nothing, and for what does not parse or fit."""
+        note = self.note(name)
+        try:
+            return None if note is None else make(json.loads(note))
+        except (ValueError, TypeError, LookupError, AttributeError):
+            return None
 
     def keep(self, name: str, value: str | None) -> None:
         """Note a text under a name; None takes it away."""
@@ -251,12 +269,30 @@ class History:
 
 
 def _record(
-    number: int, started: float, ended: float | None, source: str, outcome: str | None, *rest: Any
+    number: int, started: float | None, ended: float | None, source: str, outcome: str | None, *rest: str
 ) -> RunRecord:
+    """A row, as far as it can be read: what is no outcome counts as a failure."""
     counts, reason = rest
     return RunRecord(
-        number, started, ended, source, RunOutcome(outcome) if outcome else None, json.loads(counts), reason
+        number,
+        _moment(started) or 0.0,
+        _moment(ended),
+        source,
+        None if outcome is None else RunOutcome(outcome) if outcome in list(RunOutcome) else RunOutcome.FAILED,
+        _counts(counts),
+        reason,
     )
+
+
+def _moment(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds if 0 <= seconds < _LATEST else 0.0
+
+
+def _counts(text: str) -> dict[str, int]:
+    try:
+        return {name: int(count) for name, count in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
 
 
 def _verdict(error: BaseException) -> Recording:

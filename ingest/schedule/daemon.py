@@ -50,8 +50,8 @@ class Appointment:
     @classmethod
     def read(cls, root: Path, history: History) -> Self | None:
         """The appointment of the scheduler that lives; None if none does."""
-        note = history.note(_NOTE)
-        return cls(**json.loads(note)) if note and is_held(root / _LOCK) else None
+        appointment = history.read_note(_NOTE, lambda values: cls(**values))
+        return appointment if appointment and is_held(root / _LOCK) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,8 @@ class Seen:
 
 def recall(location: str, history: History, state: str | None) -> Seen | None:
     """What the source gave, if catalog and settings are in the same `state` as then."""
-    note = history.note(_note_name(location))
-    values = json.loads(note) if note else {}
-    return Seen.from_dict(values) if state and values.get("state") == state else None
+    seen = history.read_note(_note_name(location), Seen.from_dict)
+    return seen if seen and seen.state == state else None
 
 
 def remember(location: str, history: History, seen: Seen) -> None:
@@ -57,18 +56,20 @@ def remember_origin(location: str, history: History, edition: tuple[int, float],
 
 def roll_back_origin(history: History, edition: tuple[int, float]) -> None:
     """Note that a generation was rolled back."""
-    noted = json.loads(history.note(_ROLLED_BACK) or "[]")
+    noted = history.read_note(_ROLLED_BACK, list) or []
     history.keep(_ROLLED_BACK, json.dumps([*noted, edition][-_MOST_ROLLED_BACK:]))
 
 
 def rolled_back_origin(location: str, history: History, config: Config, kind: str | None) -> Seen | None:
     """What the source was when it gave, under these settings, a generation that was rolled back."""
-    note, noted = history.note(_note_name(location, "gave")), json.loads(history.note(_ROLLED_BACK) or "[]")
-    if note is None:
-        return None
-    edition, values = json.loads(note)
-    known = edition in noted and values["state"] == state_of(config, kind, tuple(edition))
-    return Seen.from_dict(values) if known else None
+    noted = history.read_note(_ROLLED_BACK, list) or []
+
+    def known(note: list[Any]) -> Seen | None:
+        edition, values = note
+        seen = Seen.from_dict(values)
+        return seen if edition in noted and seen.state == state_of(config, kind, tuple(edition)) else None
+
+    return history.read_note(_note_name(location, "gave"), known)
 
 
 def source_name(location: str) -> str:

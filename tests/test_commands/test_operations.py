@@ -1,6 +1,8 @@
 """verify, rollback, backup, restore and export, as a shell sees them."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -129,6 +131,22 @@ def test_a_file_whose_state_was_rolled_back_is_refused_until_it_changes(
     assert ingest(store, "--file", films, *more, "--again").exit_code == 0
     assert ingest(store, "--file", films, *more).exit_code == 0
     assert Generations(store).in_force().number == 4
+
+
+@pytest.mark.parametrize("damage", ["[[3, 1.5Z]]", "5", '{"a": 1}', "CAST(x'5bff5d' AS TEXT)"])
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+def test_a_flipped_bit_in_what_runs_note_ends_no_run(store: Path, tmp_path: Path, damage: str) -> None:
+    films = str(tmp_path / "films.jsonl")
+    value = damage if damage.startswith("CAST") else f"'{damage}'"
+    write(tmp_path, {"id": 1, "title": "Alien", "plot": "Good."}, {"id": 2, "title": "Jaws", "plot": "A shark."})
+    assert ingest(store, "--file", films).exit_code == 0
+    with closing(sqlite3.connect(store / "history.sqlite3")) as connection, connection:
+        connection.execute("INSERT OR REPLACE INTO notes VALUES ('rolled back', ''), ('scheduler', '')")
+        connection.execute(f"UPDATE notes SET value = {value}")  # noqa: S608
+    assert ingest(store, "status").exit_code == 0
+    assert ingest(store, "--file", films).exit_code == 0
+    assert result(ingest(store, "rollback")) == (0, "", "generation 1 with 2 films is in force again\n")
+    assert ingest(store, "--file", films).exit_code == 0  # what gave the one that was left is forgotten
 
 
 def test_backup_and_restore(store: Path, tmp_path: Path) -> None:

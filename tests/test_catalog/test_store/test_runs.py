@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,29 @@ def test_a_damaged_history_is_set_aside_and_said_so(tmp_path: Path) -> None:
     assert (tmp_path / "history.sqlite3.damaged").read_bytes().startswith(b"once upon a time")
     with History.open(tmp_path) as history:
         assert [run.source for run in history.last(9)] == ["films.json"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "seen"),
+    [
+        ("outcome", "'oj'", (0.0, "films.json", RunOutcome.FAILED, {"read": 6})),
+        ("outcome", "CAST(x'6fff' AS TEXT)", (0.0, "films.json", RunOutcome.FAILED, {"read": 6})),
+        ("counts", """'{"read": 6Z}'""", (0.0, "films.json", RunOutcome.OK, {})),
+        ("counts", "'[]'", (0.0, "films.json", RunOutcome.OK, {})),
+        ("source", "CAST(x'66ff' AS TEXT)", (0.0, "f\ufffd", RunOutcome.OK, {"read": 6})),
+        ("started", "1e300", (0.0, "films.json", RunOutcome.OK, {"read": 6})),
+    ],
+)
+def test_a_flipped_bit_in_a_run_costs_that_value_alone(
+    tmp_path: Path, column: str, value: str, seen: tuple[object, ...]
+) -> None:
+    with History.open(tmp_path) as history, history.recording("films.json") as recording:
+        recording.counts = {"read": 6}
+    with closing(sqlite3.connect(tmp_path / "history.sqlite3")) as connection, connection:
+        connection.execute(f"UPDATE runs SET started = 0, {column} = {value}")  # noqa: S608
+    with History.open(tmp_path) as history:
+        (run,) = history.last(9)
+        assert (run.started, run.source, run.outcome, run.counts) == seen
 
 
 def test_a_lock_is_held_by_the_living(tmp_path: Path) -> None:
