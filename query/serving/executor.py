@@ -1,6 +1,7 @@
 """Searches in a few threads: so many at once, so many waiting, each within its time, none for nobody."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from typing import Any, Generic, TypeVar
 
 from catalog.errors import DeadlineExceeded, Overloaded, PlotseekError
 from query.serving.batcher import Batcher
+
+log = logging.getLogger("plotseek.pool")
 
 Asked = TypeVar("Asked")
 T = TypeVar("T")
@@ -105,7 +108,7 @@ class WorkPool(Generic[Asked]):
         """What `call` returns, within the deadline; raises Overloaded at once if the queue is full.
 
         Cancelling takes a call out of the queue; one that runs sees it at its next look at the deadline.
-        What `asked` needs is prepared first, and an error in that raised.
+        What `asked` needs is prepared first; an error in that is whose it is: `call` raises it again, or not.
         """
         if self.pending >= self._most:
             raise Overloaded(f"{self.pending} requests are waiting already; come back in a second")
@@ -133,10 +136,9 @@ class WorkPool(Generic[Asked]):
             return
         try:
             self._prepare([asked for call in wanted for asked in call.asked])
-        except BaseException as error:  # noqa: BLE001  # not swallowed: it is raised where somebody waits for it
-            for call in wanted:
-                call.answer.set_exception(error)
-            return
+        except BaseException as error:  # noqa: BLE001  # one wrong question must not fail those that came with it
+            # Its kind alone: words of a question do not belong in a log.
+            log.info("preparing %d questions together: %s; each is answered alone", len(wanted), type(error).__name__)
         for call in wanted:
             self._threads.submit(call.finish)
 

@@ -123,12 +123,19 @@ def test_a_ticket_that_is_over_does_nothing(kitchen: Kitchen) -> None:
     assert kitchen.prepared == []
 
 
-def test_an_error_reaches_who_asked_and_the_next_question_is_answered(kitchen: Kitchen) -> None:
-    kitchen.gate.set()
+def test_an_error_reaches_who_asked_and_nobody_else(kitchen: Kitchen) -> None:
+    def broken() -> str:
+        raise ModelError("the model holds NaN")
 
     async def scene(pool: WorkPool[str]) -> None:
+        first, ghost = await begun(kitchen, pool, [("ghost", Deadline(PATIENT))])
+        wrong = asyncio.create_task(pool.run(broken, Deadline(PATIENT), ["broken"]))
+        await asyncio.sleep(0)
+        kitchen.gate.set()
         with pytest.raises(ModelError, match="the model holds NaN"):
-            await pool.run(lambda: 5, Deadline(PATIENT), ["broken"])
+            await wrong
+        assert (await first, await ghost) == ("SPACE", "GHOST")
+        assert kitchen.prepared == [["space"], ["ghost", "broken"]]
         with pytest.raises(ZeroDivisionError):
             await pool.run(lambda: 1 // 0, Deadline(PATIENT), ["space"])
         assert await pool.run(lambda: 5, Deadline(PATIENT), ["space"]) == 5
