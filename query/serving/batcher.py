@@ -3,10 +3,13 @@
 A model reads eight questions in the time of two.
 """
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
+
+log = logging.getLogger("plotseek.pool")
 
 Waiting = TypeVar("Waiting")
 
@@ -17,7 +20,7 @@ class Batcher(Generic[Waiting]):
     """A thread that serves whatever waits, `MOST_TOGETHER` at most at a time."""
 
     def __init__(self, name: str, serve: Callable[[Sequence[Waiting]], None]) -> None:
-        """`serve` raises nothing: whoever waits learns from it what became of it."""
+        """Whoever waits learns from `serve` what became of it; what `serve` raises is told in the log alone."""
         self._serve = serve
         self._line: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -29,7 +32,11 @@ class Batcher(Generic[Waiting]):
 
     def _work(self) -> None:
         while (first := self._line.get()) is not None:
-            self._serve([first, *self._also_waiting()])
+            waiting = [first, *self._also_waiting()]
+            try:
+                self._serve(waiting)
+            except BaseException:  # told, and survived: nobody else serves those that come next
+                log.exception("%d that waited together were not served", len(waiting))
 
     def _also_waiting(self) -> Iterator[Waiting]:
         for _ in range(MOST_TOGETHER - 1):

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import monotonic
@@ -59,7 +60,7 @@ class _Call(Generic[Asked]):
 
     def begin(self) -> bool:
         """Whether anybody waits for it still; if not, what waits is told. Once, before anything else is done."""
-        if not self.answer.set_running_or_notify_cancel():
+        if self.answer.done() or not self.answer.set_running_or_notify_cancel():
             return False
         try:
             self.deadline.check()
@@ -70,6 +71,8 @@ class _Call(Generic[Asked]):
 
     def finish(self) -> None:
         """Call, unless nobody waits any more."""
+        if self.answer.done():
+            return
         try:
             self.deadline.check()
             made = self.call()
@@ -82,6 +85,19 @@ class _Call(Generic[Asked]):
         """Both."""
         if self.begin():
             self.finish()
+
+    @contextmanager
+    def needs_thread(self) -> Iterator[None]:
+        """Tell who waits where the system gives no thread for it.
+
+        A thread that is there already may take the call from the queue nevertheless, and be the faster one.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            refusal = Overloaded(f"the system gives no thread for this ({error}); come back in a second")
+            with suppress(InvalidStateError):
+                self.answer.set_exception(refusal)
 
 
 class WorkPool(Generic[Asked]):
@@ -116,10 +132,11 @@ class WorkPool(Generic[Asked]):
         loop = asyncio.get_running_loop()
         work = _Call(call, deadline, asked)
         work.answer.add_done_callback(lambda _: _later(loop, self._done))
-        if asked:
-            self._line.add(work)
-        else:
-            self._threads.submit(work.do)
+        with work.needs_thread():
+            if asked:
+                self._line.add(work)
+            else:
+                self._threads.submit(work.do)
         try:
             made: T = await asyncio.wait_for(asyncio.wrap_future(work.answer), deadline.left)
         except TimeoutError:
@@ -140,7 +157,8 @@ class WorkPool(Generic[Asked]):
             # Its kind alone: words of a question do not belong in a log.
             log.info("preparing %d questions together: %s; each is answered alone", len(wanted), type(error).__name__)
         for call in wanted:
-            self._threads.submit(call.finish)
+            with call.needs_thread():
+                self._threads.submit(call.finish)
 
     def _done(self) -> None:
         self.pending -= 1

@@ -126,13 +126,16 @@ class Follower:
             loaded.snapshot.close()
 
     def look(self) -> None:
-        """Open what is published now, if that is new."""
+        """Open what is published now, if that is new. Raises what is meant to end the program, and nothing else."""
         with self._looking:
             try:
                 self._advance()
             except PlotseekError as error:
                 self._fail(error)
-            except Exception as error:  # noqa: BLE001  # told, and tried again: nobody else would look
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            # Told, and tried again, as nobody else would look. A panic of tantivy is no Exception.
+            except BaseException as error:  # noqa: BLE001
                 root = self._generations.root
                 self._fail(StoreError(f"{root}: cannot be read: {' '.join(str(error).split())}"), error)
 
@@ -146,7 +149,7 @@ class Follower:
             self._stamp, self._refused = stamp, _NEVER
         self._problem = self._failing_since = None
 
-    def _fail(self, problem: PlotseekError, cause: Exception | None = None) -> None:
+    def _fail(self, problem: PlotseekError, cause: BaseException | None = None) -> None:
         problem.__cause__ = problem.__cause__ or cause
         if str(problem) != str(self._problem):  # once, and not twice a second
             fault = None if isinstance(cause, OSError) else cause

@@ -1,14 +1,17 @@
 """Questions that wait together are prepared together, and nobody waits for nothing."""
 
 import asyncio
+import queue
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 
 from catalog.errors import DeadlineExceeded, ModelError, Overloaded
+from query.serving.batcher import Batcher
 from query.serving.executor import ClientGone, Deadline, WorkPool
 from query.serving.query_embedder import QuestionEmbedder
 from tests.support.fakes import Heard, WordEmbedder
@@ -141,6 +144,65 @@ def test_an_error_reaches_who_asked_and_nobody_else(kitchen: Kitchen) -> None:
         assert await pool.run(lambda: 5, Deadline(PATIENT), ["space"]) == 5
 
     with_pool(kitchen, scene)
+
+
+@contextmanager
+def no_more_threads() -> Iterator[None]:
+    """Each wants more memory for its stack than there is."""
+    before = threading.stack_size(1 << 46)
+    try:
+        yield
+    finally:
+        threading.stack_size(before)
+
+
+@pytest.mark.parametrize("asked", [[], ["space"]])
+def test_without_a_thread_who_asked_is_told_and_later_ones_are_answered(kitchen: Kitchen, asked: list[str]) -> None:
+    kitchen.gate.set()
+
+    async def scene(pool: WorkPool[str]) -> None:
+        with no_more_threads(), pytest.raises(Overloaded, match=r"no thread for this \(can't start new thread\)"):
+            await pool.run(lambda: 5, Deadline(PATIENT), asked)
+        assert await pool.run(lambda: 5, Deadline(PATIENT), asked) == 5
+        assert pool.pending == 0
+
+    with_pool(kitchen, scene)
+
+
+def test_without_a_thread_to_finish_in_who_was_prepared_is_told(kitchen: Kitchen) -> None:
+    kitchen.gate.set()
+    busy, done = threading.Event(), threading.Event()
+
+    def wait() -> bool:
+        busy.set()
+        return done.wait(PATIENT)
+
+    async def scene(pool: WorkPool[str]) -> None:
+        waiting = asyncio.create_task(pool.run(wait, Deadline(PATIENT), ["space"]))
+        while not busy.is_set():
+            await asyncio.sleep(0.01)
+        with no_more_threads(), pytest.raises(Overloaded, match="can't start new thread"):
+            await pool.run(lambda: 5, Deadline(PATIENT), ["ghost"])
+        done.set()
+        assert await waiting
+        assert await pool.run(lambda: 5, Deadline(PATIENT), ["shark"]) == 5
+
+    with_pool(kitchen, scene)
+
+
+def test_what_serving_raises_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:
+    served = queue.SimpleQueue[int]()
+
+    def serve(waiting: Sequence[int]) -> None:
+        served.put(waiting[0])
+        assert waiting[0]
+
+    with closing(Batcher("testing", serve)) as batcher:
+        batcher.add(0)
+        assert served.get(timeout=PATIENT) == 0
+        batcher.add(1)
+        assert served.get(timeout=PATIENT) == 1
+    assert [record.getMessage() for record in caplog.records] == ["1 that waited together were not served"]
 
 
 def test_questions_are_embedded_together_and_none_twice() -> None:

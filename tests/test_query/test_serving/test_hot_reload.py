@@ -82,13 +82,18 @@ def test_a_moment_without_current_does_not_end_the_following(
     assert eventually(lambda: number(follower) == 2)
 
 
-def test_a_fault_of_loading_is_told_and_tried_again(tmp_path: Path) -> None:
+class Panic(BaseException):
+    """As a Rust library's is, which is no Exception."""
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError, Panic])
+def test_a_fault_of_loading_is_told_and_tried_again(tmp_path: Path, fault: type[BaseException]) -> None:
     fill([ALIEN], tmp_path)
     broken = [True]
 
     def load_later(snapshot: Snapshot, before: LoadedGeneration | None) -> LoadedGeneration:
         if broken:
-            raise ZeroDivisionError(broken.pop())
+            raise fault(broken.pop())
         return load(snapshot, before)
 
     with closing(Follower(tmp_path, None, load_later)) as follower:
@@ -97,6 +102,16 @@ def test_a_fault_of_loading_is_told_and_tried_again(tmp_path: Path) -> None:
         assert str(follower.problem) == f"{tmp_path}: cannot be read: True"
         fill([ALIEN, JAWS], tmp_path)
         assert eventually(lambda: follower.current is not None and number(follower) == 2)
+
+
+def test_who_stops_the_program_while_it_looks_stops_it(tmp_path: Path) -> None:
+    fill([ALIEN], tmp_path)
+
+    def interrupted(_: Snapshot, __: LoadedGeneration | None) -> LoadedGeneration:
+        raise KeyboardInterrupt
+
+    with closing(Follower(tmp_path, None, interrupted)) as follower, pytest.raises(KeyboardInterrupt):
+        follower.look()
 
 
 @pytest.mark.slow
