@@ -7,6 +7,7 @@ import io
 import json
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from time import monotonic
@@ -60,7 +61,7 @@ class _BoundedSocket:
         return io.BufferedReader(_Incoming(self))
 
     def close(self) -> None:
-        self._connected.close()
+        """Nothing: http.client closes it before it reads an answer with `Connection: close`."""
 
 
 class _Incoming(io.RawIOBase):
@@ -88,6 +89,7 @@ class Connection:
         host, port = http.sock.getpeername()[:2]
         self.peer: tuple[str, int] = host, port
         """The address it leads to."""
+        self._connected = http.sock
         self._socket: Any = _BoundedSocket(http.sock)
         self._socket.until = until
         self._http = http
@@ -107,6 +109,10 @@ class Connection:
         if len(content) > _MOST_MB << 20:
             raise ValueError(f"its answer is longer than {_MOST_MB} MB")
         return Reply(response.status, response.reason, response.getheader("ETag", ""), content)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connected.close()
 
 
 class PlotseekClient(MovieCatalog):
@@ -187,13 +193,13 @@ class PlotseekClient(MovieCatalog):
         headers = self._headers | ({"Content-Type": "application/json"} if body else {})
         http = self._kind(self._host, self._port)
         try:
-            connection = Connection(http, self._connect)
-            if self._check is not None:
-                self._check(connection)
-            connection.allow(self._timeout)
-            return connection.exchange(method, f"{self._path}{path}", body, headers)
+            with closing(Connection(http, self._connect)) as connection:
+                if self._check is not None:
+                    self._check(connection)
+                connection.allow(self._timeout)
+                return connection.exchange(method, f"{self._path}{path}", body, headers)
         except (OSError, HTTPException, ValueError) as error:
             reason = " ".join(str(error).split())
             raise StoreError(f"{self._url}: does not answer: {reason}; is query-server running?") from error
         finally:
-            http.close()
+            http.close()  # one that was not made: a handshake that failed leaves its socket open

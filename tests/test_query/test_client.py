@@ -19,6 +19,8 @@ from query.movie_catalog import MovieCatalog
 from query.serving.local import LocalCatalog
 from tests.support.service import saying, service, settings
 
+FILM = b'{"id": "1", "title": "Alien", "plot": "A ship."}'
+
 
 @pytest.fixture(scope="module")
 def here(seed_store: Path) -> Iterator[MovieCatalog]:
@@ -126,6 +128,13 @@ def test_whatever_answers_there_is_one_of_our_errors(reply: bytes, error: type[P
         PlotseekClient(f"http://127.0.0.1:{port}").movie("1")
 
 
+@pytest.mark.parametrize("reply", [answered("200 OK", FILM, "Connection: close"), b"HTTP/1.0 200 OK\r\n\r\n" + FILM])
+def test_an_answer_after_which_the_service_hangs_up_is_read(reply: bytes) -> None:
+    """A refusal at the door is such an answer."""
+    with saying(reply) as port:
+        assert PlotseekClient(f"http://127.0.0.1:{port}").movie("1") == Movie("1", "Alien", "A ship.")
+
+
 def test_no_answer_is_waited_for_longer_than_was_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(StoreError, match="timed out"):
         PlotseekClient(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.05).movie("1")
@@ -150,7 +159,7 @@ def test_an_answer_that_drips_is_not_waited_for_any_longer() -> None:
 
 
 def test_a_service_may_lie_below_an_address() -> None:
-    with saying(answered("200 OK", b'{"id": "1", "title": "Alien", "plot": "A ship."}')) as port:
+    with saying(answered("200 OK", FILM)) as port:
         assert PlotseekClient(f"http://127.0.0.1:{port}/films/").movie("1") == Movie("1", "Alien", "A ship.")
 
 
