@@ -222,8 +222,7 @@ def verify(path: Path | None, sample: int | None, repair: bool, as_json: bool) -
                 say(line)
             mend(config.store.path, lambda draft: _embed_missing(config, draft), say, server)
             found = compare(config.store.path, sample, server)
-        if found is None:
-            return
+        assert found is not None  # noqa: S101 - what was damaged was compared again
         if as_json:
             show(json.dumps(asdict(found), ensure_ascii=False))
         else:
@@ -235,7 +234,7 @@ def verify(path: Path | None, sample: int | None, repair: bool, as_json: bool) -
 
 def _embed_missing(config: Config, draft: "Draft") -> int:
     """Embed what no vector is known for; the model is loaded only if there is something."""
-    if not draft.without_vector():
+    if not draft.without_vector() and not draft.missing_questions():
         return 0
 
     from catalog.embedding.factory import choose_for_existing

@@ -185,11 +185,14 @@ class Draft:
             yield {row: vectors[digest] for row, digest in part}
 
     def _write_moments(self, vectors: Floats, rows: Rows, difference: Difference) -> None:
-        """Those of before, where no vector came or went: learning them takes a second of 65,451 movies."""
+        """Those of before, where no vector came or went: learning them takes a second of 65,451 movies.
+
+        Nor where the cache lost the example questions: their means are then nowhere else.
+        """
         examples = example_vectors(self._cache, self._plan.model)
         if self._plan.before is not None and not difference.embed and not difference.gone:
             moments = Moments.load(self._plan.before[0].moments)
-            if len(moments.questions) == len(examples):
+            if len(examples) in (0, len(moments.questions)):
                 shutil.copyfile(self._plan.before[0].moments, self._generation.moments)
                 return
         Moments.of(vectors, rows, examples).save(self._generation.moments)

@@ -5,10 +5,16 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import Result
 
+from catalog.store.embedding_cache import VectorCache
 from catalog.store.generations import Generations
+from catalog.store.snapshot import open_snapshot
+from catalog.store.vectors.moments import FEWEST
+from catalog.store.vectors.questions import question_digest
+from catalog.text.questions import KINDS, example_questions
 from tests.support.chroma import free_port
 from tests.test_commands.test_cli import run_ingest as ingest
 from tests.test_commands.test_cli import write
@@ -103,6 +109,22 @@ def test_a_damaged_store_names_the_ways_back_and_each_works(store: Path, tmp_pat
     damage()
     assert result(ingest(store, "rollback")) == (0, "", "generation 3 with 2 films is in force again\n")
     assert result(ingest(store, "verify")) == (0, "generation 3, 2 films: everything agrees\n", "")
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+def test_repair_embeds_the_questions_that_the_cache_lost(store: Path, tmp_path: Path) -> None:
+    films = [{"id": number, "title": f"Film {number}", "plot": "A ship."} for number in range(FEWEST)]
+    assert ingest(store, "--file", write(tmp_path, *films), "--allow-deletes").exit_code == 0
+    with closing(open_snapshot(store)) as snapshot:
+        before = snapshot.moments.questions
+    with closing(VectorCache(store / "vectors.sqlite3")) as cache, closing(open_snapshot(store)) as snapshot:
+        texts = [text for kind in KINDS for text in example_questions()[kind]]
+        cache.drop(snapshot.info.model, [question_digest(text) for text in texts])
+    Generations(store).in_force().moments.write_bytes(b"noise")
+    assert ingest(store, "verify", "--repair").exit_code == 0
+    with closing(open_snapshot(store)) as snapshot:
+        assert np.allclose(snapshot.moments.questions, before, atol=1e-6)
+        assert len(before) == len(KINDS)
 
 
 def test_rollback_says_where_there_is_nothing_to_go_back_to(store: Path) -> None:

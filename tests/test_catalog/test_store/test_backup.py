@@ -12,11 +12,15 @@ import pytest
 
 from catalog.errors import CatalogDamaged, CatalogMissing, StoreError, UsageError
 from catalog.movie import Movie
+from catalog.store.embedding_cache import VectorCache
 from catalog.store.generations import Generations
 from catalog.store.maintenance.backup import back_up, restore
 from catalog.store.maintenance.verify import verify
 from catalog.store.snapshot import Snapshot, open_snapshot
+from catalog.store.vectors.moments import FEWEST
+from catalog.store.vectors.questions import question_digest
 from catalog.store.writer import open_writer
+from catalog.text.questions import KINDS, example_questions
 from ingest.export import export
 from ingest.mapping.mapper import detect, to_movie
 from ingest.readers.source import open_rows
@@ -251,6 +255,19 @@ def test_restore_keeps_rows_though_some_are_free(tmp_path: Path) -> None:
     with closing(open_snapshot(tmp_path / "new", server())) as snapshot:
         assert snapshot.movies.rows_of(["2", "3"]) == {"2": 1, "3": 2}
         assert (first(snapshot, "shark"), first(snapshot, "ghost love")) == ("2", "3")
+
+
+def test_restore_keeps_the_means_of_questions_that_the_cache_lost(tmp_path: Path) -> None:
+    store, folder, identity = tmp_path / "store", tmp_path / "backup", WordEmbedder().identity
+    run(store, [Movie(str(number), f"Film {number}", "a ship") for number in range(FEWEST)])
+    back_up(store, folder)
+    with closing(VectorCache(folder / "vectors.sqlite3")) as cache:
+        texts = [text for kind in KINDS for text in example_questions()[kind]]
+        cache.drop(identity, [question_digest(text) for text in texts])
+    restore(folder, tmp_path / "new", server())
+    with closing(open_snapshot(store)) as before, closing(open_snapshot(tmp_path / "new")) as after:
+        assert after.moments.questions.shape == (len(KINDS), identity.dimension)
+        assert after.moments.questions.tolist() == before.moments.questions.tolist()
 
 
 def test_restore_into_nothing(tmp_path: Path) -> None:
