@@ -154,14 +154,15 @@ def _read(config: Config, request: Request, file: SourceFile, history: History, 
         reading = RowReader(source, field_map, refusals, request.limit, remembered)
         options = sync_options(config, request, choice.fallback_for)
         outcome = sync(reading, writer, choice.embedder, options, caller.show_or_stop, reading.refused)
-        writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
         report = _report(outcome, choice, reading, refusals)
         if generation := Generations(root).current():
             info = generation.info()
+            seen = Seen(state_of(config, request.format, info.edition), file.validators, report.rows)
+            # First of all: a rollback shall find it, whatever else may fail.
+            _remember(request, history, seen, info.edition if outcome.published else None)
             if request.complete and (outcome.published or reading.rows != remembered):
                 remember_rows(root, way(info), reading.rows)
-            seen = Seen(state_of(config, request.format, info.edition), file.validators, report.rows)
-            _remember(request, history, seen, info.edition if outcome.published else None)
+        writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
     return report
 
 
@@ -169,10 +170,10 @@ def _remember(request: Request, history: History, seen: Seen, published: tuple[i
     """Note what the source gave, and the edition that was published of it."""
     if request.location == STDIN:
         return
-    if request.complete:
-        remember(request.location, history, seen)
     if published:
         remember_origin(request.location, history, published, seen)
+    if request.complete:
+        remember(request.location, history, seen)
 
 
 def _choose(config: Config, writer: CatalogWriter | None, plots: Plots, caller: _Caller) -> Choice:

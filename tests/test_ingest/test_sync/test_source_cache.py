@@ -12,13 +12,14 @@ from threading import Thread
 import pytest
 
 from catalog.config import Config, load_config
-from catalog.errors import DeletionsRefused, UsageError
+from catalog.errors import DeletionsRefused, SourceRolledBack, StoreError, UsageError
 from catalog.store.generations import Generations
+from catalog.store.lock import writer_lock
 from catalog.store.runs import History, RunOutcome
 from ingest.report import Report
 from ingest.run import Request, run
 from ingest.sync.apply import Progress
-from ingest.sync.source_cache import source_name
+from ingest.sync.source_cache import roll_back_origin, source_name
 from tests.conftest import SEED
 
 pytestmark = pytest.mark.slow
@@ -94,6 +95,20 @@ def test_an_unchanged_address_costs_one_request(tmp_path: Path) -> None:
     assert outcomes(tmp_path) == [RunOutcome.OK, RunOutcome.UNCHANGED, RunOutcome.OK, RunOutcome.UNCHANGED]
     with History.open(tmp_path) as history:
         assert {past.source for past in history.last(9)} == {address}
+
+
+def test_a_run_that_fails_after_it_published_is_known_to_a_rollback(tmp_path: Path) -> None:
+    path, store = tmp_path / "films.json", tmp_path / "store"
+    path.write_text(json.dumps(SEED["movies"]), encoding="utf-8")
+    run(config(store), Request(str(path)))
+    path.write_text(json.dumps(SEED["movies"][:-1]), encoding="utf-8")
+    (store / "rows.json.gz.new").mkdir()  # where a file has to be written next
+    with pytest.raises(StoreError, match="rows.json.gz.new: Is a directory"):
+        run(config(store), Request(str(path)))
+    with writer_lock(store), History.open(store) as history:
+        assert Generations(store).roll_back(lambda left: roll_back_origin(history, left.edition)).number == 1
+    with pytest.raises(SourceRolledBack):
+        run(config(store), Request(str(path)))
 
 
 def test_an_unchanged_file_is_told_by_its_bytes(tmp_path: Path) -> None:
