@@ -54,9 +54,10 @@ class VectorCache:
     checksum, is as good as not there: it is embedded again.
     """
 
-    def __init__(self, path: Path, *, reading: bool = False) -> None:
-        """Open or create; for `reading` beside the writer, it must exist."""
+    def __init__(self, path: Path, *, reading: bool = False, way_back: str = MEND) -> None:
+        """Open or create; for `reading` beside the writer, it must exist. `way_back` is for messages of damage."""
         self.path = path
+        self._way_back = way_back
         self._connection = connect_shared(path) if reading else connect(path)
         try:
             with self._translated():
@@ -104,8 +105,9 @@ class VectorCache:
     def add_all(self, other: Path, batch: int = BATCH) -> None:
         """Take over what another cache holds, a backup's, batch by batch; raises CatalogDamaged where it is broken."""
         self.drop_damaged()
-        with translated(other, "take another backup"), closing(VectorCache(other, reading=True)) as source:
-            models = source._connection.execute("SELECT key, name FROM models").fetchall()
+        with closing(VectorCache(other, reading=True, way_back="take another backup")) as source:
+            with source._translated():
+                models = source._connection.execute("SELECT key, name FROM models").fetchall()
             for part in source._rows(batch):
                 with self._connection:
                     self._insert("IGNORE", models, (row for row, _ in source._sound(part)))
@@ -129,7 +131,7 @@ class VectorCache:
 
     def check(self) -> None:
         """Raise CatalogDamaged if SQLite finds the file damaged."""
-        check(self._connection, self.path, MEND)
+        check(self._connection, self.path, self._way_back)
 
     def _known(self, identity: ModelIdentity, digests: Sequence[bytes]) -> Iterator[tuple[bytes, Floats]]:
         for marks, part in marked(digests):
@@ -188,7 +190,7 @@ class VectorCache:
         return [_Row(*row) for row in rows]
 
     def _translated(self) -> AbstractContextManager[None]:
-        return translated(self.path, MEND)
+        return translated(self.path, self._way_back)
 
 
 def _checksum(row: _Row) -> bytes:
@@ -201,6 +203,7 @@ def set_aside_if_damaged(path: Path) -> bool:
     try:
         with closing(VectorCache(path)) as cache:
             cache.check()
+            cache.damaged()  # a name that is no UTF-8 any more shows only when it is read
     except CatalogDamaged:
         with disk_errors(path):
             aside = set_aside(path)

@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from catalog.errors import CatalogDamaged, CatalogMissing, StoreError
+from catalog.errors import MEND, CatalogDamaged, CatalogMissing, StoreError
 from catalog.store.chroma.build import fill_index
 from catalog.store.chroma.collection import BATCH, VectorIndex
 from catalog.store.chroma.server import ChromaServer
@@ -77,11 +77,22 @@ def _copy_vectors(root: Path, folder: Path, *, keep_old: bool) -> None:
         if keep_old and (folder / _VECTORS).exists():
             with closing(VectorCache(new)) as cache:
                 cache.add_all(folder / _VECTORS)
+        _check_copy(new, root / _VECTORS)
         leave_wal(new)
         sync_to_disk(new)
         replace_database(new, folder / _VECTORS)
     finally:
         new.unlink(missing_ok=True)
+
+
+def _check_copy(new: Path, source: Path) -> None:
+    """Raise CatalogDamaged if a copy cannot be read to its end; damaged vectors in it are as good as not there."""
+    try:
+        with closing(VectorCache(new, reading=True)) as cache:
+            cache.check()
+            cache.damaged()
+    except CatalogDamaged as error:
+        raise CatalogDamaged(f"{source}: is damaged; the earlier backup stays, {MEND}") from error
 
 
 def _copy_generation(source: Generation, info: GenerationInfo, backup: Generations) -> Generation:

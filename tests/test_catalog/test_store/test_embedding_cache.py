@@ -99,6 +99,35 @@ def mend(root: Path) -> tuple[list[str], list[str]]:
     return [line.replace(f"{root}/", "") for line in said], embedder.texts
 
 
+def flip_name(path: Path) -> None:
+    """A high bit in the name of the model: no UTF-8 any more, which SQLite finds nothing wrong with."""
+    change(path, "UPDATE models SET key = CAST(x'f7' || substr(CAST(key AS BLOB), 2) AS TEXT)")
+
+
+def test_a_cache_whose_model_has_no_name_any_more_is_set_aside(tmp_path: Path) -> None:
+    run(tmp_path, FILMS)
+    flip_name(tmp_path / "vectors.sqlite3")
+    assert verify(tmp_path).differences != ()
+    aside = "vectors.sqlite3: damaged, set aside as vectors.sqlite3.damaged"
+    assert mend(tmp_path) == ([aside, "vectors.sqlite3: 3 vectors taken back from generations/0001/vectors.npy"], [])
+    assert verify(tmp_path).differences == ()
+
+
+def test_a_cache_that_cannot_be_read_is_not_backed_up_over_a_good_one(tmp_path: Path) -> None:
+    store, folder = tmp_path / "store", tmp_path / "backup"
+    run(store, FILMS)
+    back_up(store, folder)
+    flip_name(store / "vectors.sqlite3")
+    with pytest.raises(
+        CatalogDamaged, match="store/vectors.sqlite3: is damaged; the earlier backup stays, run 'ingest"
+    ):
+        back_up(store, folder)
+    assert verify(folder).differences == ()
+    flip_name(folder / "vectors.sqlite3")
+    with pytest.raises(CatalogDamaged, match="backup/vectors.sqlite3: is damaged .*; take another backup$"):
+        restore(folder, tmp_path / "new")
+
+
 @damaged
 def test_a_damaged_vector_is_embedded_again_by_the_run_that_needs_it(tmp_path: Path, damage: Damage) -> None:
     run(tmp_path, FILMS)
