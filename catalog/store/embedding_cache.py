@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from catalog.arrays import Floats
-from catalog.errors import MEND, CatalogDamaged
+from catalog.errors import MEND, CatalogDamaged, StoreError
 from catalog.identity import ModelIdentity
 from catalog.store.files import disk_errors
 from catalog.store.sqlite import BATCH, check, connect, connect_shared, marked, set_aside, translated
@@ -196,6 +196,15 @@ class VectorCache:
 def _checksum(row: _Row) -> bytes:
     """Of model, text and vector together: a vector in another one's row is noticed too."""
     return blake2b(b"".join((str(row.key).encode(), b"\0", row.digest, row.vector)), digest_size=8).digest()
+
+
+def has_checksums(path: Path) -> bool:
+    """Whether a cache can be opened, and is one of this version."""
+    try:
+        with closing(VectorCache(path, reading=True)) as cache:
+            return not cache._is_older
+    except StoreError:
+        return False
 
 
 def set_aside_if_damaged(path: Path) -> bool:

@@ -14,7 +14,7 @@ from catalog.store.generation import Generation, GenerationInfo, check_part, ind
 from catalog.store.lexical.index import LexicalIndex
 from catalog.store.movies import Movies
 from catalog.store.sqlite import compact
-from catalog.store.vectors.by_row import open_vectors
+from catalog.store.vectors.by_row import open_vectors, same_vector, unit_vectors
 
 #: A published generation is compared with the truth at so many movies.
 _SAMPLE = 100
@@ -65,16 +65,28 @@ def open_checked(generation: Generation, info: GenerationInfo, server: ChromaSer
 
 
 def is_intact(generation: Generation, info: GenerationInfo, server: ChromaServer | None) -> bool:
-    """Whether the index is where it is configured to be, and looks as it was published; raises ChromaUnreachable."""
+    """Whether the index is where it is configured to be and looks as it was published, and all vectors are sound.
+
+    Raises ChromaUnreachable.
+    """
     if generation.on_server != (server is not None):
         return False
-    if not generation.on_server:
-        return index_digests(generation) == info.index_files
     try:
-        open_checked(generation, info, server).close()
+        if generation.on_server:
+            open_checked(generation, info, server).close()
+        elif index_digests(generation) != info.index_files:
+            return False
+        return _holds_unit_vectors(generation, info)
     except CatalogDamaged:
         return False
-    return True
+
+
+def _holds_unit_vectors(generation: Generation, info: GenerationInfo) -> bool:
+    """Whether no vector is one that an earlier version took from a damaged cache."""
+    vectors = open_vectors(generation.vectors, info.height, info.model.dimension)
+    with closing(Movies.open(generation.movies)) as movies:
+        parts = ([row for row, _ in part] for part in movies.digests())
+        return all(unit_vectors(vectors[rows]).all() for rows in parts)
 
 
 def seal_index(generation: Generation, info: GenerationInfo, server: ChromaServer | None) -> GenerationInfo:
@@ -119,8 +131,8 @@ def _compare_sample(index: VectorIndex, generation: Generation, info: Generation
     stored = index.vectors(list(chosen.values()))
     for row, identity in chosen.items():
         vector = np.asarray(vectors[row])
-        if identity not in stored or float(stored[identity] @ vector) < _SAME:
+        if identity not in stored or not same_vector(stored[identity], vector):
             raise CatalogDamaged(f"{index.where}: the vector of movie {identity!r} is lost or another one; {MEND}")
         found = index.nearest(vector, 1)
-        if not found or found[0].similarity < _SAME:
+        if not found or not found[0].similarity >= _SAME:  # NaN is neither
             raise CatalogDamaged(f"{index.where}: movie {identity!r} is not found by its own vector; {MEND}")

@@ -9,7 +9,8 @@ from typing import Any, Self
 from catalog.config import Config, ScheduleConfig, SearchConfig, ServerConfig, StoreConfig
 from catalog.errors import UsageError
 from catalog.store.chroma.server import ChromaServer
-from catalog.store.generation import LAYOUT, GenerationInfo, file_digests
+from catalog.store.embedding_cache import has_checksums
+from catalog.store.generation import LAYOUT, GenerationInfo, damaged_files
 from catalog.store.generations import Generations
 from catalog.store.integrity import is_intact
 from catalog.store.runs import History
@@ -112,12 +113,15 @@ def state_of(config: Config, kind: str | None, edition: tuple[int, float]) -> st
 
 
 def whole_in_force(root: Path, server: ChromaServer | None) -> GenerationInfo | None:
-    """The generation in force, if all its files are those that were published, and its index is where it shall be."""
+    """The generation in force, if all its files are those that were published, and its index is where it shall be.
+
+    Nor is it whole where vectors wait for the checks of this version.
+    """
     generation = Generations(root).current()
-    if generation is None:
+    if generation is None or not has_checksums(root / "vectors.sqlite3"):
         return None
     info = generation.info(older=True)
-    whole = info.layout == LAYOUT and file_digests(generation) == info.files and is_intact(generation, info, server)
+    whole = info.layout == LAYOUT and not damaged_files(generation) and is_intact(generation, info, server)
     return info if whole else None
 
 

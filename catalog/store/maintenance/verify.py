@@ -21,14 +21,11 @@ from catalog.store.lock import writer_lock
 from catalog.store.movies import Entry, Movies
 from catalog.store.runs import History
 from catalog.store.sqlite import check, connect_shared
-from catalog.store.vectors.by_row import open_vectors, unit_vectors
+from catalog.store.vectors.by_row import open_vectors, same_vector, unit_vectors
 from catalog.store.writer import CatalogWriter, check_movies
 
 #: Films compared in one go.
 _BATCH = 1000
-
-#: Chroma gives back the float32 it was given.
-_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +148,7 @@ def _compare_index(
     stored, described = index.vectors(ids), index.described(ids)
     for entry, vector in zip(entries, vectors, strict=True):
         identity = entry.movie.id
-        if identity not in stored or not np.allclose(stored[identity], vector, atol=_TOLERANCE):
+        if identity not in stored or not same_vector(stored[identity], vector):
             found.add("the vector index holds no vector, or another one", identity)
         if described.get(identity) != {
             name: value for name, value in metadata(entry.movie).items() if value is not None

@@ -14,6 +14,7 @@ from catalog.store.vectors.arrays import reading_arrays
 
 _UNIT = 1e-3
 """How far from 1 the square of a vector's length may be."""
+_ROUNDING = 1e-6
 
 
 def open_vectors(path: Path, height: int, dimension: int) -> Floats:
@@ -31,6 +32,11 @@ def unit_vectors(vectors: Floats) -> NDArray[np.bool_]:
     with np.errstate(all="ignore"):
         squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
     return np.asarray(np.abs(squares - 1.0) < _UNIT)
+
+
+def same_vector(one: Floats, other: Floats) -> bool:
+    """Whether two vectors, shape (d,), are equal but for rounding: Chroma gives back the float32 it was given."""
+    return one.shape == other.shape and bool(np.allclose(one, other, atol=_ROUNDING))
 
 
 def write_vectors(

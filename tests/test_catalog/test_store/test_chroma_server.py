@@ -128,7 +128,7 @@ def test_a_run_that_fails_leaves_no_collection(tmp_path: Path, chroma: ChromaPro
     assert Generations(tmp_path).all() == []
 
 
-@pytest.mark.parametrize("damage", ["gone", "a row gone", "another vector", "swapped"])
+@pytest.mark.parametrize("damage", ["gone", "a row gone", "another vector", "swapped", "longer"])
 def test_a_damaged_collection_is_noticed_and_built_again(tmp_path: Path, chroma: ChromaProcess, damage: str) -> None:
     server = ChromaServer(chroma.url)
     run(tmp_path, FILMS, server)
@@ -138,6 +138,8 @@ def test_a_damaged_collection_is_noticed_and_built_again(tmp_path: Path, chroma:
         with closing(VectorIndex.open(server, in_force(tmp_path).collection)) as index:
             if damage == "a row gone":
                 index.remove(["2"])
+            elif damage == "longer":
+                index.put([FILMS[1]], 1e3 * WordEmbedder().embed_query("shark")[None])
             else:
                 alien, other = WordEmbedder().embed_query("space ship"), WordEmbedder().embed_query("war")
                 ghost = WordEmbedder().embed_query("ghost love") if damage == "swapped" else other

@@ -4,17 +4,19 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import pytest
 
 from catalog.config import Config, load_config
 from catalog.errors import DeletionsRefused, SourceRolledBack, StoreError, UsageError
 from catalog.store.generations import Generations
 from catalog.store.lock import writer_lock
+from catalog.store.maintenance.verify import verify
 from catalog.store.runs import History, RunOutcome
 from ingest.report import Report
 from ingest.run import Request, run
@@ -109,6 +111,29 @@ def test_a_run_that_fails_after_it_published_is_known_to_a_rollback(tmp_path: Pa
         assert Generations(store).roll_back(lambda left: roll_back_origin(history, left.edition)).number == 1
     with pytest.raises(SourceRolledBack):
         run(config(store), Request(str(path)))
+
+
+@pytest.mark.parametrize("is_older", [True, False])
+def test_vectors_of_an_earlier_version_are_checked_though_the_source_did_not_change(
+    tmp_path: Path, *, is_older: bool
+) -> None:
+    path, store = tmp_path / "films.json", tmp_path / "store"
+    path.write_text(json.dumps(SEED["movies"]), encoding="utf-8")
+    run(config(store), Request(str(path)))
+    if is_older:
+        with closing(sqlite3.connect(store / "vectors.sqlite3")) as connection, connection:
+            connection.execute("PRAGMA user_version = 0")
+    else:
+        generation = Generations(store).in_force()
+        info = generation.info()
+        vectors = np.load(generation.vectors)
+        vectors[2, 5] = 1e30
+        np.save(generation.vectors, vectors)
+        Generations(store).publish(generation, info)
+    assert run(config(store), Request(str(path))).published != is_older
+    with closing(sqlite3.connect(store / "vectors.sqlite3")) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    assert verify(store).differences == ()
 
 
 def test_an_unchanged_file_is_told_by_its_bytes(tmp_path: Path) -> None:
