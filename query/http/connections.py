@@ -113,7 +113,6 @@ class BoundedProtocol(H11Protocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._fetching = _without(self._fetching)
         self._expect_fetching()
 
     def on_response_complete(self) -> None:
@@ -130,7 +129,9 @@ class BoundedProtocol(H11Protocol):
             self._asking = self.loop.call_later(self.request_seconds, self.transport.close)
 
     def _expect_fetching(self) -> None:
-        if self._fetching is None and self.transport.get_write_buffer_size():
+        # One that was set for what has been fetched since would cut off what comes now.
+        self._fetching = _without(self._fetching)
+        if self.transport.get_write_buffer_size():
             self._fetching = self.loop.call_later(self.answer_seconds, self._abort_unfetched)
 
     def _abort_unfetched(self) -> None:

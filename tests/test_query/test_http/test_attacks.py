@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import uvicorn
 
+from catalog.config import load_config
 from catalog.errors import CatalogDamaged, MovieNotFound
 from query.http.app import create_app
 from query.http.auth import Authenticator, Role, make_key
-from query.http.connections import BoundedProtocol, limited_to
+from query.http.connections import BoundedProtocol, ConnectionLimit, limited_to
 from query.http.middleware import Receive, RequestMiddleware, Scope, Send
 from query.problems import problem_of
 from tests.support.service import service, serving, settings
@@ -316,6 +318,75 @@ def test_an_answer_that_nobody_fetches_is_given_up(hasty: str) -> None:
             fetched = 0
     assert fetched < 500 * len(httpx.get(f"{hasty}/openapi.json").content)
     assert httpx.get(f"{hasty}/healthz").status_code == 200
+
+
+class Skipping(asyncio.SelectorEventLoop):
+    """A loop whose clock can be put forward."""
+
+    skipped = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.skipped
+
+
+class Calm(BoundedProtocol):
+    """One that waits for requests."""
+
+    request_seconds = 1000.0
+
+
+class Wire(asyncio.Transport):
+    """A transport in which so many bytes lie."""
+
+    lying, aborted = 0, False
+
+    def get_write_buffer_size(self) -> int:
+        return self.lying
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+def test_each_answer_may_take_its_whole_time_to_be_fetched() -> None:
+    """The rest of the one before was fetched, and nobody was told: less than the transport speaks of lay there."""
+
+    async def play() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, Skipping)
+
+        async def skip(seconds: float) -> bool:
+            loop.skipped += seconds
+            await asyncio.sleep(0.01)
+            return wire.aborted
+
+        wire, config = (
+            Wire(),
+            uvicorn.Config(create_app(load_config(None, {})), timeout_keep_alive=1000, log_config=None),
+        )
+        config.load()
+        protocol = Calm(config, uvicorn.server.ServerState(), {}, limit=ConnectionLimit(1))
+        protocol.connection_made(wire)
+        wire.lying = 5000
+        protocol.on_response_complete()
+        wire.lying = 0
+        assert not await skip(50)
+        wire.lying = 70_000
+        protocol.pause_writing()
+        assert not await skip(50)
+        assert await skip(10)
+        protocol.connection_lost(None)
+
+    with asyncio.Runner(loop_factory=Skipping) as runner:
+        runner.run(play())
 
 
 def test_a_client_that_takes_its_time_between_requests_is_served(hasty: str) -> None:
