@@ -46,14 +46,13 @@ def announce(store: Path, host: str, port: int) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def prove(store: Path, nonce: str, host: str, port: int) -> str | None:
-    """What only a service of this catalog can say to `nonce`, asked at this address; None without a secret.
+def prove(secret: bytes, store: Path, nonce: str, host: str, port: int) -> str:
+    """What only a service that knows the catalog's secret can say to `nonce`, asked at this address.
 
     Host and port are those of the connection, so that nobody can have it said by a service that listens elsewhere.
     """
-    secret = _read_secret(store)
     text = "\n".join((nonce, host, str(port), str(store.resolve())))
-    return None if secret is None else hmac.digest(secret, text.encode(), "sha256").hex()
+    return hmac.digest(secret, text.encode(), "sha256").hex()
 
 
 def ask_server(
@@ -66,13 +65,14 @@ def ask_server(
     before, and answering here says the same in the same words.
     """
     about = _about(store)
-    if about is None or about["catalog"] != str(store.resolve()) or _read_secret(store) is None:
+    secret = read_secret(store)  # once: with one that goes away meanwhile nothing could be told from a proof
+    if about is None or about["catalog"] != str(store.resolve()) or secret is None:
         return None
 
     def check(connection: Connection) -> None:
         nonce = secrets.token_hex(16)
         proof = connection.exchange("GET", f"/proof?nonce={nonce}").body.decode("latin-1")
-        if not hmac.compare_digest(proof.encode(), (prove(store, nonce, *connection.peer) or "").encode()):
+        if not hmac.compare_digest(proof.encode(), prove(secret, store, nonce, *connection.peer).encode()):
             raise StoreError("whoever listens there is not the service of this catalog")
 
     host = f"[{about['host']}]" if ":" in about["host"] else about["host"]
@@ -94,8 +94,8 @@ def _replace(path: Path, content: bytes) -> None:
     new.replace(path)
 
 
-def _read_secret(store: Path) -> bytes | None:
-    """None for one that others can read, too: it is none."""
+def read_secret(store: Path) -> bytes | None:
+    """What only the service of a catalog and its owner know; None without one, and for one that others can read."""
     try:
         with (store / _SECRET).open("rb") as file:
             private = not os.fstat(file.fileno()).st_mode & 0o077

@@ -13,7 +13,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import Field
 from starlette.exceptions import HTTPException
 
-from query.discovery import prove
+from query.discovery import prove, read_secret
 from query.http import schemas as api
 from query.http.schemas import problems
 from query.models import SearchRequest
@@ -200,10 +200,11 @@ async def readyz(service: Serving) -> dict[str, Any]:
 @operation.get("/proof", responses=problems(404), response_class=PlainTextResponse)
 async def proof(request: Request, service: Serving, asked: Annotated[api.Nonce, Query()]) -> str:
     """That this is the service of its catalog, to a command that knows the catalog's secret."""
-    digest = prove(service.config.store.path, asked.nonce, *request.scope["server"])
-    if digest is None:
+    store = service.config.store.path
+    secret = read_secret(store)
+    if secret is None:
         raise HTTPException(404, "this service did not announce itself")
-    return digest
+    return prove(secret, store, asked.nonce, *request.scope["server"])
 
 
 @operation.get("/metrics", responses=problems(), response_class=PlainTextResponse)

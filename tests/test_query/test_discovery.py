@@ -190,6 +190,22 @@ def test_who_took_the_port_of_a_dead_service_learns_nothing(seed_store: Path, im
     assert b"secret" not in impostor.heard
 
 
+def test_nothing_said_is_no_proof_where_the_secret_goes_away_meanwhile(seed_store: Path) -> None:
+    class Meanwhile(Impostor):
+        def serve(self, listening: socket.socket) -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                (seed_store / "server.secret").chmod(0o604)
+                connection.sendall(self.said)
+                self.heard = connection.recv(65536)
+
+    impostor = Meanwhile(head(0))
+    with listening_as(impostor) as port, announce(seed_store, "127.0.0.1", port):
+        assert asked(seed_store, SearchRequest("a secret question"), "a secret key") is None
+    assert impostor.heard == b""
+
+
 def test_neither_does_who_has_the_service_prove_it(seed_store: Path, address: tuple[str, int]) -> None:
     """A proof holds for one address: a service that listens elsewhere cannot be asked for it."""
 
