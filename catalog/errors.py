@@ -76,9 +76,10 @@ class CheckFailed(PlotseekError):
 
 
 class Stopped(PlotseekError):
-    """A run was asked to stop, and did so between two batches."""
+    """A run was asked to stop, and did so between two batches; or a service, while it waited for an endpoint."""
 
     exit_code = 130
+    http_status = 503
 
 
 class StoreError(PlotseekError):

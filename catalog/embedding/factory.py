@@ -129,15 +129,16 @@ def open_remembered(
     built_with: ModelIdentity,
     known: KnownVectors,
     notify: Notify = _silent,
+    stop: Stop = _never,
 ) -> Embedder:
     """The model that built the catalog, for queries: whatever is configured now, and without the hub.
 
-    Raises ModelUnavailable, ModelMismatch.
+    Raises ModelUnavailable, ModelMismatch, Stopped.
     """
     if built_with.name in SHA256:
         return _same(open_bundled(built_with.name, settings)[0], built_with, known)
     if settings.provider == "remote" and names_model(settings.model, built_with):
-        patience = Patience(settings.remote.request_wait)
+        patience = Patience(settings.remote.request_wait, stop=stop)
         return _same(open_endpoint(settings, built_with, patience, notify), built_with, known)
     name = settings.model if names_model(settings.model, built_with) else built_with.name
     files = locate(name, built_with.revision, offline=True)

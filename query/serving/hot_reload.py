@@ -178,4 +178,7 @@ class Follower:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
+        last = self._loaded
         self._switch(None)
+        if last is not None and last.users == 0:
+            last.model.close()

@@ -1,5 +1,6 @@
 """The catalog in this process: for notebooks, for the service, for assistants."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from catalog.config import Config, load_config
@@ -61,16 +62,21 @@ class LocalCatalog(MovieCatalog):
 
 
 def load_generation(
-    snapshot: Snapshot, before: LoadedGeneration | None, config: Config, watched: Watched | None = None
+    snapshot: Snapshot,
+    before: LoadedGeneration | None,
+    config: Config,
+    watched: Watched | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> LoadedGeneration:
     """A generation with its model, tried with a question: what is read on first use has been read after it.
 
-    The model of the generation before goes on being used if it is the same.
+    The model of the generation before goes on being used if it is the same. `stop` tells whether to wait for an
+    endpoint no more.
     """
     if before is not None and before.model.identity == snapshot.info.model:
         model = before.model
     else:
-        model = QuestionEmbedder(_open(snapshot, config), watched=watched)
+        model = QuestionEmbedder(_open(snapshot, config, stop), watched=watched)
     snapshot.warm(_WARM_SECONDS)
     loaded = LoadedGeneration(snapshot, model)
     answer(loaded, TRIAL, config, Deadline(_TRIAL_SECONDS))
@@ -87,12 +93,12 @@ def count_values(loaded: LoadedGeneration, request: SearchRequest, config: Confi
     return count_facets(request, loaded.snapshot, loaded.model.within(deadline), config.search)
 
 
-def _open(snapshot: Snapshot, config: Config) -> Embedder:
+def _open(snapshot: Snapshot, config: Config, stop: Callable[[], bool]) -> Embedder:
     from catalog.embedding.bert.local import LocalEmbedder
     from catalog.embedding.factory import open_remembered
     from catalog.store.vectors.sample import known_vectors
 
-    embedder = open_remembered(config.embedding, snapshot.info.model, lambda: known_vectors(snapshot))
+    embedder = open_remembered(config.embedding, snapshot.info.model, lambda: known_vectors(snapshot), stop=stop)
     if isinstance(embedder, LocalEmbedder):
         embedder.warm()
     return embedder

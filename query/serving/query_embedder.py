@@ -1,7 +1,8 @@
 """The model of a long-lived process: questions that come together are embedded together, repeated ones not at all."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -10,6 +11,8 @@ from cachetools import LRUCache
 
 from catalog.arrays import Vector, Vectors
 from catalog.embedding.embedder import Embedded, Embedder
+from catalog.embedding.remote.embedder import RemoteEmbedder
+from catalog.errors import DeadlineExceeded
 from catalog.identity import ModelIdentity
 from query.serving.executor import Deadline
 
@@ -42,22 +45,37 @@ class QuestionEmbedder:
         """The model for one request: it gives up when nobody waits for the answer any more."""
         return _Within(self, deadline)
 
-    def embed_query(self, text: str) -> Vector:
+    def embed_query(self, text: str, deadline: Deadline | None = None) -> Vector:
         """The vector of a question, shape (d,), read-only."""
-        return self._vectors([text])[0]
+        return self._vectors([text], deadline)[0]
 
-    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+    def embed_queries(self, texts: Sequence[str], deadline: Deadline | None = None) -> Vectors:
         """The vectors of several questions, shape (n, d)."""
-        return np.stack(self._vectors(texts))
+        return np.stack(self._vectors(texts, deadline))
 
-    def _vectors(self, texts: Sequence[str]) -> list[Vector]:
+    def _vectors(self, texts: Sequence[str], deadline: Deadline | None) -> list[Vector]:
         with self._memory:
             known = {text: vector for text in texts if (vector := self._remembered.get(text)) is not None}
         fresh = [text for text in dict.fromkeys(texts) if text not in known]
         if fresh:
-            with self._model:
+            with self._turn(deadline):
                 known |= self._embed(fresh)
         return [known[text] for text in texts]
+
+    @contextmanager
+    def _turn(self, deadline: Deadline | None) -> Iterator[None]:
+        """The model for oneself; raises DeadlineExceeded or ClientGone once nobody waits for the answer.
+
+        While an endpoint is away one waits for it, and everybody else for the one.
+        """
+        if not self._model.acquire(timeout=-1 if deadline is None else deadline.left):
+            raise DeadlineExceeded("the model was busy with other questions until the deadline")
+        try:
+            if deadline is not None:
+                deadline.check()
+            yield
+        finally:
+            self._model.release()
 
     def _embed(self, texts: Sequence[str]) -> dict[str, Vector]:
         start = perf_counter()
@@ -74,6 +92,11 @@ class QuestionEmbedder:
         with self._memory:
             self._remembered.update(vectors)
         return vectors
+
+    def close(self) -> None:
+        """Hang up, where the model is an endpoint's."""
+        if isinstance(self.embedder, RemoteEmbedder):
+            self.embedder.close()
 
     def embed_documents(self, texts: Sequence[str]) -> Embedded:
         raise NotImplementedError("readers embed questions")
@@ -92,11 +115,11 @@ class _Within:
 
     def embed_query(self, text: str) -> Vector:
         self.deadline.check()
-        return self.questions.embed_query(text)
+        return self.questions.embed_query(text, self.deadline)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         self.deadline.check()
-        return self.questions.embed_queries(texts)
+        return self.questions.embed_queries(texts, self.deadline)
 
     def embed_documents(self, texts: Sequence[str]) -> Embedded:
         return self.questions.embed_documents(texts)

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -17,10 +18,11 @@ from typing import Any
 
 from cachetools import LRUCache
 
-from catalog.config import Config
+from catalog.config import Config, EmbeddingConfig
 from catalog.errors import UsageError
 from catalog.store.chroma.server import configured_server
 from catalog.store.runs import History
+from catalog.store.snapshot import Snapshot
 from query.answer import answer_to_dict, facets_to_dict
 from query.film_map import draw_map
 from query.models import SearchRequest
@@ -87,11 +89,8 @@ class Service:
     def __init__(self, config: Config, config_file: Path | None = None) -> None:
         self.config = config
         self.metrics = Metrics()
-        self._follower = Follower(
-            config.store.path,
-            configured_server(config.store),
-            lambda snapshot, before: _freeze(load_generation(snapshot, before, config, self.metrics.count_batch)),
-        )
+        self._closing = threading.Event()
+        self._follower = Follower(config.store.path, configured_server(config.store), self._load)
         self._pool: WorkPool[SearchRequest] = WorkPool(config.server.threads, config.server.queue, self._prefetch)
         few = max(1, config.server.threads // 2), max(1, config.server.queue // 4)
         self._dear: WorkPool[SearchRequest] = WorkPool(*few, self._prefetch)
@@ -106,7 +105,13 @@ class Service:
         """Open the catalog, in a thread; until that is done requests wait for it."""
         self._follower.start()
 
+    def _load(self, snapshot: Snapshot, before: LoadedGeneration | None) -> LoadedGeneration:
+        patient = replace(self.config, embedding=_embedding_within(self.config.embedding, self.config.server.deadline))
+        return _freeze(load_generation(snapshot, before, patient, self.metrics.count_batch, self._closing.is_set))
+
     async def close(self) -> None:
+        """Answer what waits, but for an endpoint that is away, and end."""
+        self._closing.set()
         await self.ingest.close()
         self._pool.close()
         self._dear.close()
@@ -296,6 +301,13 @@ def our_version() -> str:
 def _to_prefetch(request: SearchRequest) -> list[SearchRequest]:
     """What to prepare together with others: not what takes longer than they should wait for it, as titles do."""
     return [] if request.why or request.likes or request.dislikes else [request]
+
+
+def _embedding_within(embedding: EmbeddingConfig, seconds: float) -> EmbeddingConfig:
+    """The settings with which an endpoint is not waited for any longer: nobody waits for the answer then."""
+    remote = embedding.remote
+    timeout, wait = min(remote.timeout, seconds), min(remote.request_wait, seconds)
+    return replace(embedding, remote=replace(remote, timeout=timeout, request_wait=wait))
 
 
 def _freeze(loaded: LoadedGeneration) -> LoadedGeneration:

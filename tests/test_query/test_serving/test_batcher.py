@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from catalog.arrays import Vector
 from catalog.errors import DeadlineExceeded, ModelError, Overloaded
 from query.serving.batcher import Batcher
 from query.serving.executor import ClientGone, Deadline, WorkPool
@@ -230,3 +231,22 @@ def test_who_has_left_embeds_nothing() -> None:
     with pytest.raises(DeadlineExceeded):
         questions.within(Deadline(0.0)).embed_queries(["space", "ship"])
     assert heard.together == []
+
+
+def test_nobody_waits_for_the_model_longer_than_for_the_answer() -> None:
+    busy, done = threading.Event(), threading.Event()
+
+    class Slow(WordEmbedder):
+        def embed_query(self, text: str) -> Vector:
+            busy.set()
+            assert done.wait(PATIENT)
+            return super().embed_query(text)
+
+    questions = QuestionEmbedder(Slow())
+    first = threading.Thread(target=questions.embed_query, args=("space",))
+    first.start()
+    assert busy.wait(PATIENT)
+    with pytest.raises(DeadlineExceeded, match="busy with other questions"):
+        questions.within(Deadline(0.05)).embed_query("ship")
+    done.set()
+    first.join()
