@@ -94,7 +94,7 @@ class Generation:
 
     folder: Path
     seal: str | None = None
-    """The digest of generation.json, as CURRENT names it; None if nobody says."""
+    """The digest of generation.json, as CURRENT names it, or SEAL; None if nobody says."""
 
     @property
     def number(self) -> int:
@@ -163,8 +163,17 @@ class Generation:
         return self.folder / "generation.json"
 
     @property
+    def seal_file(self) -> Path:
+        return self.folder / "SEAL"
+
+    @property
     def rolled_back_file(self) -> Path:
         return self.folder / "ROLLED_BACK"
+
+    @property
+    def apart(self) -> tuple[Path, ...]:
+        """The files that are not among those whose digests generation.json has."""
+        return self.info_file, self.seal_file, self.collection_file, self.rolled_back_file
 
     @property
     def was_rolled_back(self) -> bool:
@@ -192,7 +201,9 @@ class Generation:
         for path in self.folder.rglob("*"):
             sync_to_disk(path)
         info = replace(info, files=file_digests(self))
-        write_atomically(self.info_file, json.dumps(asdict(info), indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(asdict(info), indent=2, ensure_ascii=False) + "\n"
+        write_atomically(self.seal_file, f"{digest_of(text.encode())}\n")
+        write_atomically(self.info_file, text)
 
 
 def index_digests(generation: Generation) -> dict[str, str]:
@@ -212,7 +223,7 @@ def file_digests(generation: Generation) -> dict[str, str]:
 
     Nor of COLLECTION, which no backup has; a wrong name shows in what is found under it.
     """
-    named = tuple(path.name for path in (generation.info_file, generation.collection_file, generation.rolled_back_file))
+    named = tuple(path.name for path in generation.apart)
     return {
         str(path.relative_to(generation.folder)): file_digest(path)
         for path in sorted(generation.folder.rglob("*"))
@@ -226,12 +237,17 @@ def damaged_files(generation: Generation) -> dict[Path, str]:
         published = generation.info(older=True).files
     except StoreError as error:
         return {generation.info_file: str(error)}
-    found = file_digests(generation)
-    return {
-        generation.folder / name: "is not the file that was published" if name in found else "is missing"
-        for name, digest in published.items()
-        if found.get(name) != digest
-    }
+    found = {generation.folder / name: _damage(generation.folder / name, digest) for name, digest in published.items()}
+    return {path: wrong for path, wrong in found.items() if wrong is not None}
+
+
+def _damage(path: Path, digest: str) -> str | None:
+    try:
+        return None if file_digest(path) == digest else "is not the file that was published"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
 
 
 def check_part(generation: Generation, info: GenerationInfo, part: Path, way_back: str = MEND) -> None:

@@ -10,7 +10,7 @@ With a Chroma server there is COLLECTION instead of chroma/: the name of the gen
 
 A generation is changed only while it is private. `generation.json` is its last file; a folder
 without one is what a killed run left behind. A reader opens what CURRENT names: from there, digests
-lead to every file. ROLLED_BACK in a folder says that a rollback left it.
+lead to every file; SEAL has the digest that CURRENT would name. ROLLED_BACK in a folder says that a rollback left it.
 """
 
 import json
@@ -18,7 +18,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from secrets import token_hex
@@ -75,7 +75,7 @@ class Generations:
             return []
         with disk_errors(self._folder):
             folders = [path for path in self._folder.iterdir() if path.name.isdecimal() and path.is_dir()]
-        return sorted((Generation(path) for path in folders), key=lambda generation: generation.number)
+            return sorted((_sealed(Generation(path)) for path in folders), key=lambda generation: generation.number)
 
     def begin(self) -> Generation:
         """A new, private folder, empty but for the name that its index shall have on a server.
@@ -138,8 +138,12 @@ class Generations:
         raise StoreError(f"{self.root}: there is no older generation to go back to; 'ingest restore' takes a backup")
 
     def _leave(self, current: Generation, left: Callable[[GenerationInfo], None]) -> None:
-        with suppress(CatalogDamaged):
-            left(current.info(older=True))
+        try:
+            info = current.info(older=True)
+        except StoreError:
+            pass
+        else:
+            left(info)
         with disk_errors(current.folder):
             write_atomically(current.rolled_back_file, "")
 
@@ -215,6 +219,13 @@ class Generations:
             if self.server is not None and generation.on_server:
                 self.server.remove(generation.collection)
             shutil.rmtree(generation.folder)
+
+
+def _sealed(generation: Generation) -> Generation:
+    """A generation with its own seal, by which generation.json is checked though CURRENT names another one."""
+    if not generation.seal_file.exists():
+        return generation  # of an earlier version
+    return replace(generation, seal=generation.seal_file.read_text(encoding="ascii", errors="replace").strip())
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def _copy_generation(source: Generation, info: GenerationInfo, backup: Generatio
     new = Generation(backup.root / "unfinished" / folder.name)
     shutil.rmtree(new.folder.parent, ignore_errors=True)
     try:
-        left_out = [path.name for path in (source.info_file, source.collection_file, source.rolled_back_file)]
+        left_out = [path.name for path in source.apart]
         shutil.copytree(source.folder, new.folder, ignore=shutil.ignore_patterns(*left_out))
         _compare(new, source, info)
         if source.on_server or number != source.number:

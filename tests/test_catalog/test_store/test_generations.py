@@ -1,5 +1,6 @@
 """Which generation is in force, what leads there, and what goes."""
 
+import json
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -51,6 +52,33 @@ def test_rollback_passes_over_what_was_rolled_back(tmp_path: Path) -> None:
     assert [roll_back(tmp_path), roll_back(tmp_path)] == [2, 1]
     with pytest.raises(StoreError, match="there is no older generation to go back to"):
         roll_back(tmp_path)
+
+
+@pytest.mark.parametrize("number", ["0002", "0003"])
+def test_rollback_passes_over_a_file_that_cannot_be_read(tmp_path: Path, number: str) -> None:
+    for count in (1, 2, 3):
+        run(tmp_path, FILMS[:count])
+    path = tmp_path / "generations" / number / "vectors.npy"
+    path.unlink()
+    path.symlink_to("/proc/self/mem")  # which answers EIO
+    assert roll_back(tmp_path) == (1 if number == "0002" else 2)
+
+
+def test_rollback_leaves_a_generation_of_a_newer_layout(tmp_path: Path) -> None:
+    run(tmp_path, FILMS[:1])
+    run(tmp_path, FILMS)
+    path = tmp_path / "generations/0002/generation.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"layout": 99}))
+    assert roll_back(tmp_path) == 1
+    assert (path.parent / "ROLLED_BACK").exists()
+
+
+def test_rollback_passes_over_a_generation_that_says_of_itself_what_it_did_not(tmp_path: Path) -> None:
+    for count in (1, 2, 3):
+        run(tmp_path, FILMS[:count])
+    path = tmp_path / "generations/0002/generation.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"template": "{title}"}))
+    assert roll_back(tmp_path) == 1
 
 
 @pytest.mark.parametrize("current", ["lost", "damaged"])
