@@ -97,8 +97,6 @@ class Generations:
         with disk_errors(generation.folder):
             generation.finish(info)
             sync_to_disk(self._folder)
-        if self.catalog_name() is None:
-            self.name_catalog(token_hex(8))
         self.switch(generation)
 
     def switch(self, generation: Generation) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 
 from catalog.errors import WAY_BACK, CatalogDamaged
 from catalog.identity import ModelIdentity
@@ -26,6 +27,8 @@ class CatalogWriter:
 
     def __init__(self, root: Path, server: ChromaServer | None = None, *, from_nothing: bool = False) -> None:
         self.generations = Generations(root, server)
+        if self.generations.catalog_name() is None:
+            self.generations.name_catalog(token_hex(8))
         self.generations.drop_unfinished()
         self.current = None if from_nothing else self.generations.current()
         self.info = self.current.info(older=True) if self.current else None

@@ -10,6 +10,7 @@ import time
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 
 from catalog.errors import MEND, CatalogDamaged, CatalogMissing, StoreError
 from catalog.store.chroma.build import fill_index
@@ -44,27 +45,50 @@ def back_up(root: Path, folder: Path, *, replace_other: bool = False) -> Generat
     _refuse_other_folder(folder)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / _MARK, json.dumps({"of": str(root.absolute()), "made": time.time()}) + "\n")
+        if not (folder / _MARK).exists():
+            _mark(folder, root)
         with writer_lock(folder):
-            name, before = catalog.catalog_name(), backup.catalog_name()
-            is_other = before not in (None, name)
+            name = catalog.catalog_name()
+            is_other = _is_other(backup, root, name)
             if is_other and not replace_other:
                 raise StoreError(
                     f"{folder}: is a backup of another catalog; name another folder, or repeat with --replace"
                 )
             _copy_vectors(root, folder, keep_old=is_other)
-            backup.switch(_copy_generation(source, info, backup))
+            copy = _copy_generation(source, info, backup)
+            if name is not None and backup.catalog_name() is None:
+                backup.name_catalog(name)
+            backup.switch(copy)
             if name is not None:
                 backup.name_catalog(name)
+            _mark(folder, root)
             backup.drop_others()
     return info
+
+
+def _mark(folder: Path, root: Path) -> None:
+    """Say of a folder that it holds a backup, of which catalog, and since when."""
+    write_atomically(folder / _MARK, json.dumps({"of": str(root.absolute()), "made": time.time()}) + "\n")
+
+
+def _is_other(backup: Generations, root: Path, name: str | None) -> bool:
+    """Whether a backup is of another catalog: by its name, or, of an earlier version, by where that one was."""
+    if (before := backup.catalog_name()) is not None:
+        return before != name
+    try:
+        of = json.loads((backup.root / _MARK).read_bytes())["of"]
+    except (ValueError, TypeError, LookupError):
+        of = None
+    return bool(backup.all()) and of != str(root.absolute())
 
 
 def _refuse_other_folder(folder: Path) -> None:
     with disk_errors(folder):
         if folder.exists() and not folder.is_dir():
             raise StoreError(f"{folder}: is a file; name a folder")
-        if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
+        # A kill leaves BACKUP.new at most.
+        others = folder.exists() and any(path.name != f"{_MARK}.new" for path in folder.iterdir())
+        if others and not (folder / _MARK).exists():
             raise StoreError(f"{folder}: holds other things than a backup; name a new or an empty folder")
 
 
@@ -75,7 +99,8 @@ def _copy_vectors(root: Path, folder: Path, *, keep_old: bool) -> None:
     try:
         copy_database(root / _VECTORS, new)
         if keep_old and (folder / _VECTORS).exists():
-            with closing(VectorCache(new)) as cache:
+            # Those of a cache that cannot be read are lost already.
+            with closing(VectorCache(new)) as cache, suppress(CatalogDamaged):
                 cache.add_all(folder / _VECTORS)
         _check_copy(new, root / _VECTORS)
         leave_wal(new)
@@ -101,7 +126,7 @@ def _copy_generation(source: Generation, info: GenerationInfo, backup: Generatio
     for copy in there:
         if _is_copy(copy, info):
             return copy
-    # Beside what is there, whose number it may have: what goes by it is then built anew.
+    # Beside what is there, whose number it may have.
     taken = [copy.number for copy in there]
     number = max(taken) + 1 if source.number in taken else source.number
     folder = backup.root / "generations" / f"{number:04d}"
@@ -112,9 +137,10 @@ def _copy_generation(source: Generation, info: GenerationInfo, backup: Generatio
         left_out = [path.name for path in source.apart]
         shutil.copytree(source.folder, new.folder, ignore=shutil.ignore_patterns(*left_out))
         _compare(new, source, info)
-        if source.on_server or number != source.number:
-            shutil.rmtree(new.chroma, ignore_errors=True)
+        if source.on_server:
             info = _build_folder_index(new, replace(info, number=number, churn=0))
+        elif number != source.number:
+            info = _rename_index(new, source.collection, replace(info, number=number))
         new.finish(info)
         folder.parent.mkdir(exist_ok=True)
         new.folder.replace(folder)
@@ -139,6 +165,13 @@ def _compare(copy: Generation, source: Generation, info: GenerationInfo) -> None
             raise CatalogDamaged(f"{source.folder / name}: is not the file that was published; run 'ingest verify'")
 
 
+def _rename_index(copy: Generation, name: str, info: GenerationInfo) -> GenerationInfo:
+    """Give the copied collection the name that goes by the copy's number."""
+    with closing(VectorIndex.open(copy.backend(None), name)) as index:
+        index.rename(copy.collection)
+    return seal_index(copy, info, None)
+
+
 def _build_folder_index(copy: Generation, info: GenerationInfo) -> GenerationInfo:
     vectors = open_vectors(copy.vectors, info.height, info.model.dimension)
     with (
@@ -161,8 +194,8 @@ def restore(folder: Path, root: Path, server: ChromaServer | None = None) -> Gen
         generations = Generations(root, server)
         generations.drop_unfinished()
         name = Generations(folder).catalog_name()
-        if name is not None and generations.catalog_name() is None:
-            generations.name_catalog(name)
+        if generations.catalog_name() is None:
+            generations.name_catalog(name or token_hex(8))
         generation = generations.begin()
         with closing(VectorCache(root / _VECTORS)) as cache:
             movies = _copy_movies(source, info, generation)

@@ -112,6 +112,57 @@ def test_a_backup_of_another_catalog_is_replaced_only_when_told_to(tmp_path: Pat
     assert back_up(tmp_path / "new", folder).films == 2  # restored, it is that catalog
 
 
+OTHER = "is a backup of another catalog; name another folder, or repeat with --replace"
+
+
+@in_folder
+def test_a_backup_without_a_name_is_known_by_where_its_catalog_was(tmp_path: Path) -> None:
+    one, two, folder = tmp_path / "one", tmp_path / "two", tmp_path / "backup"
+    run(one, FILMS)
+    run(two, FILMS[:2])
+    back_up(one, folder)
+    (folder / "CATALOG").unlink()
+    mark = (folder / "BACKUP").read_bytes()
+    with pytest.raises(StoreError, match=OTHER):
+        back_up(two, folder)
+    assert ((folder / "BACKUP").read_bytes(), verify(folder).films) == (mark, 3)
+    assert back_up(one, folder).films == 3
+    assert (folder / "CATALOG").read_bytes() == (one / "CATALOG").read_bytes()
+    (folder / "vectors.sqlite3").write_bytes(b"noise" * 1000)
+    assert back_up(two, folder, replace_other=True).films == 2
+    assert (verify(folder).films, verify(folder).differences) == (2, ())
+
+
+@in_folder
+def test_a_catalog_of_an_earlier_version_is_named_by_a_run_that_changes_nothing(tmp_path: Path) -> None:
+    run(tmp_path, FILMS)
+    (tmp_path / "CATALOG").unlink()
+    assert run(tmp_path, FILMS).published is False
+    assert len((tmp_path / "CATALOG").read_text().strip()) == 16
+
+
+@in_folder
+def test_a_mark_that_a_kill_left_unfinished_is_no_other_thing(tmp_path: Path) -> None:
+    run(tmp_path / "store", FILMS)
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "backup" / "BACKUP.new").write_text("{")
+    assert back_up(tmp_path / "store", tmp_path / "backup").films == 3
+
+
+@in_folder
+def test_a_copy_with_another_number_keeps_its_index(tmp_path: Path) -> None:
+    one, two, folder = tmp_path / "one", tmp_path / "two", tmp_path / "backup"
+    run(one, FILMS[:2])
+    run(two, FILMS)
+    back_up(one, folder)
+    back_up(two, folder, replace_other=True)
+    copy, source = Generations(folder).in_force(), Generations(two).in_force()
+    assert (copy.number, source.number) == (2, 1)
+    names = [sorted(path.name for path in found.chroma.iterdir() if path.is_dir()) for found in (copy, source)]
+    assert names[0] == names[1]  # Chroma names a folder anew with each collection
+    assert verify(folder).differences == ()
+
+
 WRITER = """
 import os, sys
 from pathlib import Path
