@@ -26,7 +26,7 @@ from catalog.errors import (
 )
 from catalog.printable import visible
 from catalog.store.lock import is_held, take_lock
-from catalog.store.sqlite import Connection, connect, connect_read_only, set_aside, translated
+from catalog.store.sqlite import Connection, connect, connect_shared, set_aside, translated
 
 T = TypeVar("T")
 
@@ -145,7 +145,7 @@ class History:
             return None
         if os.access(root, os.W_OK):
             return cls._opened(root, path)
-        return cls(root, connect_read_only(path))
+        return cls(root, connect_shared(path))
 
     def close(self) -> None:
         self._connection.close()

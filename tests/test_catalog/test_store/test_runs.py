@@ -140,6 +140,35 @@ def test_no_history_is_not_begun_by_looking(tmp_path: Path) -> None:
     assert not (tmp_path / "nothing").exists()
 
 
+READER = """
+import os, sys
+from pathlib import Path
+import filelock, filelock.asyncio, logging  # which somebody else may not
+from catalog.store.runs import History
+os.setgid(65534)
+os.setuid(65534)
+with History.open_existing(Path(sys.argv[1])) as history:
+    print([(run.source, run.outcome) for run in history.last(9)])
+"""
+
+
+def test_a_first_run_is_seen_by_who_may_only_read(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    outside = [folder for folder in tmp_path.parents if folder.stat().st_uid == os.getuid() and folder != Path("/")]
+    modes = {folder: folder.stat().st_mode for folder in [tmp_path, *outside]}
+    for folder, mode in modes.items():
+        folder.chmod(mode | 0o055)
+    try:
+        with History.open(tmp_path) as history, history.recording("films.json"):
+            command = [sys.executable, "-c", READER, str(tmp_path)]
+            reading = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
+    finally:
+        for folder, mode in modes.items():
+            folder.chmod(mode)
+    assert (reading.stdout, reading.stderr) == ("[('films.json', None)]\n", "")
+
+
 def test_old_runs_leave(tmp_path: Path) -> None:
     with History.open(tmp_path) as history, history.recording("films.json"):
         pass
