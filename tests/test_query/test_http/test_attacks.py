@@ -457,16 +457,25 @@ def test_the_crowd_of_one_client_leaves_room_for_others(seed_store: Path) -> Non
     with service(seed_store, parallel=3) as url, ExitStack() as stack:
         where = urlsplit(url)
         crowd = [
-            stack.enter_context(
-                socket.create_connection((where.hostname, where.port), source_address=("127.0.0.2", 0), timeout=5)
-            )
-            for _ in range(8)
+            stack.enter_context(socket.create_connection((where.hostname, where.port), timeout=5)) for _ in range(8)
         ]
         for client in crowd:
             # Requests whose bodies never come.
-            client.sendall(b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+            client.sendall(
+                b"POST /search HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 192.0.2.1\r\nContent-Length: 9\r\n\r\n{"
+            )
         refused = [client.recv(65536) for client in crowd[3:]]
         assert {answer[:13] for answer in refused} == {b"HTTP/1.1 429 "}
+        elsewhere = {"X-Forwarded-For": "192.0.2.1"}
+        assert httpx.get(f"{url}/search?q=ship", headers=elsewhere).status_code == 429
+        assert httpx.get(f"{url}/healthz", headers=elsewhere).status_code == 200
+        assert httpx.get(f"{url}/readyz", headers=elsewhere).status_code == 200
+        assert httpx.get(f"{url}/search?q=ship").status_code == 200
+
+
+def test_this_machine_may_ask_as_much_at_a_time_as_it_likes(seed_store: Path) -> None:
+    with service(seed_store, parallel=1) as url, connected(url) as begun:
+        begun.sendall(b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
         assert httpx.get(f"{url}/search?q=ship").status_code == 200
 
 
