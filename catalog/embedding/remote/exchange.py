@@ -55,7 +55,7 @@ def exchange(http: "httpx.Client", endpoint: Endpoint, texts: Sequence[str]) -> 
     try:
         with http.stream("POST", endpoint.url, content=endpoint.body(texts)) as response:
             if response.status_code != 200:
-                _refuse(response, endpoint)
+                _refuse(response, endpoint, began)
             content = _read(response, endpoint, began)
     except httpx.ConnectError as error:
         if _has_cause(error, ConnectionRefusedError):
@@ -87,10 +87,10 @@ def _read(response: "httpx.Response", endpoint: Endpoint, began: float) -> bytea
     return content
 
 
-def _refuse(response: "httpx.Response", endpoint: Endpoint) -> None:
+def _refuse(response: "httpx.Response", endpoint: Endpoint, began: float) -> None:
     """Raise what a status other than 200 means."""
     status = response.status_code
-    words = f"{status}: {_words(response, endpoint)}"
+    words = f"{status}: {_words(response, endpoint, began)}"
     if status in {413, 422}:
         raise TooLarge(words)
     if status in {408, 424, 429} or status >= 500:
@@ -104,12 +104,12 @@ def _refuse(response: "httpx.Response", endpoint: Endpoint) -> None:
     raise ModelUnavailable(f"{endpoint.shown} refuses ({words}); {advice}")
 
 
-def _words(response: "httpx.Response", endpoint: Endpoint) -> str:
-    """The server's own words, in one short line and without the token."""
+def _words(response: "httpx.Response", endpoint: Endpoint, began: float) -> str:
+    """The server's own words, as far as they come in time, in one short line and without the token."""
     content = b""
     for part in response.iter_bytes():
         content += part[:_MOST_WORDS]
-        if len(content) >= _MOST_WORDS:
+        if len(content) >= _MOST_WORDS or time.monotonic() - began > endpoint.timeout:
             break
     text = " ".join(content[:_MOST_WORDS].decode(errors="replace").split())
     if endpoint.token:

@@ -439,6 +439,15 @@ def test_a_body_that_drips_is_given_up() -> None:
         remote.embed_query("a")
 
 
+def test_a_refusal_that_drips_is_not_waited_for() -> None:
+    endpoint = StandInEndpoint("tei", toy, failures=[Failure(403, drip=True)])
+    with (
+        opened(endpoint, "tei", timeout=0.2) as remote,
+        pytest.raises(ModelUnavailable, match=r"refuses \(403: \[{1,100}\); give a valid token"),
+    ):
+        remote.embed_query("a")
+
+
 def test_another_dimension_is_another_model() -> None:
     with opened(StandInEndpoint("tei", toy), "tei", dimension=768) as remote, pytest.raises(ModelError) as caught:
         remote.embed_query("a")
