@@ -4,7 +4,7 @@ Written here because the tokenizers library takes half a second and 300 MB to re
 question can hold of them is found in 20 ms.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from itertools import chain
@@ -30,6 +30,8 @@ _PENALTY = 10.0
 """By which an unknown character is less likely than the least likely piece."""
 _LONGEST = 16
 """Characters of a piece."""
+_REMEMBERED = 32
+"""Characters of a word that is remembered: in languages without spaces a whole plot is one."""
 _MANY = 8
 """Texts for which all pieces are read: a tenth of a second, once."""
 _PREFIX = 8
@@ -118,9 +120,14 @@ class UnigramTokenizer:
         return _WORD.findall(spaced.replace(" ", _SPACE))
 
     @cached_property
-    def _segment(self) -> "partial[tuple[int, ...]]":
+    def _segment(self) -> Callable[[str], tuple[int, ...]]:
         whole = partial(cut, known=self.pieces.all, unknown=self.pieces.unknown)
-        return lru_cache(maxsize=1 << 16)(whole)  # type: ignore[return-value]
+        remembered = lru_cache(maxsize=1 << 16)(whole)
+
+        def segment(word: str) -> tuple[int, ...]:
+            return whole(word) if len(word) > _REMEMBERED else remembered(word)
+
+        return segment
 
 
 def cut(word: str, *, known: Known, unknown: float) -> tuple[int, ...]:

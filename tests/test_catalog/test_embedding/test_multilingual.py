@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -99,6 +100,19 @@ def test_special_pieces_stand_for_no_text() -> None:
     tokenizer = UnigramTokenizer(pieces("▁", "<", ">", "s"), {}, 512)
     assert tokenizer(["<s>"]).ids == [[0, 4, 5, 7, 6, 2]]
     assert tokenizer(["<s>"] * 9).ids == [[0, 4, 5, 7, 6, 2]] * 9
+
+
+def test_no_long_word_is_remembered() -> None:
+    """A plot without spaces is one word, and 65,000 plots would be."""
+    tokenizer = UnigramTokenizer(pieces("▁", "船"), {}, 2000)
+    first, text = ["船"] * 9, "船" * 1000
+    tokenizer(first)
+    tracemalloc.start()
+    for number in range(100):
+        tokenizer([text + "船" * number])
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 200_000
 
 
 def test_a_cut_text_keeps_its_end_token() -> None:
