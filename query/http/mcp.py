@@ -1,10 +1,11 @@
 """The catalog for assistants: the Model Context Protocol with four tools, over stdio or HTTP."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated
 
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ToolAnnotations
@@ -18,6 +19,7 @@ from query.http.auth import Authenticator
 from query.http.middleware import App, Receive, RequestMiddleware, Scope, Send
 from query.models import SearchRequest
 from query.problems import problem_of
+from query.serving.cost import cost_of
 from query.serving.executor import Deadline
 from query.serving.service import EncodedAnswer, Service, our_version
 
@@ -60,21 +62,34 @@ def _add_tools(server: MCPServer, service: Service) -> None:
     def deadline() -> Deadline:
         return Deadline(service.config.server.deadline)
 
-    async def answer(found: Awaitable[EncodedAnswer]) -> api.SearchAnswer:
-        return api.SearchAnswer.model_validate_json(await _body(service, found))
+    async def answer(
+        context: Context, request: SearchRequest, ask: Callable[[SearchRequest, Deadline], Awaitable[EncodedAnswer]]
+    ) -> api.SearchAnswer:
+        async def charged() -> EncodedAnswer:
+            _charge(context, request)
+            return await ask(request, deadline())
+
+        return api.SearchAnswer.model_validate_json(await _body(service, charged()))
 
     @server.tool(annotations=_READS)
-    async def search(text: Text, filter: Filter = "", limit: Limit = 10, why: bool = False) -> api.SearchAnswer:  # noqa: A002
+    async def search(
+        context: Context,
+        text: Text,
+        filter: Filter = "",  # noqa: A002
+        limit: Limit = 10,
+        why: bool = False,
+    ) -> api.SearchAnswer:
         """Find films by what happens in them."""
-        return await answer(service.ask(SearchRequest(text, filter=filter, limit=limit, why=why), deadline()))
+        return await answer(context, SearchRequest(text, filter=filter, limit=limit, why=why), service.ask)
 
     @server.tool(annotations=_READS)
-    async def similar(id: FilmId, filter: Filter = "", limit: Limit = 10) -> api.SearchAnswer:  # noqa: A002
+    async def similar(context: Context, id: FilmId, filter: Filter = "", limit: Limit = 10) -> api.SearchAnswer:  # noqa: A002
         """Find films like this one."""
-        return await answer(service.similar(id, SearchRequest(filter=filter, limit=limit), deadline()))
+        return await answer(context, SearchRequest(filter=filter, limit=limit), partial(service.similar, id))
 
     @server.tool(annotations=_READS)
     async def recommend(
+        context: Context,
         likes: Names,
         dislikes: Names | None = None,
         text: Text = "",
@@ -85,12 +100,18 @@ def _add_tools(server: MCPServer, service: Service) -> None:
         """Find films for someone who likes and dislikes these; `exclude` holds ids of films already seen."""
         examples = tuple(likes), tuple(dislikes or ())
         request = SearchRequest(text, *examples, filter=filter, exclude=tuple(exclude or ()), limit=limit)
-        return await answer(service.ask(request, deadline()))
+        return await answer(context, request, service.ask)
 
     @server.tool(annotations=_READS)
     async def movie(id: FilmId) -> api.Film:  # noqa: A002
         """Everything the catalogue knows of one film."""
         return api.Film.model_validate_json(await _body(service, service.movie(id, deadline())))
+
+
+def _charge(context: Context, request: SearchRequest) -> None:
+    """Count a question by its cost, where it came over HTTP; raises TooManyRequests."""
+    if context.request_context.request is not None:
+        context.request_context.request.state.charge(cost_of(request) - 1)
 
 
 async def _body(service: Service, answer: Awaitable[EncodedAnswer]) -> bytes:

@@ -138,6 +138,24 @@ def test_http_wants_the_same_keys(seed_store: Path, tmp_path: Path) -> None:
     assert len(allowed.json()["result"]["tools"]) == 4
 
 
+def test_dear_questions_count_by_their_cost(seed_store: Path, tmp_path: Path) -> None:
+    """Of a key: on this machine nothing is counted without one."""
+    key = make_key(tmp_path / "keys", "assistant", Role.READ)
+    config = settings(seed_store, keys_file=tmp_path / "keys", rate_limit=0.001, burst=12)
+    headers = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {key}"}
+
+    def call(arguments: dict[str, Any]) -> httpx.Response:
+        parameters = {"name": "search", "arguments": arguments}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": parameters}
+        return httpx.post(f"{url}/mcp", json=body, headers=headers, timeout=20)
+
+    with serving(create_mcp_app(config), config) as url:
+        answers = [call({"text": "ship", "why": True}), call({"text": "ship", "why": True}), call({"text": "ship"})]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    results = [answer.json()["result"] for answer in answers[:2]]
+    assert [result.get("isError", False) for result in results] == [False, False]
+
+
 def test_nobody_can_hold_a_stream_open(seed_store: Path) -> None:
     """A server without sessions has nothing to say on one; a client does without it."""
     config = settings(seed_store)
