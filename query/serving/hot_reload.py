@@ -68,7 +68,8 @@ class Follower:
         """Of what could not be loaded, and is not tried before `_retry_at`."""
         self._retry_at = 0.0
         self._problem: PlotseekError | None = None
-        self._failing_since: float | None = None
+        self._unseen_since: float | None = None
+        """When the first look began that has not ended well since, by `monotonic`; None after a good one."""
         self._users = threading.Lock()
         self._looking = threading.Lock()
         self._stop = threading.Event()
@@ -89,11 +90,19 @@ class Follower:
         """Why what is published cannot be opened; answers then still come from the generation before."""
         return self._problem
 
-    @property
-    def stale_seconds(self) -> float:
-        """For how long nobody could see, or open, what is published; 0 while all is well."""
-        since = self._failing_since
-        return 0.0 if since is None else monotonic() - since
+    def overdue(self, after: float) -> PlotseekError | None:
+        """What is wrong, once for more than `after` seconds nobody could see, or open, what is published.
+
+        A look that does not come to an end counts, too: a share or an endpoint may be away without a word.
+        """
+        since = self._unseen_since
+        unseen = 0.0 if since is None else monotonic() - since
+        if unseen <= after:
+            return None
+        return self._problem or StoreError(
+            f"{self._generations.root}: opening what is published has taken {unseen:.0f} s, and is not done;"
+            " is its disk, Chroma or the embedding endpoint away?"
+        )
 
     @property
     def current(self) -> LoadedGeneration | None:
@@ -128,6 +137,8 @@ class Follower:
     def look(self) -> None:
         """Open what is published now, if that is new. Raises what is meant to end the program, and nothing else."""
         with self._looking:
+            if self._unseen_since is None:
+                self._unseen_since = monotonic()
             try:
                 self._advance()
             except PlotseekError as error:
@@ -147,15 +158,13 @@ class Follower:
             self._refused, self._retry_at = stamp, monotonic() + _RETRY
             self._switch(self._open())
             self._stamp, self._refused = stamp, _NEVER
-        self._problem = self._failing_since = None
+        self._problem = self._unseen_since = None
 
     def _fail(self, problem: PlotseekError, cause: BaseException | None = None) -> None:
         problem.__cause__ = problem.__cause__ or cause
         if str(problem) != str(self._problem):  # once, and not twice a second
             fault = None if isinstance(cause, OSError) else cause
             log.error("what is published cannot be opened: %s", problem, exc_info=fault)
-        if self._failing_since is None:
-            self._failing_since = monotonic()
         self._problem = problem
 
     def _open(self) -> LoadedGeneration:

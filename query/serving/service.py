@@ -244,8 +244,7 @@ class Service:
                     trial = replace(TRIAL, text=f"{TRIAL.text} {next(self._trials)}")
                     answer(loaded, trial, self.config, deadline)
                     self._ready_until = monotonic() + _READY_FOR
-                stale = self._follower.stale_seconds > self.config.server.stale_after
-                problem = loaded.snapshot.index.problem or (self._follower.problem if stale else None)
+                problem = loaded.snapshot.index.problem or self._follower.overdue(self.config.server.stale_after)
                 if problem is not None:
                     raise problem
                 return loaded.snapshot.number

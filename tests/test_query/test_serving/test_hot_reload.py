@@ -1,6 +1,8 @@
 """What is published is followed, whatever the file system does meanwhile."""
 
 import logging
+import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -70,16 +72,41 @@ def test_a_moment_without_current_does_not_end_the_following(
     harm(current)
     assert eventually(lambda: follower.problem is not None)
     time.sleep(0.1)
-    assert (number(follower), follower.stale_seconds > 0.05) == (1, True)
+    assert number(follower) == 1
+    assert follower.overdue(0.05) is follower.problem is not None
     told = [record for record in caplog.records if record.name == "plotseek.catalog"]
     assert len({record.getMessage() for record in told}) == len(told)  # a moment without the file may be told first
     assert told[0].levelno == logging.ERROR
     remove(current)
     current.write_text(text, encoding="ascii")
     assert eventually(lambda: follower.problem is None)
-    assert follower.stale_seconds == 0
+    assert eventually(lambda: follower.overdue(0) is None)
     fill([ALIEN, JAWS], tmp_path)
     assert eventually(lambda: number(follower) == 2)
+
+
+def test_a_look_that_does_not_end_is_overdue(tmp_path: Path) -> None:
+    """Answers go on coming from the generation before."""
+    fill([ALIEN], tmp_path)
+    there = threading.Event()
+    there.set()
+
+    def load_when_there(snapshot: Snapshot, before: LoadedGeneration | None) -> LoadedGeneration:
+        assert there.wait(20)
+        return load(snapshot, before)
+
+    with closing(Follower(tmp_path, None, load_when_there)) as follower:
+        follower.start(interval=0.01)
+        assert number(follower) == 1
+        there.clear()
+        fill([ALIEN, JAWS], tmp_path)
+        assert eventually(lambda: follower.overdue(0.2) is not None)
+        assert follower.problem is None
+        assert re.search(r"has taken \d+ s, and is not done; is its disk", str(follower.overdue(0.2)))
+        assert number(follower) == 1
+        there.set()
+        assert eventually(lambda: number(follower) == 2)
+        assert eventually(lambda: follower.overdue(0) is None)
 
 
 class Panic(BaseException):
