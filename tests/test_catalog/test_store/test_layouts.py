@@ -84,7 +84,7 @@ def test_a_backup_is_restored_without_embedding(earlier: Path, into: str) -> Non
 
 def test_a_backup_takes_the_place_of_one_of_an_earlier_layout(earlier: Path) -> None:
     restore(earlier / "backup", earlier / "new")  # generation 1 as well
-    assert back_up(earlier / "new", earlier / "backup").films == 12
+    assert back_up(earlier / "new", earlier / "backup", replace_other=True).films == 12  # it has no name yet
     assert_holds(earlier / "backup", films(earlier))
 
 
