@@ -24,6 +24,8 @@ class Failure:
     """The body is sent again and again, until nobody reads it."""
     drip: bool = False
     """An opening bracket comes every 20 ms."""
+    drip_headers: bool = False
+    """The headers do not come to an end: a letter every 20 ms."""
 
 
 @dataclass(slots=True)
@@ -120,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
         state.answered.append(failure.status if failure else 200)
         if failure is not None and failure.status == 0:
             self.close_connection = True
-        elif failure is not None and (failure.endless or failure.drip):
+        elif failure is not None and (failure.endless or failure.drip or failure.drip_headers):
             self._send_for_ever(failure)
         elif failure is not None:
             self._send(failure.status, failure.body, failure.headers)
@@ -136,11 +138,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_for_ever(self, failure: Failure) -> None:
         self.close_connection = True
         self.send_response(failure.status)
-        self.end_headers()
+        if failure.drip_headers:
+            self.flush_headers()
+        else:
+            self.end_headers()
         try:
             while True:
                 self.wfile.write(failure.body.encode() or b"[")
-                time.sleep(0.02 if failure.drip else 0)
+                time.sleep(0 if failure.endless else 0.02)
         except OSError:
             return
 

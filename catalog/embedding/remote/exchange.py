@@ -4,7 +4,9 @@ import json
 import ssl
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, wait
 from email.utils import parsedate_to_datetime
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from catalog.arrays import Vectors
@@ -48,7 +50,26 @@ def exchange(http: "httpx.Client", endpoint: Endpoint, texts: Sequence[str]) -> 
 
     Raises Busy, TooLarge, EndpointAway where there is no way to it, ModelUnavailable where it refuses, and ModelError
     where its answer is wrong.
+
+    httpx limits each read and not all of them: headers that drip come for ever. The thread that reads them is left
+    behind, a daemon. Twice the time, so that whatever is known of a slow answer is told first.
     """
+    answer: Future[Vectors] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(_ask(http, endpoint, texts))
+        except BaseException as error:  # noqa: BLE001  # raised by whoever waits for it
+            answer.set_exception(error)
+
+    Thread(target=work, name="embedding", daemon=True).start()
+    wait([answer], 2 * endpoint.timeout)
+    if not answer.done():
+        raise Busy(f"its answer has not begun after {2 * endpoint.timeout:g} s")
+    return answer.result()
+
+
+def _ask(http: "httpx.Client", endpoint: Endpoint, texts: Sequence[str]) -> Vectors:
     import httpx
 
     began = time.monotonic()

@@ -439,6 +439,15 @@ def test_a_body_that_drips_is_given_up() -> None:
         remote.embed_query("a")
 
 
+def test_headers_that_drip_are_given_up() -> None:
+    endpoint = StandInEndpoint("tei", toy, failures=[Failure(200, "X", drip_headers=True)] * 9)
+    with (
+        opened(endpoint, "tei", patience=Patience(0.4), timeout=0.2) as remote,
+        pytest.raises(EndpointAway, match=r"its answer has not begun after 0\.4 s; waited 0 s of 0\.4"),
+    ):
+        remote.embed_query("a")
+
+
 def test_a_refusal_that_drips_is_not_waited_for() -> None:
     endpoint = StandInEndpoint("tei", toy, failures=[Failure(403, drip=True)])
     with (
