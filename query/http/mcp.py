@@ -39,6 +39,7 @@ FilmId = Annotated[str, Field(description="An id from an answer, or tmdb:348, im
 Names = Annotated[
     list[str], Field(description="Ids of films, titles, or words for a kind of film", max_length=api.MOST_EXAMPLES)
 ]
+Ask = Callable[[SearchRequest, Deadline], Awaitable[EncodedAnswer]]
 
 
 def create_mcp(config: Config) -> MCPServer:
@@ -59,18 +60,6 @@ def create_mcp(config: Config) -> MCPServer:
 
 
 def _add_tools(server: MCPServer, service: Service) -> None:
-    def deadline() -> Deadline:
-        return Deadline(service.config.server.deadline)
-
-    async def answer(
-        context: Context, request: SearchRequest, ask: Callable[[SearchRequest, Deadline], Awaitable[EncodedAnswer]]
-    ) -> api.SearchAnswer:
-        async def charged() -> EncodedAnswer:
-            _charge(context, request)
-            return await ask(request, deadline())
-
-        return api.SearchAnswer.model_validate_json(await _body(service, charged()))
-
     @server.tool(annotations=_READS)
     async def search(
         context: Context,
@@ -80,12 +69,12 @@ def _add_tools(server: MCPServer, service: Service) -> None:
         why: bool = False,
     ) -> api.SearchAnswer:
         """Find films by what happens in them."""
-        return await answer(context, SearchRequest(text, filter=filter, limit=limit, why=why), service.ask)
+        return await _answer(service, context, SearchRequest(text, filter=filter, limit=limit, why=why), service.ask)
 
     @server.tool(annotations=_READS)
     async def similar(context: Context, id: FilmId, filter: Filter = "", limit: Limit = 10) -> api.SearchAnswer:  # noqa: A002
         """Find films like this one."""
-        return await answer(context, SearchRequest(filter=filter, limit=limit), partial(service.similar, id))
+        return await _answer(service, context, SearchRequest(filter=filter, limit=limit), partial(service.similar, id))
 
     @server.tool(annotations=_READS)
     async def recommend(
@@ -100,12 +89,26 @@ def _add_tools(server: MCPServer, service: Service) -> None:
         """Find films for someone who likes and dislikes these; `exclude` holds ids of films already seen."""
         examples = tuple(likes), tuple(dislikes or ())
         request = SearchRequest(text, *examples, filter=filter, exclude=tuple(exclude or ()), limit=limit)
-        return await answer(context, request, service.ask)
+        return await _answer(service, context, request, service.ask)
 
     @server.tool(annotations=_READS)
     async def movie(id: FilmId) -> api.Film:  # noqa: A002
         """Everything the catalogue knows of one film."""
-        return api.Film.model_validate_json(await _body(service, service.movie(id, deadline())))
+        return api.Film.model_validate_json(await _body(service, service.movie(id, _deadline(service))))
+
+
+def _deadline(service: Service) -> Deadline:
+    return Deadline(service.config.server.deadline)
+
+
+async def _answer(service: Service, context: Context, request: SearchRequest, ask: Ask) -> api.SearchAnswer:
+    """The answer to a question, which is counted by its cost."""
+
+    async def charged() -> EncodedAnswer:
+        _charge(context, request)
+        return await ask(request, _deadline(service))
+
+    return api.SearchAnswer.model_validate_json(await _body(service, charged()))
 
 
 def _charge(context: Context, request: SearchRequest) -> None:
