@@ -8,6 +8,8 @@ BIN := .venv/bin
 DATA ?= DATA
 STORE ?= build/bench-store
 MODEL ?= build/full-shape
+# Tests of one file stay together: they share a catalog, a service, a page. Four at most, since each loads a model.
+CORES ?= -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo serve test test-fast check fix bench bench-embedding clean
 
@@ -41,10 +43,10 @@ serve: .venv/ready ## answer over HTTP, with a page at http://127.0.0.1:8080
 	$(BIN)/query-server
 
 test: .venv/ready ## the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(CORES)
 
 test-fast: .venv/ready ## the tests without services, half a minute
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest $(CORES) -m 'not slow'
 
 check: .venv/ready ## formatter, linter, types, import rules
 	$(BIN)/ruff format --check .

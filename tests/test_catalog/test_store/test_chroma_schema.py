@@ -12,7 +12,7 @@ import pytest
 from chromadb.api.types import EmbeddingFunction
 from chromadb.utils.embedding_functions import known_embedding_functions, sparse_known_embedding_functions
 
-from catalog.errors import CatalogDamaged
+from catalog.errors import CatalogDamaged, ChromaUnreachable
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.generation import Generation, index_digests
 from catalog.store.generations import Generations
@@ -168,7 +168,9 @@ def test_a_server_whose_answers_are_none_is_one_line(tmp_path: Path, chroma: Chr
     with (
         Proxy(chroma.url, rewrite=rewrite).serving() as proxy,
         closing(open_snapshot(tmp_path, ChromaServer(proxy.url))) as snapshot,
-        pytest.raises(CatalogDamaged, match=rf"^Chroma at {proxy.url}: Chroma says: .*; run 'ingest verify --repair'$"),
+        pytest.raises(
+            ChromaUnreachable, match=rf"^Chroma at {proxy.url}: gives no answer that is understood .*; look at"
+        ),
     ):
         snapshot.index.nearest(WordEmbedder().embed_query("shark"), 1)
 
