@@ -177,6 +177,8 @@ def cached(store: Path) -> int:
     """Vectors acknowledged so far."""
     connection = connect(store / "vectors.sqlite3")
     try:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'vectors'").fetchall():
+            return 0  # the run has just made the file
         return int(connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
     finally:
         connection.close()
