@@ -1,11 +1,11 @@
 """Waiting for what may never come, and leaving it as soon as a run is asked to stop."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, wait
-from threading import Thread
+from concurrent.futures import wait
 from time import monotonic
 from typing import TypeVar
 
+from catalog.background import in_background
 from catalog.errors import Stopped
 
 T = TypeVar("T")
@@ -27,20 +27,8 @@ def raise_if(stop: Stop) -> None:
 
 
 def interruptible(work: Callable[[], T], stop: Stop, seconds: float) -> T:
-    """What `work` gives; raises Stopped, TimeoutError after so many seconds, and what `work` raises.
-
-    In a thread, because neither name resolution nor a server that trickles its headers can be interrupted; a daemon,
-    because one that is given up must not hold up the exit.
-    """
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - handed to the caller, whatever it is
-            future.set_exception(error)
-
-    Thread(target=run, daemon=True).start()
+    """What `work` gives; raises Stopped, TimeoutError after so many seconds, and what `work` raises."""
+    future = in_background(work)
     end = monotonic() + seconds
     while not wait([future], timeout=LOOK).done:
         raise_if(stop)

@@ -7,12 +7,11 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from catalog.background import in_background
 from catalog.embedding.bert.config import read_json
 from catalog.embedding.bert.jina import is_jina
 from catalog.embedding.hub.files import KNOWN_WEIGHTS, NATIVE_FILES, file_sha256
@@ -22,7 +21,6 @@ from catalog.errors import ModelError
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo, RepoSibling
 
-T = TypeVar("T")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LIBRARY = "plotseek"
@@ -37,7 +35,7 @@ def download(model: HubModel, *, notify: Callable[[str], None], reach_seconds: f
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # huggingface_hub reads it when it is imported
     try:
-        info = _within(reach_seconds, lambda: _listing(model, reach_seconds))
+        info = in_background(lambda: _listing(model, reach_seconds)).result(timeout=reach_seconds)
     except TimeoutError:
         raise unreachable(model, f"no answer in {reach_seconds:g} s") from None
     siblings = {sibling.rfilename: sibling for sibling in info.siblings or []}
@@ -89,24 +87,6 @@ def _listing(model: HubModel, timeout: float) -> "ModelInfo":
         raise unreachable(model, str(error) or type(error).__name__) from error
     except (ValueError, KeyError, TypeError) as error:  # a login page instead of the hub's JSON
         raise unreachable(model, "what answers there is not a hub") from error
-
-
-def _within(seconds: float, call: Callable[[], T]) -> T:
-    """Run `call` for at most `seconds`. Raises TimeoutError.
-
-    In a thread, because neither name resolution nor a server that trickles obeys a socket's timeout; a daemon,
-    because one that is given up must not hold up the exit.
-    """
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:  # noqa: BLE001  handed to the caller, whatever it is
-            future.set_exception(error)
-
-    Thread(target=run, daemon=True).start()
-    return future.result(timeout=seconds)
 
 
 def _room_for(model: HubModel, files: Sequence["RepoSibling"]) -> float:

@@ -3,9 +3,11 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
-from threading import Event, Thread
+from functools import partial
+from threading import Event
 from typing import TypeVar
 
+from catalog.background import settle, start_daemon
 from catalog.errors import Stopped
 
 T = TypeVar("T")
@@ -17,8 +19,9 @@ def run_together(calls: Sequence[Callable[[Event], T]], threads: int, stop: Call
     """The results of calls in their order, up to `threads` of them at a time.
 
     The first failure is raised at once; after it, after an interrupt or when `stop` says so, nothing more is begun, the
-    event that each call gets is set, and nobody waits for those that are on their way: the threads are daemons, because
-    one that hangs in a socket would hold up the exit. Raises Stopped, and what the calls raise.
+    event that each call gets is set, and nobody waits for those that are on their way.
+
+    Raises Stopped, and what the calls raise.
     """
     over = Event()
     futures: list[Future[T]] = [Future() for _ in calls]
@@ -30,13 +33,10 @@ def run_together(calls: Sequence[Callable[[Event], T]], threads: int, stop: Call
                 call, future = todo.popleft()
             except IndexError:
                 return
-            try:
-                future.set_result(call(over))
-            except BaseException as error:  # noqa: BLE001  handed to the caller, whatever it is
-                future.set_exception(error)
+            settle(future, partial(call, over))
 
     for _ in range(min(threads, len(calls))):
-        Thread(target=work, daemon=True).start()
+        start_daemon(work)
     try:
         while True:
             done, running = wait(futures, timeout=_LOOK, return_when=FIRST_EXCEPTION)

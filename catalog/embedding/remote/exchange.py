@@ -4,12 +4,12 @@ import json
 import ssl
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from email.utils import parsedate_to_datetime
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from catalog.arrays import Vectors
+from catalog.background import in_background
 from catalog.embedding.remote.endpoint import Endpoint
 from catalog.embedding.remote.response import read_vectors
 from catalog.errors import EndpointAway, ModelError, ModelUnavailable
@@ -54,15 +54,7 @@ def exchange(http: "httpx.Client", endpoint: Endpoint, texts: Sequence[str]) -> 
     httpx limits each read and not all of them: headers that drip come for ever. The thread that reads them is left
     behind, a daemon. Twice the time, so that whatever is known of a slow answer is told first.
     """
-    answer: Future[Vectors] = Future()
-
-    def work() -> None:
-        try:
-            answer.set_result(_ask(http, endpoint, texts))
-        except BaseException as error:  # noqa: BLE001  # raised by whoever waits for it
-            answer.set_exception(error)
-
-    Thread(target=work, name="embedding", daemon=True).start()
+    answer = in_background(lambda: _ask(http, endpoint, texts))
     wait([answer], 2 * endpoint.timeout)
     if not answer.done():
         raise Busy(f"its answer has not begun after {2 * endpoint.timeout:g} s")
