@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -48,6 +48,10 @@ class Taste:
 
     likes: tuple[Example, ...] = ()
     dislikes: tuple[Example, ...] = ()
+    by: str = "taste"
+    """One of BY."""
+    terms: Mapping[str, float] = field(default_factory=dict)
+    """What is looked for of the liked plots (`story_terms`)."""
 
     def __bool__(self) -> bool:
         return bool(self.likes or self.dislikes)
@@ -110,19 +114,17 @@ def story_terms(lexical: LexicalIndex, likes: Sequence[Example]) -> dict[str, fl
     return terms
 
 
-def alike(lexical: LexicalIndex, taste: Taste, by: str, depth: int, keep: Filter) -> list[LexicalHits]:
+def alike(lexical: LexicalIndex, taste: Taste, depth: int, keep: Filter) -> list[LexicalHits]:
     """The movies that share most with the likes: kinds, directors, words of plots; they have no score."""
     found = [lexical.weigh(values, depth, keep=keep) for values in shared_values(lexical, Taste(taste.likes)) if values]
-    if BY[by][1]:
-        found.append(lexical.best(story_terms(lexical, taste.likes), depth, keep))
+    if taste.terms:
+        found.append(lexical.best(taste.terms, depth, keep))
     return [replace(hits, scores=np.zeros_like(hits.scores)) for hits in found]
 
 
-def score_taste(
-    snapshot: Snapshot, taste: Taste, by: str, found: Candidates, ids: Sequence[str], popularity: float
-) -> Floats:
+def score_taste(snapshot: Snapshot, taste: Taste, found: Candidates, ids: Sequence[str], popularity: float) -> Floats:
     """How well each candidate, whose ids these are, goes with likes and dislikes, shape (movies,)."""
-    weighted, (similarity, words) = taste.weighted(), BY[by]
+    weighted, (similarity, words) = taste.weighted(), BY[taste.by]
     shares = np.array([share for _, share in weighted], dtype=np.float32)
     vectors = np.stack([example.vector for example, _ in weighted])
     scores = np.float32(popularity * _VOTES) * np.log10(1.0 + found.votes)
@@ -130,19 +132,19 @@ def score_taste(
     for example, share in weighted:
         if example.movie is not None:
             scores += share * _decades_apart(found.years, example.movie.year)
-    if words:
-        scores += words * _told_alike(snapshot.lexical, taste.likes, found, ids)
+    if taste.terms:
+        scores += words * _told_alike(snapshot.lexical, taste, found, ids)
     return np.asarray(scores + _shared(snapshot.lexical, taste, found, ids), dtype=np.float32)
 
 
-def _told_alike(lexical: LexicalIndex, likes: Sequence[Example], found: Candidates, ids: Sequence[str]) -> Floats:
+def _told_alike(lexical: LexicalIndex, taste: Taste, found: Candidates, ids: Sequence[str]) -> Floats:
     """BM25 of the candidates for the words of the liked plots, as a share of the best other movie's."""
-    terms, scores = story_terms(lexical, likes), np.zeros(len(ids), dtype=np.float32)
-    liked = {like.movie.id for like in likes if like.movie is not None}
+    scores = np.zeros(len(ids), dtype=np.float32)
+    liked = {like.movie.id for like in taste.likes if like.movie is not None}
     others = WithId(tuple(sorted(liked)), negated=True)
-    best = lexical.best(terms, 1, Filter((others,))).scores
+    best = lexical.best(taste.terms, 1, Filter((others,))).scores
     if len(best):
-        hits = lexical.score(terms, ids)
+        hits = lexical.score(taste.terms, ids)
         scores[np.searchsorted(found.rows, hits.rows)] = hits.scores / best[0]
     return scores
 

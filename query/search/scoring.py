@@ -19,7 +19,7 @@ from query.names import find_movies, movie_vector, native_ids, near_titles, whic
 from query.search.calibration import confidences, has_votes
 from query.search.fusion import add_titles, fewest_votes, fuse, popularity_prior, weights_of
 from query.search.query_analysis import Analysis, analyze
-from query.search.recommend import NO_TASTE, Example, Taste, alike, query_vectors, score_taste
+from query.search.recommend import NO_TASTE, Example, Taste, alike, query_vectors, score_taste, story_terms
 from query.search.retrievers import Candidates, Sought, compare, cosines, retrieve
 from query.search.understanding import understand
 from query.search.wishes import first_those, missed, wished
@@ -47,11 +47,6 @@ class Question:
     wishes: tuple[Condition, ...] = ()
     """What the text wishes, besides what must hold."""
 
-    @property
-    def by(self) -> str:
-        """In what movies shall be like the liked ones: words beside them tell the story that is wanted."""
-        return "taste" if self.analysis is not None else self.request.by
-
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -74,6 +69,7 @@ def look_up(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Q
     dislikes = [_example(snapshot, name, embedder, strict=False) for name in request.dislikes]
     shown = [example.movie.id for example in (*likes, *dislikes) if example.movie is not None]
     excluded = snapshot.movies.rows_of([*shown, *native_ids(snapshot, request.exclude)])
+    by = "taste" if analysis else request.by  # words beside likes tell the story that is wanted
     wishes = wished(reading.constraints)
     must += wished(reading.constraints, negated=True)
     if wishes and not request.text and not request.likes:
@@ -82,7 +78,7 @@ def look_up(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Q
         request,
         Filter(must),
         np.array(sorted(excluded.values()), dtype=np.int64),
-        Taste(tuple(likes), tuple(dislikes)),
+        Taste(tuple(likes), tuple(dislikes), by, story_terms(snapshot.lexical, likes) if by == "story" else {}),
         analysis,
         None if analysis is None else embed_together(analysis.model_texts, embedder),
         found.titles,
@@ -119,7 +115,7 @@ def find_candidates(question: Question, snapshot: Snapshot, depth: int) -> Candi
 def _retrieve(question: Question, keep: Filter, snapshot: Snapshot, depth: int) -> Candidates:
     depth += len(question.excluded)
     ids = [match.id for match in question.titles]
-    more = alike(snapshot.lexical, question.taste, question.by, depth, keep) if question.taste.likes else []
+    more = alike(snapshot.lexical, question.taste, depth, keep) if question.taste.likes else []
     if question.analysis is not None:  # then their words count, too
         rows = np.concatenate([hits.rows for hits in more]).tolist() if more else []
         ids, more = [*ids, *snapshot.movies.ids_at(rows).values()], []
@@ -137,8 +133,8 @@ def score(question: Question, snapshot: Snapshot, found: Candidates) -> Scored:
         return by_text
     ids = snapshot.movies.ids_at(found.rows.tolist())
     popularity = question.request.popularity or 0.0
-    by, candidates = question.by, [ids[row] for row in found.rows.tolist()]
-    taste = score_taste(snapshot, question.taste, by, found, candidates, popularity)
+    candidates = [ids[row] for row in found.rows.tolist()]
+    taste = score_taste(snapshot, question.taste, found, candidates, popularity)
     if by_text is None:
         liked = np.stack([like.vector for like in question.taste.likes])
         near = cosines(snapshot, found.rows, liked).mean(axis=1)
