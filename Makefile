@@ -14,7 +14,7 @@ CORES ?= -n auto --maxprocesses 4 --dist loadfile
 .PHONY: help setup demo serve test test-fast check fix bench bench-embedding clean
 
 help: ## what can be made
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 18
 
 setup: .venv/ready ## make .venv and install everything
 
@@ -29,17 +29,17 @@ setup: .venv/ready ## make .venv and install everything
 	@touch $@
 
 demo: .venv/ready ## index movies.json, search it, recommend from it
-	$(BIN)/ingest --file movies.json
+	$(BIN)/ingest movies.json
 	$(BIN)/query "space ships" --limit 5
 	$(BIN)/query --like "Ghostbusters" --limit 5
 	@echo
 	@echo 'Try next:'
 	@echo '  $(BIN)/query "a man relives the same day"'
 	@echo '  $(BIN)/query --like "Alien" --limit 3 --json'
-	@echo '  $(BIN)/ingest --file YOUR-FILE.json --limit 1000'
+	@echo '  $(BIN)/ingest YOUR-FILE.json --limit 1000'
 
 serve: .venv/ready ## answer over HTTP, with a page at http://127.0.0.1:8080
-	@test -e data/CURRENT || $(BIN)/ingest --file movies.json
+	@test -e data/CURRENT || $(BIN)/ingest movies.json
 	$(BIN)/query-server
 
 test: .venv/ready ## the whole test suite

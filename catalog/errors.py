@@ -39,6 +39,10 @@ class ConfigError(PlotseekError):
     exit_code = 2
 
 
+class ExtraMissing(PlotseekError):
+    """A part of plotseek is not installed."""
+
+
 class SourceError(PlotseekError):
     """A file cannot be read as a catalogue; nothing has been changed."""
 

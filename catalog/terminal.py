@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from catalog.config import PREFIX, Config, load_config
@@ -33,9 +34,13 @@ def one_line_errors(command: str) -> Iterator[None]:
 
 
 def settings(path: Path | None) -> Config:
-    """The configuration of this process: --config, or PLOTSEEK_CONFIG, or config.yaml here."""
+    """The configuration of this process: --config, or PLOTSEEK_CONFIG, or config.yaml here.
+
+    The catalog's path is absolute: whoever reads it in a message sees in which folder it was looked for.
+    """
     named = os.environ.get(f"{PREFIX}_CONFIG")
-    return load_config(path or (Path(named) if named else None), os.environ)
+    config = load_config(path or (Path(named) if named else None), os.environ)
+    return replace(config, store=replace(config.store, path=config.store.path.absolute()))
 
 
 def say(message: str) -> None:

@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from catalog.config import Config
 from catalog.errors import DeletionsRefused, Stopped, UsageError
 from catalog.terminal import one_line_errors, say, settings, show
+from ingest.file_argument import FileOrCommand
 
 if TYPE_CHECKING:
     from catalog.store.draft import Draft
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from ingest.sync.preview import Preview
 
 
-@click.group(invoke_without_command=True)
-@click.option("--file", "location", metavar="FILE", help="The catalogue: JSON, JSON lines, CSV, Parquet; - is stdin.")
+@click.group(cls=FileOrCommand, invoke_without_command=True, subcommand_metavar="[FILE | COMMAND [ARGS]...]")
+@click.option(
+    "--file", "location", metavar="FILE", help="FILE, said otherwise: JSON, JSON lines, CSV, Parquet; - is stdin."
+)
 @click.option(
     "--format", "format_", metavar="FORMAT", help="json, jsonl, csv, tsv or parquet, if it is not told right."
 )
@@ -47,7 +50,7 @@ def main(context: click.Context, /, path: Path | None, **_: Any) -> None:
     """Bring the catalog to what FILE says: embed what is new or changed, nothing else.
 
     \b
-    ingest --file movies.json
+    ingest movies.json
     """
     context.obj = path
     with one_line_errors("ingest"):
@@ -55,7 +58,7 @@ def main(context: click.Context, /, path: Path | None, **_: Any) -> None:
             _refuse_options(context)
             return
         if context.params["location"] is None:
-            raise UsageError("say what to read: --file movies.json (see ingest --help)")
+            raise UsageError("say what to read: ingest movies.json (see ingest --help)")
         config = settings(path)
         if any(context.params[name] not in (None, False) for name in _SCHEDULE):
             _run_again_and_again(context, config)
@@ -134,10 +137,10 @@ def _run_again_and_again(context: click.Context, config: Config) -> None:
     location, every, cron = (context.params[name] for name in ("location", "every", "cron"))
     _refuse_conflicts(context, location)
     job = Job(config.store.path, source_name(location), _single_run(context))
-    if context.params["watch"]:
-        run_on_change(job, config.schedule.settle)
-        return
     zone, now = ZoneInfo(config.schedule.timezone), datetime.now(UTC)
+    if context.params["watch"]:
+        run_on_change(job, config.schedule.settle, zone)
+        return
     schedule = Every(parse_length(every, "--every"), now) if every is not None else parse_cron(cron, zone, now)
     run_on_schedule(job, schedule, zone, config.schedule.jitter)
 
@@ -255,15 +258,19 @@ def _embed_missing(config: Config, draft: "Draft") -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as one JSON list on stdout.")
 @click.pass_obj
 def check_model(path: Path | None, as_json: bool) -> None:
-    """Prove that the configured model answers as it should, by numbers known beforehand; exit 1 if it does not."""
+    """Prove that the model in use answers as it should, by numbers known beforehand; exit 1 if it does not."""
     with one_line_errors("ingest"):
-        embedding = settings(path).embedding
+        config = settings(path)
 
-        from catalog.embedding.factory import open_configured
+        from catalog.embedding.factory import open_in_use
         from catalog.embedding.self_test import check_model as checked
         from catalog.embedding.self_test import render_checks
+        from catalog.store.generations import Generations
 
-        embedder, files = open_configured(embedding, say)
+        embedding, generation = config.embedding, Generations(config.store.path).current()
+        info = generation.info() if generation else None
+        built_with, fallback_for = (info.model, info.fallback_for) if info else (None, None)
+        embedder, files = open_in_use(embedding, built_with, fallback_for, say)
         checks = checked(embedder, files, precision=embedding.precision, device=embedding.device)
         if as_json:
             show(json.dumps([asdict(check) for check in checks], ensure_ascii=False))

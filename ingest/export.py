@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import StoreError, UsageError
+from catalog.extras import require
 from catalog.movie import FIELDS, LIST_FIELDS, Movie
 from catalog.store.snapshot import Snapshot
 
@@ -78,11 +79,11 @@ def _write_lines(rows: Iterator[dict[str, Any]], file: TextIO) -> None:
 
 
 def _write_parquet(snapshot: Snapshot, path: Path, *, vectors: bool) -> None:
-    try:
-        import pyarrow
-        from pyarrow.parquet import ParquetWriter
-    except ImportError:
-        raise UsageError("Parquet needs one more package: pip install plotseek[parquet]") from None
+    require("parquet", f"{path}: Parquet")
+
+    import pyarrow
+    from pyarrow.parquet import ParquetWriter
+
     sites, extra = _names(snapshot)
     kinds = {name: getattr(pyarrow, kind)() for name, kind in _NUMBERS.items()}
     schema = [(name, pyarrow.string()) for name in extra]

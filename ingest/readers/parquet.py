@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from catalog.errors import SourceError
+from catalog.extras import require
 from ingest.readers.row import AnyRow, Row
 
 if TYPE_CHECKING:
@@ -17,14 +18,14 @@ _BATCH = 1000
 def read_parquet(file: BinaryIO, name: str) -> Iterator[AnyRow]:
     """One row per record; dates become ISO text, decimals whole numbers or floats, so that all values are JSON's.
 
-    What Python cannot hold, a date beyond the year 9999, is the text that Arrow has for it. Raises SourceError when the
-    optional package is missing, or the file is cut off or damaged.
+    What Python cannot hold, a date beyond the year 9999, is the text that Arrow has for it. Raises ExtraMissing,
+    and SourceError when the file is cut off or damaged.
     """
-    try:
-        from pyarrow import ArrowException
-        from pyarrow.parquet import ParquetFile
-    except ImportError:
-        raise SourceError(f"{name}: Parquet needs one more package: pip install plotseek[parquet]") from None
+    require("parquet", f"{name}: Parquet")
+
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
     number = 0
     try:
         for batch in ParquetFile(file).iter_batches(_BATCH):

@@ -69,12 +69,12 @@ def run_on_schedule(job: Job, schedule: Schedule, zone: tzinfo, jitter: float) -
 
     def announce(begin: datetime, failures: int) -> None:
         note(job, str(schedule), begin.timestamp(), failures)
-        say(f"ingest: next run {begin.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}, {schedule}{again(failures)}")
+        log(f"next run {_clock(begin, zone)}, {schedule}{again(failures)}", zone)
 
     with _only_one(job.root), stop_on(SIGTERM, SIGINT) as stop:
         repeat(
             schedule,
-            lambda: run_once(job, stop),
+            lambda: run_once(job, stop, zone),
             now=lambda: datetime.now(UTC),
             wait=stop.wait,
             announce=announce,
@@ -82,18 +82,18 @@ def run_on_schedule(job: Job, schedule: Schedule, zone: tzinfo, jitter: float) -
         )
 
 
-def run_on_change(job: Job, settle: float) -> None:
+def run_on_change(job: Job, settle: float, zone: tzinfo) -> None:
     """Run at once and after every change of the file, until SIGTERM or SIGINT; raises CatalogLocked."""
 
     def announce(seconds: float, failures: int) -> None:
         note(job, "watch", time() + seconds if failures else None, failures)
         if failures:
-            say(f"ingest: next run in {seconds:.0f} s, or when it changes{again(failures)}")
+            log(f"next run in {seconds:.0f} s, or when it changes{again(failures)}", zone)
 
     with _only_one(job.root), stop_on(SIGTERM, SIGINT) as stop:
         note(job, "watch", None)
-        say(f"ingest: watching {job.source}")
-        look, run = partial(stamp, job.source), partial(run_once, job, stop)
+        log(f"watching {job.source}", zone)
+        look, run = partial(stamp, job.source), partial(run_once, job, stop, zone)
         watch(look, run, wait=stop.wait, settle=settle, announce=announce)
 
 
@@ -102,20 +102,31 @@ def again(failures: int) -> str:
     return f"; try {failures + 1}: the last run failed for a reason that may pass" if failures else ""
 
 
-def run_once(job: Job, stop: Event) -> bool:
+def log(line: str, zone: tzinfo) -> None:
+    """Say it with the time: what a run says itself stands between its first and its last line."""
+    say(f"{_clock(datetime.now(UTC), zone)} ingest: {line}")
+
+
+def _clock(moment: datetime, zone: tzinfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def run_once(job: Job, stop: Event, zone: tzinfo) -> bool:
     """One run in a process of its own; whether it failed for a reason that may pass. Its end is recorded."""
     command = [sys.executable, "-P", "-m", "ingest", *job.arguments]
     began = time()
+    log(f"run of {job.source} begins", zone)
     try:
         code = _wait(subprocess.Popen(command), stop)  # noqa: S603 - ourselves
     except OSError as error:
         code, reason = 1, f"could not be started: {error.strerror}"
     else:
         reason = f"killed by {Signals(-code).name}" if code < 0 else f"ended with exit code {code}; see what it said"
+    seconds = f"after {time() - began:.0f} s"
     if code == 0 or stop.is_set():
+        log(f"run ended {seconds}", zone)
         return False
-    if code < 0:
-        say(f"ingest: the run was {reason}")
+    log(f"run {reason}, {seconds}", zone)
     _safely(job.root, lambda history: history.account_for(job.source, began, reason))
     return code == PASSING
 

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import click
 
 from catalog.config import Config
 from catalog.errors import UsageError
+from catalog.extras import require
 from catalog.terminal import one_line_errors, say, settings, show
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ def main(config: Path | None, **options: Any) -> None:
         if not wanted.folders and wanted.titles is None:
             raise UsageError("say what to evaluate: a FOLDER with judgments, or --titles N (see query-evaluate --help)")
         # Said before anything is asked: the measures come last.
-        if find_spec("ir_measures") is None:
-            raise UsageError("evaluation needs one more package: pip install plotseek[evaluate]")
+        require("evaluate", "query-evaluate")
         if not _run(settings(config), wanted):
             sys.exit(1)
 

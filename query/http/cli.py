@@ -12,6 +12,7 @@ import click
 from catalog.config import Config
 from catalog.cores import THREAD_VARIABLES, cores
 from catalog.errors import UsageError
+from catalog.extras import require
 from catalog.terminal import one_line_errors, say, settings, show
 
 _MOST_THREADS = 4
@@ -42,6 +43,7 @@ def main(
     query-server --mcp stdio
     """
     with one_line_errors("query-server"):
+        require("server", "query-server")
         config_ = _with_address(settings(config), address)
         if make_key is not None:
             _add_key(config_, make_key, role)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -52,6 +53,50 @@ def test_ingest_reports_one_object(tmp_path: Path, seed_file: Path) -> None:
         "refused_file": None,
         "note": None,
     }
+
+
+def test_a_file_needs_no_option(tmp_path: Path, seed_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "status").write_bytes(seed_file.read_bytes())
+    for arguments in (
+        (str(seed_file), "--dry-run", "--json"),
+        ("--json", "--dry-run", "./status"),
+        ("--", str(seed_file)),
+    ):
+        result = run_ingest(tmp_path / "store", *arguments)
+        assert (result.exit_code, result.stderr) == (0, "")
+    assert "last runs" in run_ingest(tmp_path / "store", "status").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a.json", "b.json"], "one FILE at a time, not a.json and b.json; several are a pattern in quotes"),
+        (["--file", "a.json", "b.json"], "one FILE at a time, not a.json and b.json; several are a pattern in quotes"),
+        (["stauts"], "no file and no command is called 'stauts'; did you mean 'status'?"),
+    ],
+)
+def test_what_is_neither_one_file_nor_a_command_is_said(tmp_path: Path, arguments: list[str], said: str) -> None:
+    result = run_ingest(tmp_path, *arguments)
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, f"Error: {said}")
+
+
+@pytest.mark.parametrize("command", [ingest, query])
+def test_the_message_names_the_folder_that_was_looked_in(
+    command: click.Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(command, ["verify" if command is ingest else "ships"])
+    assert f": {tmp_path / 'data'}: there is no catalog yet; " in result.stderr
+
+
+def test_check_model_checks_what_stands_in(tmp_path: Path, seed_file: Path) -> None:
+    environment = {"PLOTSEEK_STORE_PATH": str(tmp_path / "store"), "PLOTSEEK_EMBEDDING_MODEL": str(tmp_path / "none")}
+    for said in ("it would stand in for", "it stands in for"):
+        result = CliRunner(env=environment).invoke(ingest, ["check-model", "--json"])
+        assert f"checked is the bundled model bundled: {said} {tmp_path / 'none'}" in result.stderr
+        assert {check["name"]: check["ok"] for check in json.loads(result.stdout)}["weights"] is True
+        CliRunner(env=environment).invoke(ingest, [str(seed_file)])
 
 
 def test_ingest_twice_embeds_nothing(tmp_path: Path, seed_file: Path) -> None:
@@ -266,7 +311,10 @@ def test_a_name_of_several_takes_the_best_known(tmp_path: Path, name: str, note:
 def test_no_catalog_yet_says_which_command_to_run(tmp_path: Path) -> None:
     result = run_query(tmp_path, "space ships")
     assert result.exit_code == 1
-    assert result.stderr == f"query: {tmp_path}: there is no catalog yet; run 'ingest --file movies.json' first\n"
+    assert (
+        result.stderr == f"query: {tmp_path}: there is no catalog yet; run 'ingest movies.json' first,"
+        " or name the settings of one with --config\n"
+    )
 
 
 def test_a_wrong_setting_is_exit_2(tmp_path: Path) -> None:

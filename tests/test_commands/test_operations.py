@@ -192,7 +192,8 @@ def test_an_export_goes_back_in_without_a_change(store: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("arguments", [["verify"], ["rollback"], ["backup", "b"], ["export", "-"]])
 def test_without_a_catalog_one_line_says_what_to_run(tmp_path: Path, arguments: list[str]) -> None:
     answer = ingest(tmp_path / "store", *arguments)
-    line = f"ingest: {tmp_path / 'store'}: there is no catalog yet; run 'ingest --file movies.json' first\n"
+    missing = "there is no catalog yet; run 'ingest movies.json' first, or name the settings of one with --config"
+    line = f"ingest: {tmp_path / 'store'}: {missing}\n"
     assert result(answer) == (1, "", line)
 
 

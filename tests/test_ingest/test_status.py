@@ -34,7 +34,7 @@ def test_nothing_yet(tmp_path: Path) -> None:
     shown = status(store)
     assert shown.exit_code == 0
     assert shown.stdout.splitlines() == [
-        "there is no catalog yet; run 'ingest --file movies.json'",
+        "there is no catalog yet; run 'ingest movies.json'",
         "on disk: records 0 B, vectors 0 B, index 0 B, 0 B in all",
         "writing now: nobody",
         "next run: no scheduler is running",

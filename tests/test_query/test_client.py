@@ -164,5 +164,5 @@ def test_a_service_may_lie_below_an_address() -> None:
 
 
 def test_no_catalog_is_said_at_once(tmp_path: Path) -> None:
-    with pytest.raises(CatalogMissing, match="there is no catalog yet; run 'ingest --file movies.json' first"):
+    with pytest.raises(CatalogMissing, match="there is no catalog yet; run 'ingest movies.json' first"):
         LocalCatalog(tmp_path)

@@ -224,7 +224,10 @@ def test_a_reader_keeps_what_it_opened_and_the_next_one_sees_what_is_published(t
 
 
 def test_no_catalog_says_which_command_to_run(tmp_path: Path) -> None:
-    with pytest.raises(CatalogMissing, match=r"there is no catalog yet; run 'ingest --file movies.json' first$"):
+    with pytest.raises(
+        CatalogMissing,
+        match=r"there is no catalog yet; run 'ingest movies.json' first, or name the settings of one with --config$",
+    ):
         open_snapshot(tmp_path)
 
 

@@ -23,6 +23,8 @@ from ingest.cli import main
 
 pytestmark = pytest.mark.slow
 
+CLOCK = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+
 
 @contextmanager
 def started(store: Path, *arguments: str, stdin: int | None = None) -> Iterator["subprocess.Popen[str]"]:
@@ -110,7 +112,9 @@ def test_a_run_that_is_killed_or_finds_the_catalog_locked_is_one_failed_run(tmp_
         _, errors = ended(process)
     assert RunOutcome.OK in [run.outcome for run in runs]
     assert "killed by SIGKILL" in [run.reason for run in runs]
-    assert "ingest: the run was killed by SIGKILL" in errors.splitlines()
+    assert re.search(rf"^{CLOCK} ingest: run of {seed_file} begins$", errors, re.MULTILINE)
+    assert re.search(rf"^{CLOCK} ingest: run killed by SIGKILL, after \d+ s$", errors, re.MULTILINE)
+    assert re.search(rf"^{CLOCK} ingest: run ended after \d+ s$", errors, re.MULTILINE)
 
 
 def test_a_run_that_finds_the_catalog_locked_is_tried_again_soon(tmp_path: Path, seed_file: Path) -> None:
@@ -138,7 +142,7 @@ def wait_for_scheduler(store: Path, failures: int) -> dict[str, object]:
 def test_a_signal_ends_the_waiting_at_once(tmp_path: Path, number: signal.Signals) -> None:
     with started(tmp_path / "store", "--file", "films.json", "--cron", "0 3 1 1 *") as process:
         assert process.stderr is not None
-        assert process.stderr.readline().startswith("ingest: next run ")
+        assert re.match(rf"{CLOCK} ingest: next run {CLOCK}, cron 0 3 1 1 ", process.stderr.readline())
         began = time.monotonic()
         ended(process, number)
         assert time.monotonic() - began < 1

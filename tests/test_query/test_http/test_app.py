@@ -296,7 +296,10 @@ def test_a_server_without_a_catalog_starts_says_why_and_follows_the_first_one(tm
     with service(store) as address, httpx.Client(base_url=address) as http:
         refused = http.get("/readyz")
         assert (refused.status_code, refused.json()["type"]) == (503, "urn:plotseek:catalog-missing")
-        assert refused.json()["detail"] == "catalog: there is no catalog yet; run 'ingest --file movies.json' first"
+        assert (
+            refused.json()["detail"] == "catalog: there is no catalog yet; run 'ingest movies.json' first"
+            ", or name the settings of one with --config"
+        )
         assert http.get("/healthz").status_code == 200
         fill(store, {"id": 1, "title": "Alien", "plot": "A ship answers a call."})
         assert eventually(lambda: http.get("/readyz").status_code == 200)
