@@ -61,6 +61,10 @@ class RowRefused(PlotseekError):
     """One row cannot become a movie; the others go in."""
 
 
+class NotAMovie(RowRefused):
+    """One row is something else: a series, or a set of films."""
+
+
 class DeletionsRefused(PlotseekError):
     """A run would delete more films than the guard allows."""
 

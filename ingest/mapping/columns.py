@@ -1,6 +1,7 @@
 """Which column of a row is which field of a movie, worked out once per shape of row."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,6 +13,7 @@ from ingest.mapping import text as texts
 from ingest.mapping.aliases import OTHER_IDS, USUAL
 from ingest.mapping.external_ids import imdb_id, plain_id, poster, site_ids, tmdb_id
 from ingest.mapping.iso_names import country_name, language_name
+from ingest.mapping.kinds import other_kind
 from ingest.readers.row import Row
 
 Path = tuple[str, ...]
@@ -22,13 +24,14 @@ Clean = Callable[[object], Any]
 
 CLEAN: Mapping[str, Clean] = {
     "id": scalars.identifier,
+    "kind": other_kind,
     "title": texts.title,
     "plot": texts.plot,
     "plot_de": texts.plot,
     "original_title": texts.title,
     "year": scalars.year,
     "genres": partial(lists.names, slashes=True),
-    "keywords": lists.names,
+    "keywords": lists.words,
     "directors": partial(lists.names, job="director"),
     "actors": partial(lists.names, job="actor"),
     "languages": partial(lists.names, rename=language_name),
@@ -90,12 +93,14 @@ class FieldMap:
 
     given: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Field -> names as configured, instead of the usual ones. "a.b" looks inside, "a + b" joins two."""
-    ignored: frozenset[str] = frozenset()
-    """Columns with a usual name that hold something else, such as certificates in "rating"."""
+    ignored: frozenset[tuple[str, str]] = frozenset()
+    """Field and column of a usual name that holds something else, such as certificates in "rating"."""
     inside: str | None = None
     """The column that holds the film, if rows are wrapped: {"_source": {...}}."""
     rating_scale: float = 10.0
     """The best rating there is."""
+    runtime_unit: int = 1
+    """So many of the numbers under "runtime" are a minute: 60 of seconds."""
     ranked: bool = False
     """Titles are numbered through: "12. Metropolis"."""
     _shapes: dict[Path, Columns] = field(default_factory=dict, compare=False, repr=False)
@@ -104,7 +109,7 @@ class FieldMap:
     def key(self) -> tuple[object, ...]:
         """Everything that was configured and detected, the same for the same mapping."""
         given = tuple(sorted(self.given.items()))
-        return given, tuple(sorted(self.ignored)), self.inside, self.rating_scale, self.ranked
+        return given, tuple(sorted(self.ignored)), self.inside, self.rating_scale, self.runtime_unit, self.ranked
 
     def columns(self, fields: Mapping[str, object]) -> Columns:
         """How a row with these columns is read."""
@@ -121,9 +126,10 @@ class FieldMap:
         known: dict[str, list[str]] = {}
         claimed = {part for names in self.given.values() for name in names for part in name.split(" + ")}
         for name in shape:
-            if name not in self.ignored and (name not in claimed or name in self.given.get("extra", ())):
-                known.setdefault(_normal(name), []).append(name)
+            if name not in claimed or name in self.given.get("extra", ()):
+                known.setdefault(normal_name(name), []).append(name)
         steps = [step for target in USUAL for step in self._steps(target, present, known)]
+        steps = [step for step in steps if (step.target, step.column) not in self.ignored]
         sites = [(OTHER_IDS[normal], names[0]) for normal, names in known.items() if normal in OTHER_IDS]
         steps += [Step(site, name, None, plain_id) for site, name in sites]
         used = {path[0] for step in steps for path in step.option or ((step.column,),)}
@@ -154,13 +160,16 @@ class FieldMap:
     def _clean(self, target: str, option: Option) -> Clean:
         if target == "rating" and self.rating_scale != 10:
             return partial(scalars.rating, scale=self.rating_scale)
+        if target == "runtime" and self.runtime_unit != 1:
+            return partial(scalars.runtime, unit=self.runtime_unit)
         if target in ("directors", "actors") and option[0][-1].lower() in _STAFF:
             return partial(lists.staff, job=target[:-1])
         return CLEAN[target]
 
 
-def _normal(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.lower())
+def normal_name(name: str) -> str:
+    """The name of a column as it is compared: in small letters, without spaces and signs."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFC", name).lower())
 
 
 def _usual(names: Iterable[str], known: Mapping[str, Sequence[str]]) -> list[Option]:
@@ -168,7 +177,7 @@ def _usual(names: Iterable[str], known: Mapping[str, Sequence[str]]) -> list[Opt
     found: list[Option] = []
     for name in names:
         first, *inside = name.split(".")
-        found += [((column, *inside),) for column in known.get(_normal(first), ())]
+        found += [((column, *inside),) for column in known.get(normal_name(first), ())]
     return found
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from catalog.errors import ConfigError, SourceError
+from catalog.errors import ConfigError, SourceError, UsageError
 from ingest.mapping import scalars
 from ingest.mapping import text as texts
 from ingest.mapping.aliases import USUAL
-from ingest.mapping.columns import CLEAN, FieldMap, Step, follow, movie_fields
+from ingest.mapping.columns import CLEAN, FieldMap, Step, follow, movie_fields, normal_name
+from ingest.mapping.kinds import list_without_plots
 from ingest.mapping.titles import RANK
 from ingest.readers.row import AnyRow, Row
 
@@ -15,6 +16,8 @@ _OFFERED = 12
 _FIRST = 1_000
 _MORE = 20_000
 """Rows that are looked at; more of them where none of the first has a rating above 0, which tells no scale."""
+_LONGEST, _SHORTEST = 600, 60_000
+"""A film of so many minutes is too long, and one of so many milliseconds too short."""
 _NEVER_GIVEN_UP = ("title", "plot", "poster", "imdb", "tmdb", "ids")
 
 
@@ -23,7 +26,7 @@ def detect_ahead(
 ) -> FieldMap:
     """Judge by as many rows as it takes, which `peek` gives without taking them from the source.
 
-    Raises ConfigError, SourceError.
+    Raises ConfigError, SourceError, UsageError.
     """
     rows = peek(_FIRST)
     field_map = detect(rows, given)
@@ -36,7 +39,7 @@ def detect(rows: Sequence[AnyRow], given: Mapping[str, str | Sequence[str]] | No
     """Judge by the first rows (some hundred) where the fields are; `given` (`catalog.fields`) overrides it by field.
 
     Raises ConfigError for a field that no movie has, and SourceError, naming the columns there are, when no row has
-    a title or none has a plot.
+    a title or none has a plot; UsageError for what somebody exported to keep what they watched, which has no plots.
     """
     field_map = FieldMap(given=_checked(given or {}))
     sample = [row for row in rows if isinstance(row, Row)]
@@ -45,8 +48,12 @@ def detect(rows: Sequence[AnyRow], given: Mapping[str, str | Sequence[str]] | No
     if not _has(field_map, sample, "title") or not _has(field_map, sample, "plot"):
         field_map = _unwrapped(field_map, sample)
     fields = [movie_fields(row, field_map) for row in sample]
+    if not any(_firsts(field_map, fields, "plot")):
+        _refuse_list(sample)
     field_map = replace(field_map, ignored=frozenset(_misfits(field_map, fields)), _shapes={})
-    return replace(field_map, rating_scale=_scale(field_map, fields), ranked=_ranked(field_map, fields), _shapes={})
+    scale, unit = _scale(field_map, fields), _runtime_unit(field_map, fields)
+    ranked = _ranked(field_map, fields)
+    return replace(field_map, rating_scale=scale, runtime_unit=unit, ranked=ranked, _shapes={})
 
 
 def _checked(given: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
@@ -67,6 +74,7 @@ def _unwrapped(field_map: FieldMap, sample: Sequence[Row]) -> FieldMap:
         candidate = replace(field_map, inside=name, _shapes={})
         if isinstance(value, dict) and _has(candidate, sample, "title") and _has(candidate, sample, "plot"):
             return candidate
+    _refuse_list(sample)
     missing = "plot" if _has(field_map, sample, "title") else "title"
     names = list(dict.fromkeys(name for row in sample for name in row.fields))
     more = f" and {len(names) - _OFFERED} more" if len(names) > _OFFERED else ""
@@ -81,19 +89,25 @@ def _unwrapped(field_map: FieldMap, sample: Sequence[Row]) -> FieldMap:
     )
 
 
-def _misfits(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> Iterator[str]:
-    """Columns whose values, more often than not, are of a kind that the field their name says can never be.
+def _refuse_list(sample: Iterable[Row]) -> None:
+    """Raise UsageError for a list of films that somebody watched or rated, saying what it can be used for."""
+    if told := list_without_plots({normal_name(name) for row in sample for name in row.fields}):
+        raise UsageError(told)
+
+
+def _misfits(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> Iterator[tuple[str, str]]:
+    """Fields and columns whose values, more often than not, are of a kind that the field can never be.
 
     Never that of a title or plot, whose rows are refused by name, nor one that was configured. A rating has to be a
     number, too: "6" under certificates is none.
     """
-    seen: dict[str, list[bool]] = {}
+    seen: dict[tuple[str, str], list[bool]] = {}
     for fields in sample:
         for step in field_map.columns(fields).steps:
             value = fields[step.column]
             if _judged(step, field_map) and value not in (None, "", "\\N", [], {}):
-                seen.setdefault(step.column, []).append(_fits(step, value))
-    yield from (name for name, fits in seen.items() if sum(fits) * 2 < len(fits))
+                seen.setdefault((step.target, step.column), []).append(_fits(step, value))
+    yield from (pair for pair, fits in seen.items() if sum(fits) * 2 < len(fits))
 
 
 def _judged(step: Step, field_map: FieldMap) -> bool:
@@ -115,6 +129,12 @@ def _scale(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> float
     """10, or 100 when most ratings of the sample are higher than 10."""
     seen = _ratings(field_map, sample)
     return 100.0 if sum(10 < number <= 100 for number in seen) * 2 > len(seen) else 10.0
+
+
+def _runtime_unit(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> int:
+    """1, or 60 where most runtimes of the sample are too long for minutes, and too short for milliseconds: Kodi's."""
+    seen = [number for value in _firsts(field_map, sample, "runtime") if (number := _plain_number(value))]
+    return 60 if sum(_LONGEST < number < _SHORTEST for number in seen) * 2 > len(seen) else 1
 
 
 def _ratings(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> list[int]:

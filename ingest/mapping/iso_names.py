@@ -1,7 +1,7 @@
 """English names of languages and countries, so that a filter finds the same movies whatever the source calls them.
 
-Codes are ISO's, with CLDR's names for them (babel) but for a few that movie catalogues call otherwise; any other code
-or name stays as it is given.
+Codes are ISO's, with CLDR's names for them (babel) but for a few that movie catalogues call otherwise. German names
+are understood as well; any other code or name stays as it is given.
 """
 
 from collections.abc import Mapping
@@ -33,24 +33,26 @@ malayalam India; marathi India; punjabi India; tamil India; telugu India
 
 
 def language_name(value: str) -> str:
-    """The English name of an ISO 639-1 code ("de", "en-US"), or TMDB's "cn"; "" for its "xx"; else as given."""
+    """The English name of an ISO 639-1 code ("de", "en-US"), TMDB's "cn", a German name; "" for "xx"; else as given."""
     if len(value) == 2 or value[2:3] in ("-", "_"):
         code = value[:2].lower()
         return "" if code == "xx" else _languages().get(code, value)
-    return value
+    return _languages().get(value.lower(), value)
 
 
 def country_name(value: str) -> str:
     """The English name of an ISO 3166 code or of another usual word for the country; else as given."""
     countries = _countries()
-    return countries.get(value) or countries.get(value.lower(), value)
+    named = countries.get(value) or countries.get(value.lower())
+    return named or (countries.get(value.upper(), value) if len(value) == 2 else value)
 
 
 @cache
 def _languages() -> Mapping[str, str]:
     from babel import Locale
 
-    return {**Locale("en").languages, **_table(_LANGUAGES)}
+    languages = {**Locale("en").languages, **_table(_LANGUAGES)}
+    return languages | _in_german(Locale("de").languages, languages)
 
 
 @cache
@@ -58,7 +60,13 @@ def _countries() -> Mapping[str, str]:
     from babel import Locale
 
     codes = {code: name for code, name in Locale("en").territories.items() if code.isalpha()}
-    return {**codes, **_table(_COUNTRIES), **_table(_SYNONYMS)}
+    codes |= _table(_COUNTRIES)
+    return _in_german(Locale("de").territories, codes) | codes | _table(_SYNONYMS)
+
+
+def _in_german(german: Mapping[str, str], english: Mapping[str, str]) -> dict[str, str]:
+    """German names in small letters, and the English ones of the same codes."""
+    return {name.lower(): english[code] for code, name in german.items() if code in english}
 
 
 def _table(text: str) -> dict[str, str]:

@@ -46,6 +46,12 @@ def names(
         return _cleaned(tuple(_named(item) for item in people), rename)
 
 
+def words(value: object) -> Names | None:
+    """As `names` has them, but for numbers: they are ids of tags whose names stand elsewhere, as Radarr's do."""
+    items = value if type(value) is list else _sequence(value, slashes=False)
+    return names([item for item in items if not isinstance(item, int | float)])
+
+
 def _sequence(value: object, *, slashes: bool) -> list[Any]:
     if isinstance(value, str):
         return list(_listed(value.strip(), slashes=slashes))

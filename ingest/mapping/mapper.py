@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from catalog.errors import RowRefused
+from catalog.errors import NotAMovie, RowRefused
 from catalog.movie import Movie
 from ingest.mapping.aliases import USUAL
 from ingest.mapping.columns import Columns, FieldMap, Step, follow, look, movie_fields
@@ -47,6 +47,8 @@ def to_movie(row: AnyRow, field_map: FieldMap, notes: RowNotes | None = None) ->
     fields = movie_fields(row, field_map)
     columns = field_map.columns(fields)
     found = _values(row.place, fields, columns, notes)
+    if kind := found.pop("kind", None):
+        raise NotAMovie(f"{row.place}: {_shown_title(found)}{kind}, not a film")
     for target in ("title", "plot"):
         if target not in found:
             _refuse_empty(row.place, target, fields, columns)
@@ -162,6 +164,10 @@ def _read_lists(
             items, repaired = names
             notes.repaired += repaired
             found[target] = unique(found[target] + items) if target in found else items
+
+
+def _shown_title(found: Mapping[str, Any]) -> str:
+    return f"{found['title'][:60]!r} is " if "title" in found else ""
 
 
 def _refusal(place: str, step: Step, reason: str) -> RowRefused:

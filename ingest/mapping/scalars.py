@@ -78,15 +78,18 @@ _WORDED = re.compile(
     r"(?:(\d{1,6})\s*(?:h|hr|hrs|hour|hours|std)\b\.?)?\s*(?:(\d{1,6})\s*(?:m|min|mins|minute|minutes|minuten)\b\.?)?",
     re.IGNORECASE,
 )
-_CLOCK = re.compile(r"(\d{1,2}):(\d\d):(\d\d)")
+_CLOCK = re.compile(r"(\d{1,2}):(\d\d):(\d\d)|(\d):([0-5]\d)(?:\s*h)?")
 
 
-def runtime(value: object) -> int | None:
-    """Minutes, of 125, "125 min", "2h 5min", "PT2H5M", "02:05:00", milliseconds or Jellyfin's ticks of 100 ns."""
+def runtime(value: object, unit: int = 1) -> int | None:
+    """Minutes, of 125, "125 min", "2h 5min", "PT2H5M", "02:05:00", milliseconds or Jellyfin's ticks of 100 ns.
+
+    Of plain numbers so many are a minute as `unit` says.
+    """
     if isinstance(value, str):
         text = value.strip()
         if found := _CLOCK.fullmatch(text):
-            return _minutes(int(found[1]) * 60 + int(found[2]))
+            return _minutes(int(found[1] or found[4]) * 60 + int(found[2] or found[5]))
         if found := _ISO_DURATION.fullmatch(text):
             days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
             return _minutes(days * 1440 + hours * 60 + minutes + seconds // 60)
@@ -95,7 +98,9 @@ def runtime(value: object) -> int | None:
     number = _number(value, "a number of minutes")
     if number is None:
         return None
-    if number >= 6e8:
+    if unit != 1:
+        number /= unit
+    elif number >= 6e8:
         number /= 6e8
     elif number > 60_000:
         number /= 60_000

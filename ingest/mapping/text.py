@@ -29,16 +29,35 @@ _STRAY_BYTES = re.compile("[\udc80-\udcff]+")
 MISSING = {"", "\\n", "n/a", "#n/a", "nan", "none", "null", "nil", "<na>", "-", "--", "unknown", "undefined"}
 _MISSING_TITLES = {"", "\\N", "N/A", "#N/A", "NaN", "nan", "null", "None", "<NA>"}
 _NO_PLOT = MISSING | {
-    "no overview found", "no overview available", "no overview", "no plot", "no plot available", "no plot found",
-    "no plot yet", "no description", "no description available", "no synopsis", "no synopsis available", "no summary",
-    "no summary available", "plot unknown", "plot unavailable", "plot undisclosed", "the plot is unknown", "add a plot",
-    "plot kept under wraps", "plot under wraps", "under wraps", "kept under wraps", "plot is being kept under wraps",
-    "the plot is being kept under wraps", "details are being kept under wraps", "plot details are under wraps",
-    "plot details kept under wraps", "plot details are kept under wraps", "plot details unknown", "tba", "tbd",
-    "to be announced", "coming soon", "not available", "overview", "plot", "description", "synopsis", "keine angabe",
-    "keine beschreibung", "keine beschreibung vorhanden", "keine inhaltsangabe", "synopsis not available",
-    "it looks like we don't have a plot summary for this title yet", "see full summary", "be the first to contribute",
+    "overview", "plot", "description", "synopsis", "tba", "tbd", "to be announced", "coming soon", "not available",
+    "under wraps", "kept under wraps", "keine angabe", "see full summary", "be the first to contribute",
 }  # fmt: skip
+_TELLING = (
+    r"(?:plot|sypnopsis|synopsis|overview|summary|description|story ?line|story|outline|details?|information|handlung"
+    r"|inhalt|inhaltsangabe|(?:kurz|film|handlungs)?beschreibung|zusammenfassung|übersicht|überblick|angaben?)"
+)
+_NONE_OF = (
+    r"(?:(?:(?:there (?:is|are)|es (?:gibt|liegt|wurde)|wir haben|(?:für|zu) diese[mnr] \w+ (?:gibt es|liegt|wurde))"
+    r" )?(?:(?:currently|leider|noch|bisher|derzeit) )*(?:no|keine?n?)"
+    r"|(?:it looks like )?we (?:do not|don.t)(?: yet| currently)? have (?:an?|any)"
+    r"|(?:be the first to )?(?:add|contribute|write) (?:an?|the))"
+)
+_HERE = (
+    r"(?: (?:has|have|is|are|was|been|yet|currently|available|found|added|provided|given|entered|known|translated"
+    r"|vorhanden|verfügbar|gefunden|hinterlegt|eingetragen|hinzugefügt|vor|bekannt|at this time|so far"
+    r"|(?:to|for|in|at|auf|zu|für)(?: (?:this|the|your|diese[mnrs]?|der|das))? (?:title|film|movie|series|anime|show"
+    r"|item|entry|language|database|moment|sprache|titel|serie|eintrag|english|german|deutsch|englisch)))*"
+)
+_HELP = r"(?:[.!,;:…-]+ ?(?:(?:help|click|be the first|add|you can|please|hilf|klick|füge|sei|du kannst)\b.*)?)?"
+_AWAY = (
+    r"(?:is |are |being |currently |kept )*(?:unknown|unavailable|undisclosed|not (?:yet )?(?:available|known)"
+    r"|coming soon|to be announced|tba|tbd|pending|under wraps|folgt|unbekannt|nicht (?:verfügbar|vorhanden|bekannt))"
+)
+_SAYS_NOTHING = re.compile(
+    rf"{_NONE_OF}(?: \w+)? {_TELLING}(?: {_TELLING})?{_HERE}{_HELP}|(?:the )?{_TELLING}(?: {_TELLING})? {_AWAY}{_HELP}"
+)
+_LONGEST_NOTHING = 250
+"""Characters: what is longer tells something, whatever it begins with."""
 
 
 class WrongTypeError(TypeError):
@@ -134,9 +153,13 @@ def plot(value: object) -> str | None:
         text = " ".join(_TAG.sub(" ", text).split())
     if text[-1:] == "'":
         text = _unquoted(text)
-    if len(text) < 70 and text.casefold().strip(" .…!?[]()*»\"'") in _NO_PLOT:
-        return None
-    return text
+    return None if len(text) < _LONGEST_NOTHING and _says_nothing(text.casefold()) else text
+
+
+def _says_nothing(text: str) -> bool:
+    """Whether a text in small letters stands where a plot is missing: "no overview found.", "add a plot »"."""
+    plain = text.strip(" .…!?[]()*»\"'")
+    return plain in _NO_PLOT or _SAYS_NOTHING.fullmatch(plain) is not None
 
 
 def _unquoted(text: str) -> str:

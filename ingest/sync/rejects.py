@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from catalog.errors import RowRefused
+from catalog.errors import NotAMovie, RowRefused
 from catalog.movie import Movie
 from ingest.mapping.mapper import FieldMap, RowNotes, id_of, to_movie
 from ingest.readers.row import AnyRow, UnreadableRow
@@ -97,7 +97,8 @@ class RowReader:
             try:
                 yield self._movie(row)
             except RowRefused as refusal:
-                if (identity := id_of(row, self._fields)) is not None:
+                # A film that was stored stays when its row breaks; what turns out to be none goes.
+                if not isinstance(refusal, NotAMovie) and (identity := id_of(row, self._fields)) is not None:
                     self.refused.add(identity)
                 self._refusals.add(str(refusal), None if isinstance(row, UnreadableRow) else row.fields)
 

@@ -22,7 +22,7 @@ from ingest.readers.row import Row
 
 FILE = "rows.json.gz"
 _DIGEST = 16
-READING = 2
+READING = 3
 """To be raised when the same row becomes another film: what was remembered of rows is then not believed."""
 _FORMAT = 2
 """Of marshal: without references, so that equal values give equal bytes."""

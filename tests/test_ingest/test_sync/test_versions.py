@@ -14,7 +14,7 @@ PROJECT = Path(__file__).parents[3]
 @pytest.mark.parametrize(
     ("number", "sources", "known"),
     [
-        (READING, ("ingest/mapping/*.py", "ingest/readers/*.py", "catalog/movie.py"), (2, "fab06c7b77009bbc")),
+        (READING, ("ingest/mapping/*.py", "ingest/readers/*.py", "catalog/movie.py"), (3, "4d8c50ef79498eaf")),
         (
             ANALYSIS,
             ("catalog/text/[fs]*.py", "catalog/text/lexicon/*stopwords.txt", "catalog/store/lexical/fields.py"),
