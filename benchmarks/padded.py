@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from catalog.embedding.bert.checkpoint import open_checkpoint
 from catalog.embedding.bert.config import read_json
-from catalog.embedding.bert.jina import jina_architecture
+from catalog.embedding.bert.families import jina_architecture
 from catalog.embedding.bert.weights import Layer, load_weights
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from typing import Any, Protocol
 
 from catalog.embedding.bert.checkpoint import Checkpoint, open_checkpoint
 from catalog.embedding.bert.config import Architecture, Pooling, read_json
-from catalog.embedding.bert.jina import is_jina, jina_architecture
-from catalog.embedding.bert.plain import bert_architecture, is_bert
+from catalog.embedding.bert.families import bert_architecture, is_bert, is_jina, jina_architecture
 from catalog.embedding.bert.tokenizer import TextTokenizer, Tokenized, open_tokenizer
 from catalog.embedding.e5.file import PASSAGE, QUERY, find_e5, open_e5
 from catalog.errors import ModelError

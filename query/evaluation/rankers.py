@@ -1,5 +1,6 @@
 """Search and its single retrievers as the evaluation asks them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -12,12 +13,14 @@ from catalog.embedding.embedder import Embedder, embed_together
 from catalog.store.columns.conditions import EVERYTHING, Filter, WithId
 from catalog.store.lexical.titles import match_titles
 from catalog.store.snapshot import Snapshot
+from query.evaluation.prepared import PreparedEmbedder
 from query.evaluation.runner import Answer, JudgedQuery, Ranker
 from query.models import SearchRequest
 from query.names import movie_vector
 from query.search.pipeline import rank
 from query.search.query_analysis import analyze
 from query.search.scoring import Question, find_candidates, look_up, score
+from query.search.understanding import understand
 
 Rows = NDArray[np.int64]
 
@@ -28,8 +31,9 @@ def _inside(pool: frozenset[str] | None) -> Filter:
     return EVERYTHING if pool is None else Filter((WithId(tuple(sorted(pool))),))
 
 
-def whole_search(snapshot: Snapshot, embedder: Embedder, settings: SearchConfig, *, literal: bool = False) -> Ranker:
+def whole_search(snapshot: Snapshot, model: Embedder, settings: SearchConfig, *, literal: bool = False) -> Ranker:
     """Search as it is configured, but for the cut-off: what is not shown would have no rank."""
+    embedder = PreparedEmbedder(model)
 
     def request(question: JudgedQuery) -> SearchRequest:
         likes = () if question.movie_id is None else (question.movie_id,)
@@ -40,6 +44,10 @@ def whole_search(snapshot: Snapshot, embedder: Embedder, settings: SearchConfig,
         found = look_up(request(question), snapshot, embedder)
         return replace(found, keep=Filter((*found.keep.conditions, *_inside(question.pool).conditions)))
 
+    def prepare(questions: Sequence[JudgedQuery]) -> None:
+        analyses = [understand(request(asked), snapshot, embedder.identity).analysis for asked in questions]
+        embedder.prepare([text for analysis in analyses if analysis for text in analysis.model_texts])
+
     def ask(question: JudgedQuery) -> Answer:
         ranking = rank(looked_up(question), snapshot, embedder)
         return _answer(snapshot, ranking.rows[: question.limit], ranking.confidence)
@@ -49,7 +57,7 @@ def whole_search(snapshot: Snapshot, embedder: Embedder, settings: SearchConfig,
         scored = score(found, snapshot, find_candidates(found, snapshot, question.limit))
         return _answer(snapshot, scored.found.rows, scored.relevance)
 
-    return Ranker(ask, ask, rate)
+    return Ranker(ask, ask, rate, prepare)
 
 
 def single_retrievers(snapshot: Snapshot, embedder: Embedder) -> dict[str, Ranker]:

@@ -36,6 +36,14 @@ class Answer:
 
 
 Ask = Callable[[JudgedQuery], Answer]
+Prepare = Callable[[Sequence[JudgedQuery]], None]
+
+_TOGETHER = 64
+"""Questions that are prepared together: what is embedded for them fits into memory beside any model."""
+
+
+def _nothing(_: Sequence[JudgedQuery]) -> None:
+    """For a ranker that has nothing to prepare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,8 @@ class Ranker:
     """Ranks films similar to one."""
     rate: Ask | None = None
     """Says of every film in a question's pool how well it goes with the question's film."""
+    prepare: Prepare = _nothing
+    """Does for the next questions together what would take longer for each; its time is shared among them."""
 
 
 #: Shows progress: passes on the questions of the set with this name.
@@ -104,9 +114,9 @@ def evaluate(
         if isinstance(judged, PairSet):
             outcomes += [_pairs(judged, ranker.rate, watch)] if ranker.rate else []
         elif _is_unanswerable(judged):
-            outcomes.append(_refused(judged, ranker.search, watch, answerable))
+            outcomes.append(_refused(judged, ranker, watch, answerable))
         elif ask := ranker.recommend if judged.recommend else ranker.search:
-            asked = _ask_all(judged.name, _questions(judged), ask, watch)
+            asked = _ask_all(judged.name, _questions(judged), ask, ranker.prepare, watch)
             outcomes.append(_ranked(judged, asked))
             answerable += [] if judged.recommend or judged.titles else asked.best()
     return outcomes
@@ -122,15 +132,23 @@ def _questions(judged: QuerySet) -> list[JudgedQuery]:
     return [JudgedQuery(text=text, pool=judged.pool) for text in judged.queries.values()]
 
 
-def _ask_all(name: str, questions: Sequence[JudgedQuery], ask: Ask, watch: Watch) -> _Asked:
-    asked = _Asked()
+def _ask_all(name: str, questions: Sequence[JudgedQuery], ask: Ask, prepare: Prepare, watch: Watch) -> _Asked:
+    asked, share = _Asked(), 0.0
     if questions:
         ask(questions[0])  # The first one opens files and warms caches; it is asked again below.
-    for question in watch(name, questions):
+    for number, question in enumerate(watch(name, questions)):
+        if number % _TOGETHER == 0:
+            share = _seconds_each(prepare, questions[number : number + _TOGETHER])
         start = perf_counter()
         asked.answers.append(ask(question))
-        asked.seconds.append(perf_counter() - start)
+        asked.seconds.append(perf_counter() - start + share)
     return asked
+
+
+def _seconds_each(prepare: Prepare, questions: Sequence[JudgedQuery]) -> float:
+    start = perf_counter()
+    prepare(questions)
+    return (perf_counter() - start) / len(questions)
 
 
 def _ranked(judged: QuerySet, asked: _Asked) -> SetResult:
@@ -151,7 +169,7 @@ def _pairs(judged: PairSet, ask: Ask, watch: Watch) -> SetResult:
         JudgedQuery(movie_id=movie, pool=frozenset(films), limit=max(DEPTH, len(films)))
         for movie, films in candidates.items()
     ]
-    asked = _ask_all(judged.name, questions, ask, watch)
+    asked = _ask_all(judged.name, questions, ask, _nothing, watch)
     confidence = {
         (movie, film): value
         for movie, answer in zip(candidates, asked.answers, strict=True)
@@ -162,8 +180,8 @@ def _pairs(judged: PairSet, ask: Ask, watch: Watch) -> SetResult:
     return _told_apart(judged.name, good, bad, asked, len(judged.pairs), judged.notes)
 
 
-def _refused(judged: QuerySet, ask: Ask, watch: Watch, answerable: Sequence[float]) -> SetResult:
-    asked = _ask_all(judged.name, _questions(judged), ask, watch)
+def _refused(judged: QuerySet, ranker: Ranker, watch: Watch, answerable: Sequence[float]) -> SetResult:
+    asked = _ask_all(judged.name, _questions(judged), ranker.search, ranker.prepare, watch)
     notes = (*judged.notes, f"no relevant films: held against {len(answerable)} queries that have an answer")
     return _told_apart(judged.name, answerable, asked.best(), asked, len(judged.queries), notes)
 

@@ -11,7 +11,7 @@ from query.serving.hot_reload import LoadedGeneration
 def prefetch(loaded: LoadedGeneration, requests: Sequence[SearchRequest]) -> None:
     """Let the model remember what `search` will need of it for these requests; raises what the model raises.
 
-    A request that is alone is left to `search`, which then says the same as the command to the last digit.
+    A request that is alone is left to `search`.
     """
     if len(requests) == 1:
         return

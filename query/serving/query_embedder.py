@@ -27,7 +27,7 @@ Watched = Callable[[int, float], None]
 class QuestionEmbedder:
     """Embeds questions for many threads, in one at a time: it uses all cores.
 
-    A question alone has the vector of the command to the last bit, among others to the seventh digit.
+    A question has the vector of the command to the sixth digit, alone or among others.
     """
 
     def __init__(self, embedder: Embedder, watched: Watched | None = None) -> None:

@@ -13,6 +13,7 @@ from catalog.embedding.bert.checkpoint import Checkpoint
 from catalog.embedding.bert.device import check_choices, choose_device, choose_precision
 from catalog.embedding.bert.gpu.forward import most_tokens
 from catalog.embedding.bert.numpy_encoder import QuickEncoder
+from catalog.embedding.bert.onnx_encoder import WarmEncoder, warm_encoder
 from catalog.embedding.bert.packing import batches
 from catalog.embedding.bert.tokenizer import Tokenized
 from catalog.embedding.bert.torch_encoder import Encoder, load_encoder
@@ -98,7 +99,7 @@ class LocalEmbedder:
         ids = self._tokenizer([self.model.prompts.query + text for text in texts]).ids
         vectors: Vectors = np.empty((len(texts), self.identity.dimension), dtype=np.float32)
         short = [index for index, sequence in enumerate(ids) if len(sequence) <= _QUICK_TOKENS]
-        for batch in batches([len(ids[index]) for index in short], _TOKENS):
+        for batch in batches([len(ids[index]) for index in short], self._quick.most_tokens):
             rows = [short[place] for place in batch]
             vectors[rows] = self._quick.embed([ids[row] for row in rows])
         for index, sequence in enumerate(ids):
@@ -109,7 +110,8 @@ class LocalEmbedder:
     def warm(self) -> None:
         """Make later queries faster, for a server: tokenizer read, layers kept in float32 (4 bytes a weight)."""
         self._tokenizer([_PROBE] * _TEXTS_READ)
-        self.__dict__["_quick"] = self._quick.widened()
+        if isinstance(self._quick, QuickEncoder):
+            self.__dict__["_quick"] = warm_encoder(self._quick)
 
     @cached_property
     def _tokenizer(self) -> Callable[[Sequence[str]], Tokenized]:
@@ -120,7 +122,7 @@ class LocalEmbedder:
         return self.model.source.open_checkpoint()
 
     @cached_property
-    def _quick(self) -> QuickEncoder:
+    def _quick(self) -> QuickEncoder | WarmEncoder:
         return QuickEncoder(self._checkpoint, self.model.architecture, self.model.pooling)
 
     @cached_property

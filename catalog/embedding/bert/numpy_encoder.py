@@ -5,7 +5,8 @@ architecture description and the same strict loader as `torch_encoder.py`, so it
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ class QuickEncoder:
     checkpoint: Checkpoint
     architecture: Architecture
     pooling: Pooling
+    most_tokens: ClassVar[int] = 4096
+    """Of texts that are embedded together."""
 
     def embed(self, sequences: Sequence[Sequence[int]]) -> Vectors:
         """Encode sequences of token ids into (sequences, hidden); ModelError if the weights hold NaN.
@@ -43,17 +46,8 @@ class QuickEncoder:
         with at_most(_FEW_THREADS):
             return self._embed(sequences, ends)
 
-    def widened(self) -> "QuickEncoder":
-        """An encoder that keeps its layers in memory, in float32 by columns: to answer many queries."""
-        tensors = self.checkpoint.tensors
-        kept = {
-            name: np.asfortranarray(widen(stored)) if name.startswith("encoder.") else stored
-            for name, stored in tensors.items()
-        }
-        return replace(self, checkpoint=replace(self.checkpoint, tensors=kept))
-
     def _embed(self, sequences: Sequence[Sequence[int]], ends: NDArray[np.int_]) -> Vectors:
-        x = self._embeddings(sequences)
+        x = self.embeddings(sequences)
         starts = ends - [len(sequence) for sequence in sequences]
         spans = [slice(start, end) for start, end in zip(starts, ends, strict=True)]
         for number in range(self.architecture.layers):
@@ -61,12 +55,17 @@ class QuickEncoder:
             x = self._norm(x + self._attention(x, spans, layer), f"{layer}attention.output.LayerNorm")
             x = self._norm(x + self._feed_forward(x, layer), f"{layer}{self.architecture.names.norm}")
         pooled = np.stack([x[span].mean(axis=0) if self.pooling == "mean" else x[span.start] for span in spans])
+        return self.normalized(pooled)
+
+    def normalized(self, pooled: Floats) -> Vectors:
+        """Unit vectors of what the layers made of texts, (n, hidden); ModelError if the weights hold NaN."""
         if not np.isfinite(pooled).all():
             self._refuse()
         vectors: Vectors = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
         return vectors
 
-    def _embeddings(self, sequences: Sequence[Sequence[int]]) -> Floats:
+    def embeddings(self, sequences: Sequence[Sequence[int]]) -> Floats:
+        """What the layers are given of token ids, one sequence behind the other, (tokens, hidden)."""
         tensors = self.checkpoint.tensors
         x = widen(tensors["embeddings.word_embeddings.weight"][[token for ids in sequences for token in ids]])
         x = x + widen(tensors["embeddings.token_type_embeddings.weight"][0])
@@ -108,9 +107,7 @@ class QuickEncoder:
         rows = max(1, _BLOCK // stored.shape[1])
         for start in range(0, len(stored), rows):
             weights = widen(stored[start : start + rows])
-            if weights.flags.c_contiguous:  # as `widened` keeps them: other ways through OpenBLAS round otherwise
-                weights = np.asfortranarray(weights)
-            np.matmul(x, weights.T, out=made[:, start : start + rows])
+            made[:, start : start + rows] = (weights @ x.T).T
         if f"{name}.bias" in self.checkpoint.tensors:
             made += self.checkpoint.float32(f"{name}.bias")
         return made

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from catalog.embedding.bert.checkpoint import Checkpoint, Stored
 from catalog.embedding.bert.config import Architecture, Shape
-from catalog.embedding.bert.plain import bert_architecture
+from catalog.embedding.bert.families import bert_architecture
 from catalog.embedding.bert.quantized import BLOCK, BLOCK_BYTES, Quantized
 from catalog.embedding.e5.unigram import Pieces, UnigramTokenizer
 from catalog.errors import ModelError

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from catalog.background import in_background
 from catalog.embedding.bert.config import read_json
-from catalog.embedding.bert.jina import is_jina
+from catalog.embedding.bert.families import is_jina
 from catalog.embedding.hub.files import KNOWN_WEIGHTS, NATIVE_FILES, file_sha256
 from catalog.embedding.hub.refusals import HubModel, explained, no_space, refused, unreachable
 from catalog.errors import ModelError

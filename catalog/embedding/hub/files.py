@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from catalog.embedding.bert.config import read_json
-from catalog.embedding.bert.jina import is_jina
+from catalog.embedding.bert.families import is_jina
 from catalog.errors import ModelError
 
 NATIVE_FILES = ("config.json", "tokenizer.json", "model.safetensors")

@@ -9,8 +9,8 @@ from tokenizers import Tokenizer
 
 from catalog.embedding.bert.checkpoint import open_checkpoint
 from catalog.embedding.bert.config import read_json
+from catalog.embedding.bert.families import jina_architecture
 from catalog.embedding.bert.gpu.forward import has_kernels, most_tokens
-from catalog.embedding.bert.jina import jina_architecture
 from catalog.embedding.bert.torch_encoder import Encoder, load_encoder
 from tests.support.checkpoints import JINA_TINY
 

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from benchmarks.fastembed_peer import peak_kib
 from catalog.embedding.bert.checkpoint import open_checkpoint
 from catalog.embedding.bert.config import Architecture, read_json
-from catalog.embedding.bert.jina import alibi_slopes, jina_architecture
+from catalog.embedding.bert.families import alibi_slopes, jina_architecture
 from catalog.embedding.bert.local import open_local
 from catalog.embedding.bert.torch_encoder import Encoder, load_encoder
 from catalog.errors import ModelError

@@ -196,7 +196,7 @@ def test_a_query_has_one_vector_warm_or_cold(place: Path) -> None:
     embedder = opened(place)
     cold = np.stack([embedder.embed_query(text) for text in TEXTS])
     embedder.warm()
-    np.testing.assert_array_equal(np.stack([embedder.embed_query(text) for text in TEXTS]), cold)
+    assert np.abs(np.stack([embedder.embed_query(text) for text in TEXTS]) - cold).max() < 1e-6
 
 
 @needs_package
