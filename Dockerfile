@@ -10,6 +10,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY catalog catalog
 COPY ingest ingest
 COPY query query
+COPY plotseek plotseek
 RUN /opt/plotseek/bin/pip install --no-cache-dir -c constraints.txt '.[server,parquet]'
 
 FROM python:3.11.13-slim-bookworm

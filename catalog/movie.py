@@ -5,12 +5,9 @@ import json
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
 from typing import Any
 
 from catalog.errors import ConfigError
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +33,9 @@ class Movie:
     votes: int | None = None
     poster: str | None = None
     """An http(s) address."""
-    external_ids: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    external_ids: Mapping[str, str] = field(default_factory=dict)
     """Ids elsewhere, by lower-case name: {"imdb": "tt0111161", "tmdb": "278"}."""
-    extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    extra: Mapping[str, Any] = field(default_factory=dict)
     """Further columns of the source that were asked for: JSON values."""
 
     def to_dict(self) -> dict[str, Any]:

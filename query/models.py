@@ -5,13 +5,20 @@ Light to import, because a short-lived command builds a request to ask a running
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from catalog.config import SearchConfig
-from catalog.movie import Movie
+from catalog.movie import FIELDS, Movie
 from catalog.store.columns.facet import Facet
+from catalog.tables import frame_of, html_of
 from catalog.text.folding import whole_characters
 from query.constraints.constraint import Constraint
+
+if TYPE_CHECKING:
+    import pandas
+
+_SHOWN = ("title", "year", "score", "genres", "plot")
+"""What a notebook shows of a hit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,16 @@ class Hit:
     """0 to 1: how sure it is that this movie fits."""
     why: Why | None = None
 
+    def to_row(self) -> dict[str, Any]:
+        """One flat row: what it is worth, every field of the movie, `why_ranks` and the like if asked for."""
+        head = {name: getattr(self.movie, name) for name in ("id", "title", "year")}
+        worth = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in ("movie", "why")}
+        reasons = {} if self.why is None else {f"why_{name}": value for name, value in asdict(self.why).items()}
+        return head | worth | {name: getattr(self.movie, name) for name in FIELDS} | reasons
+
+    def _repr_html_(self) -> str:
+        return html_of([self.to_row()], _SHOWN)
+
 
 @dataclass(frozen=True, slots=True)
 class FacetCounts:
@@ -149,3 +166,14 @@ class SearchResult:
     """Where they were asked for."""
     understood: tuple[Constraint, ...] = ()
     """Conditions that were read out of the text."""
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """A line for each hit, best first: id, title, year, score, confidence, the movie's other fields, why.
+
+        Raises UsageError where pandas is not installed.
+        """
+        rows = [hit.to_row() for hit in self.hits]
+        return frame_of(rows, rows[0] if rows else Hit(Movie("", "", ""), 0.0).to_row())
+
+    def _repr_html_(self) -> str:
+        return html_of([hit.to_row() for hit in self.hits], _SHOWN)

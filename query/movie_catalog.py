@@ -2,10 +2,32 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self, TypedDict, Unpack, cast
 
+from catalog.errors import UsageError
 from catalog.movie import Movie
 from query.models import FacetCounts, SearchRequest, SearchResult
+
+
+class Options(TypedDict, total=False):
+    """What can be asked besides words and examples: what `query` takes. `SearchRequest` tells what each means."""
+
+    by: str
+    filter: str
+    exclude: Sequence[str]
+    sort: str
+    offset: int
+    limit: int | None
+    plain: bool
+    all: bool
+    why: bool
+    facets: bool
+    franchise: int | None
+    diversity: float | None
+    popularity: float | None
+    min_confidence: float | None
+    literal: bool
+    disregard: Sequence[str]
 
 
 class MovieCatalog(ABC):
@@ -23,28 +45,24 @@ class MovieCatalog(ABC):
     def movie(self, name: str) -> Movie:
         """The film with this id, or `tmdb:278`, `imdb:tt0111161`; raises MovieNotFound."""
 
-    def search(self, text: str, *, filter: str = "", limit: int | None = None, why: bool = False) -> SearchResult:  # noqa: A002
-        """Films by what happens in them. `filter` is "year>=1980 genre:Horror" and the like."""
-        return self.ask(SearchRequest(text, filter=filter, limit=limit, why=why))
+    def search(self, text: str, **options: Unpack[Options]) -> SearchResult:
+        """Films by what happens in them: `search("haunted house", filter="year>=1980 genre:Horror", limit=5)`."""
+        return self.ask(request_of(text, **options))
 
-    def similar(self, movie: str, *, filter: str = "", limit: int | None = None, why: bool = False) -> SearchResult:  # noqa: A002
+    def similar(self, movie: str, **options: Unpack[Options]) -> SearchResult:
         """Films like one, named by its id or title."""
-        return self.ask(SearchRequest(likes=(movie,), filter=filter, limit=limit, why=why))
+        return self.ask(request_of(likes=(movie,), **options))
 
     def recommend(
         self,
-        likes: Sequence[str],
-        dislikes: Sequence[str] = (),
+        likes: str | Sequence[str],
+        dislikes: str | Sequence[str] = (),
         *,
         text: str = "",
-        filter: str = "",  # noqa: A002
-        exclude: Sequence[str] = (),
-        limit: int | None = None,
-        why: bool = False,
+        **options: Unpack[Options],
     ) -> SearchResult:
         """Films for someone who likes and dislikes these: ids, titles or words."""
-        examples = tuple(likes), tuple(dislikes)
-        return self.ask(SearchRequest(text, *examples, filter=filter, exclude=tuple(exclude), limit=limit, why=why))
+        return self.ask(request_of(text, likes, dislikes, **options))
 
     @abstractmethod
     def close(self) -> None:
@@ -55,3 +73,19 @@ class MovieCatalog(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def request_of(
+    text: str = "", likes: str | Sequence[str] = (), dislikes: str | Sequence[str] = (), **options: Unpack[Options]
+) -> SearchRequest:
+    """A request as programs put it; raises UsageError for an option that does not exist."""
+    if unknown := sorted(options.keys() - Options.__annotations__.keys()):
+        raise UsageError(f"unknown option {unknown[0]!r}; allowed are {', '.join(Options.__annotations__)}")
+    given = cast(dict[str, Any], options)
+    lists: dict[str, Any] = {name: _several(given[name]) for name in ("exclude", "disregard") if name in given}
+    return SearchRequest(text, _several(likes), _several(dislikes), **(given | lists))
+
+
+def _several(names: str | Sequence[str]) -> tuple[str, ...]:
+    """One text is a list of one: its letters are nobody's names."""
+    return (names,) if isinstance(names, str) else tuple(names)

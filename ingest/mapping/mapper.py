@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, NoReturn
 
 from catalog.errors import NotAMovie, RowRefused
@@ -219,7 +218,7 @@ def _extra(fields: Mapping[str, object], columns: Columns, notes: RowNotes) -> M
             continue
         if value not in (None, ""):
             extra[clean_text(name)] = value
-    return MappingProxyType(extra)
+    return extra
 
 
 def _plain(value: object, depth: int) -> object:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from catalog.arrays import Vector
 from catalog.embedding.embedder import Embedder
 from catalog.errors import UsageError
 from catalog.store.columns.conditions import Filter, Numbers, Range, Tagged, WithId
@@ -111,10 +112,15 @@ def why_none_passes(text: str, lexical: LexicalIndex) -> str | None:
 
 
 def rank_plain(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ranking:
-    """By cosine similarity alone: Chroma's own answer, but among few movies that pass a filter."""
+    """By cosine similarity to the words, or to the movie, alone."""
     request = question.request
     liked = question.taste.likes
     vector = liked[0].vector if liked and liked[0].movie else embedder.embed_query(request.text or request.likes[0])
+    return rank_near(question, snapshot, vector)
+
+
+def rank_near(question: Question, snapshot: Snapshot, vector: Vector) -> Ranking:
+    """Near a vector, shape (d,), alone: Chroma's own answer, but among few movies that pass a filter."""
     passing = snapshot.lexical.count(question.keep)
     if question.keep and passing <= EXACT:
         rows = snapshot.lexical.rows(question.keep, passing)

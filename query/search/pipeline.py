@@ -15,11 +15,19 @@ from catalog.store.columns.facets import count_facets as count
 from catalog.store.snapshot import Snapshot
 from query.models import FacetCounts, Hit, SearchRequest, SearchResult
 from query.search.explain import Evidence, explain
-from query.search.listing import check_sort, rank_list, rank_plain, sort_rows, why_none_passes, without_excluded
+from query.search.listing import (
+    check_sort,
+    rank_list,
+    rank_near,
+    rank_plain,
+    sort_rows,
+    why_none_passes,
+    without_excluded,
+)
 from query.search.recommend import BY
 from query.search.rerank import Ranking, order, taken
 from query.search.retrievers import TIER_ONE, TIER_TWO
-from query.search.scoring import Question, Scored, find_candidates, look_up, score
+from query.search.scoring import Question, Scored, find_candidates, look_up, named, score
 
 
 def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> SearchResult:
@@ -60,17 +68,19 @@ def count_facets(request: SearchRequest, snapshot: Snapshot, embedder: Embedder,
     return FacetCounts(found, ranking.total, snapshot.number)
 
 
-def search_vector(snapshot: Snapshot, vector: Vector, limit: int = 10) -> list[Hit]:
-    """The movies nearest to a vector, shape (d,) of the catalog's model, most similar first.
+def search_vector(request: SearchRequest, vector: Vector, snapshot: Snapshot, settings: SearchConfig) -> SearchResult:
+    """The movies nearest to a vector, shape (d,) of the catalog's model, by cosine similarity alone.
 
-    Raises UsageError for a vector of another dimension, with NaN, or of length zero.
+    Of the request count `filter`, `exclude`, `offset` and `limit`. Raises UsageError for a wrong filter, and for a
+    vector of another dimension, with NaN, or of length zero.
     """
     dimension = snapshot.info.model.dimension
     if vector.shape != (dimension,) or not np.isfinite(vector).all() or not vector.any():
         raise UsageError(f"the query vector must hold {dimension} finite numbers, not all zero")
-    near = snapshot.index.nearest(np.asarray(vector / np.linalg.norm(vector), dtype=np.float32), limit)
-    movies = snapshot.movies.get([neighbour.id for neighbour in near])
-    return [Hit(movies[neighbour.id], neighbour.similarity) for neighbour in near]
+    question = named(request.with_defaults(settings), snapshot)
+    ranking = rank_near(question, snapshot, np.asarray(vector / np.linalg.norm(vector), dtype=np.float32))
+    hits = _hits(snapshot, ranking, request.offset, request.offset + (request.limit or settings.limit))
+    return SearchResult(tuple(hits), ranking.total, snapshot.number)
 
 
 def _look_up(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> Question:

@@ -87,6 +87,12 @@ def look_up(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Q
     )
 
 
+def named(request: SearchRequest, snapshot: Snapshot) -> Question:
+    """A request whose words nobody reads: its filter, and what must not be in the answer. Raises UsageError."""
+    excluded = snapshot.movies.rows_of(native_ids(snapshot, request.exclude))
+    return Question(request, parse_filter(request.filter), np.array(sorted(excluded.values()), dtype=np.int64))
+
+
 def _example(snapshot: Snapshot, name: str, embedder: Embedder, *, strict: bool) -> Example:
     """A movie by its id or title; what names no movie is words.
 

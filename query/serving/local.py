@@ -1,8 +1,12 @@
 """The catalog in this process: for notebooks, for the service, for assistants."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+
+from catalog.arrays import Vector, Vectors
 from catalog.config import Config, load_config
 from catalog.embedding.embedder import Embedder
 from catalog.movie import Movie
@@ -11,7 +15,7 @@ from catalog.store.snapshot import Snapshot
 from query.models import FacetCounts, SearchRequest, SearchResult
 from query.movie_catalog import MovieCatalog
 from query.names import movie_named
-from query.search.pipeline import count_facets, search
+from query.search.pipeline import count_facets, search, search_vector
 from query.serving.executor import Deadline
 from query.serving.hot_reload import Follower, LoadedGeneration
 from query.serving.query_embedder import QuestionEmbedder, Watched
@@ -23,6 +27,14 @@ _WARM_SECONDS = 10.0
 """For one answer of a Chroma server to a new generation: of a million films the first one takes 3 s."""
 _PATIENCE = 600.0
 """Seconds: in a notebook nobody else waits."""
+
+
+class MovieVectors(NamedTuple):
+    """Which movie has which vector."""
+
+    ids: tuple[str, ...]
+    matrix: Vectors
+    """Shape (movies, d), a row for each id."""
 
 
 class LocalCatalog(MovieCatalog):
@@ -56,6 +68,24 @@ class LocalCatalog(MovieCatalog):
         """The film with this id; raises MovieNotFound."""
         with self._follower.acquire() as loaded:
             return movie_named(loaded.snapshot, name)
+
+    def nearest(self, vector: Vector, request: SearchRequest) -> SearchResult:
+        """By cosine similarity to a vector, shape (d,); of the request count filter, exclude, offset and limit."""
+        with self._follower.acquire() as loaded:
+            return search_vector(request, vector, loaded.snapshot, self._config.search)
+
+    def vectors(self, names: Sequence[str] | None = None) -> MovieVectors:
+        """Of the films with these ids, in their order, or of all, by id; raises MovieNotFound."""
+        with self._follower.acquire() as loaded:
+            snapshot = loaded.snapshot
+            ids = snapshot.movies.ids() if names is None else [movie_named(snapshot, name).id for name in names]
+            rows = snapshot.movies.rows_of(ids)
+            return MovieVectors(tuple(ids), np.array(snapshot.vectors[[rows[identity] for identity in ids]]))
+
+    def embedder(self) -> Embedder:
+        """The model of the generation in force."""
+        with self._follower.acquire() as loaded:
+            return loaded.model.embedder
 
     def close(self) -> None:
         self._follower.close()

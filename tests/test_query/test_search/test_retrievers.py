@@ -77,8 +77,8 @@ def test_every_question_asks_chroma(whole: Snapshot, lacking: Snapshot, request_
 
 def test_a_vector_asks_chroma(whole: Snapshot, lacking: Snapshot) -> None:
     vector = WordEmbedder().embed_query("nothing")
-    assert MEANT in {hit.movie.id for hit in search_vector(whole, vector, 20)}
-    assert MEANT not in {hit.movie.id for hit in search_vector(lacking, vector, 20)}
+    found = [search_vector(SearchRequest(limit=20), vector, films, SearchConfig()) for films in (whole, lacking)]
+    assert [MEANT in {hit.movie.id for hit in each.hits} for each in found] == [True, False]
 
 
 def test_words_and_titles_find_what_chroma_lacks(lacking: Snapshot) -> None:
@@ -102,7 +102,7 @@ def test_while_chroma_is_away_words_find_and_when_it_is_back_it_is_asked(tmp_pat
             with pytest.raises(ChromaUnreachable):
                 ask(snapshot, text="space", plain=True)
             with pytest.raises(ChromaUnreachable):
-                search_vector(snapshot, WordEmbedder().embed_query("space"))
+                search_vector(SearchRequest(), WordEmbedder().embed_query("space"), snapshot, SearchConfig())
             with closing(open_snapshot(tmp_path / "catalog", server)) as opened:
                 assert ids(ask(opened, text="space", limit=20)) == ["0", "best known"]
             process.start()

@@ -192,8 +192,13 @@ def test_words_that_no_film_holds_are_said(films: Snapshot) -> None:
 
 
 def test_search_by_vector(films: Snapshot) -> None:
-    hits = search_vector(films, WordEmbedder().embed_query("shark") * 3, limit=2)
-    assert (hits[0].movie.id, round(hits[0].score, 3)) == ("3", 1.0)
+    vector = WordEmbedder().embed_query("shark") * 3
+    found = search_vector(SearchRequest(limit=2), vector, films, SearchConfig())
+    assert (found.hits[0].movie.id, round(found.hits[0].score, 3), len(found.hits)) == ("3", 1.0, 2)
+    rest = search_vector(SearchRequest(exclude=("3",), offset=1), vector, films, SearchConfig())
+    everything = search_vector(SearchRequest(), vector, films, SearchConfig())
+    assert rest.hits == everything.hits[2:]
+    assert rest.total == everything.total - 1
 
 
 @pytest.mark.parametrize(
@@ -201,7 +206,7 @@ def test_search_by_vector(films: Snapshot) -> None:
 )
 def test_an_impossible_vector_is_refused(films: Snapshot, vector: NDArray[np.float32]) -> None:
     with pytest.raises(UsageError, match="must hold 9 finite numbers, not all zero"):
-        search_vector(films, vector)
+        search_vector(SearchRequest(), vector, films, SearchConfig())
 
 
 def test_wrong_requests_are_one_line(films: Snapshot) -> None:

@@ -1,0 +1,174 @@
+"""The door for programs and notebooks does what the workshop's notebook did, and takes what the command takes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from catalog.errors import CatalogMissing, ConfigError, MovieNotFound, UsageError
+from plotseek import Plotseek, cosine_similarity
+from query.cli import main as query
+from query.models import SearchRequest
+from query.movie_catalog import Options
+from tests.conftest import SEED
+
+PROJECT = Path(__file__).parents[2]
+TWO = [
+    {"title": "Tug", "plot": "The crew of a space tug meets a creature.", "year": 1979},
+    {"title": "Again", "plot": "A weatherman lives through the same day again and again.", "year": 1993},
+]
+
+
+@pytest.fixture(scope="module")
+def films(seed_store: Path) -> Iterator[Plotseek]:
+    with Plotseek(seed_store) as opened:
+        yield opened
+
+
+def titles(found: object) -> list[str]:
+    return [hit.movie.title for hit in found.hits]  # type: ignore[attr-defined]
+
+
+def test_a_text_is_one_vector_and_a_list_one_for_each(films: Plotseek) -> None:
+    one, several = films.embed("space ships"), films.embed(["space ships", "a boxer"])
+    assert (one.shape, several.shape, films.embed([]).shape) == ((384,), (2, 384), (0, 384))
+    assert np.allclose(np.linalg.norm(several, axis=1), 1)
+    assert np.allclose(one, several[0], atol=1e-6)
+    assert cosine_similarity(films.embed("space ships", question=True), one) > 0.999  # this model reads both alike
+
+
+def test_cosine_similarity_takes_any_pair_of_shapes() -> None:
+    across, along = np.array([[1, 0], [0, 2]]), [3, 0]
+    assert cosine_similarity(along, along) == 1
+    assert cosine_similarity(across, along).tolist() == [1, 0]
+    assert cosine_similarity(across, across).tolist() == [[1, 0], [0, 1]]
+    assert cosine_similarity([0, 0], along) == 0
+
+
+def test_the_vectors_of_films_are_those_of_their_texts(films: Plotseek) -> None:
+    ids, matrix = films.vectors()
+    assert (sorted(ids), matrix.shape) == (["1", "2", "3", "4", "5", "6"], (6, 384))
+    text = "{title} {plot}".format(**SEED["movies"][4])
+    some = films.vectors(["5", "1"])
+    assert some.ids == ("5", "1")
+    assert cosine_similarity(some.matrix[0], films.embed(text)) > 0.9999
+    with pytest.raises(MovieNotFound, match="no film has the id '99'"):
+        films.vectors(["99"])
+
+
+def test_a_search_by_vector_is_by_cosine_similarity_alone(films: Plotseek) -> None:
+    ids, matrix = films.vectors()
+    vector = films.embed("I want a movie with space ships")
+    found = films.search(vector, limit=6)
+    assert [hit.movie.id for hit in found.hits] == [ids[row] for row in np.argsort(-cosine_similarity(matrix, vector))]
+    assert found.hits[0].score == pytest.approx(float(cosine_similarity(matrix, vector).max()), abs=1e-6)
+    rest = films.search(vector.tolist(), exclude=[found.hits[0].movie.id], limit=2)
+    assert [hit.movie.id for hit in rest.hits] == [hit.movie.id for hit in found.hits[1:3]]
+    with pytest.raises(UsageError, match="why: a vector is looked for by similarity alone, with filter, exclude"):
+        films.search(vector, why=True)
+    with pytest.raises(UsageError, match="must hold 384 finite numbers"):
+        films.search([1.0, 2.0])
+
+
+def test_recommendations_leave_out_the_film_itself(films: Plotseek) -> None:
+    assert titles(films.similar("Ghostbusters", limit=1)) == ["Ghostbusters II"]
+    assert "Ghostbusters" not in titles(films.recommend("Ghostbusters", dislikes="Fight Club"))
+
+
+def test_every_option_of_the_command_can_be_given(films: Plotseek) -> None:
+    assert Options.__annotations__.keys() == {item.name for item in fields(SearchRequest)} - {
+        "text",
+        "likes",
+        "dislikes",
+    }
+    command = {option.name for option in query.params}
+    edge = {"text", "likes", "dislikes", "unlike", "as_json", "no_server", "config", "version"}
+    assert command - edge - Options.__annotations__.keys() == set()
+    found = films.search(
+        "ghosts", sort="title", exclude="5", diversity=0.5, franchise=1, all=True, limit=3, facets=True
+    )
+    assert titles(found) == sorted(titles(found))
+    assert "Ghostbusters" not in titles(found)
+    assert found.facets is not None
+    with pytest.raises(UsageError, match="unknown option 'limits'; allowed are by, filter, exclude"):
+        films.search("ghosts", limits=3)  # type: ignore[call-arg]
+
+
+def test_a_list_of_dicts_becomes_a_catalog(tmp_path: Path) -> None:
+    with Plotseek(tmp_path) as films:
+        with pytest.raises(CatalogMissing):
+            films.search("space")
+        assert films.embed("space").shape == (384,)  # by the configured model
+        report = films.ingest(TWO)
+        assert (report.rows.added, report.films, report.published) == (2, 2, True)
+        assert titles(films.search("a ship in space", limit=1)) == ["Tug"]
+        again = films.ingest(iter(TWO))
+        assert (again.embedded, again.published) == (0, False)
+
+
+def test_a_data_frame_becomes_a_catalog_and_an_answer_a_data_frame(tmp_path: Path) -> None:
+    frame = pd.DataFrame([*TWO, {"title": "Undated", "plot": "Nobody knows when."}])
+    frame["shown"] = pd.Timestamp("2024-05-01")
+    with Plotseek(tmp_path) as films:
+        assert films.ingest(frame).rows.added == 3
+        found = films.search("a creature", filter="year<2000").to_frame()
+        assert found.loc[0, "title"] == "Tug"
+        assert films.movie(films.search("nobody knows").hits[0].movie.id).year is None
+        assert films.ingest(found).rows.deleted == 1  # what it answered is what it takes
+
+
+def test_values_of_numpy_are_read_as_what_they_are(tmp_path: Path) -> None:
+    row = {
+        **TWO[0],
+        "year": np.int64(1979),
+        "rating": np.float32(8.5),
+        "genres": np.array(["Horror"]),
+        "cast": ("A", "B"),
+    }
+    with Plotseek(tmp_path) as films:
+        films.ingest([row])
+        movie = films.search("creature").hits[0].movie
+    assert (movie.year, movie.rating, movie.genres, movie.actors) == (1979, 8.5, ("Horror",), ("A", "B"))
+
+
+def test_a_file_is_read_as_the_command_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "films.json").write_text(json.dumps(TWO), encoding="utf-8")
+    with Plotseek(tmp_path / "catalog") as films:
+        assert films.ingest(tmp_path / "films.json", limit=1).films == 1
+
+
+def test_settings_go_before_the_environment_and_a_wrong_one_is_named(tmp_path: Path) -> None:
+    with Plotseek(tmp_path, settings={"search.limit": 1, "catalog.fields": {"plot": ["told"]}}) as films:
+        films.ingest([{"title": each["title"], "told": each["plot"]} for each in TWO])
+        assert len(films.search("a day in space", all=True).hits) == 1
+    with pytest.raises(
+        ConfigError, match="unknown setting 'search.limits'; 'store.path' is one, and config.yaml lists"
+    ):
+        Plotseek(settings={"search.limits": 1})
+    with pytest.raises(ConfigError, match="PLOTSEEK_SEARCH_LIMIT: 'many' is not a whole number"):
+        Plotseek(settings={"search.limit": "many"})
+
+
+def test_importing_it_loads_nothing_heavy() -> None:
+    heavy = "{'torch', 'chromadb', 'pandas', 'tantivy', 'sentence_transformers', 'sklearn', 'sqlite3'}"
+    program = f"import sys, plotseek; plotseek.Plotseek('data'); print(sorted({heavy} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=PROJECT, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_examples_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (PROJECT / "docs" / "python.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    for example in text.split("```python\n")[1:]:
+        exec(example.split("```")[0], names)  # noqa: S102
+    names["films"].close()
+    assert names["ids"] == ("tug-1979", "again-1993")
+    assert [option for option in Options.__annotations__ if f"`{option}`" not in text] == []

@@ -1,0 +1,79 @@
+"""What programs and notebooks make of an answer: tables, copies, plain values."""
+
+import copy
+import pickle
+import subprocess
+import sys
+from dataclasses import asdict, fields
+
+import pytest
+
+from catalog.movie import FIELDS, Movie
+from catalog.store.columns.facet import Facet, FacetValue
+from ingest.report import Report, RowCounts
+from query.constraints.constraint import Constraint
+from query.models import FacetCounts, Hit, SearchRequest, SearchResult, Why
+
+ALIEN = Movie("1", "Alien", "A crew meets a creature.", year=1979, genres=("Horror", "Sci-Fi"), rating=8.5, votes=900)
+ROOM = Movie("2", "<b>Room</b>", "x" * 300, external_ids={"imdb": "tt1"}, extra={"shelf": [1]})
+REASON = Why({"dense": 1}, ("creature",), "A crew meets a creature.", None)
+GENRES = Facet("genre", (FacetValue("Horror", 1, "genre:Horror"),), 1)
+RESULT = SearchResult(
+    (Hit(ALIEN, 0.75, 0.9, REASON), Hit(ROOM, 0.25)),
+    2,
+    1,
+    facets=(GENRES,),
+    understood=(Constraint("genre", ":", ("Horror",), False, (0, 6)),),
+)
+PUBLIC = [
+    RESULT,
+    RESULT.hits[0],
+    ROOM,
+    SearchRequest("space", likes=("Alien",)),
+    FacetCounts((GENRES,), 1, 1),
+    Report(RowCounts(2, unreadable={"year": 1}), 2, 0, 0.1, "bundled", 2, 1, published=True),
+]
+
+
+@pytest.mark.parametrize("value", PUBLIC, ids=lambda value: type(value).__name__)
+def test_everything_public_can_be_kept_copied_and_taken_apart(value: SearchResult) -> None:
+    assert pickle.loads(pickle.dumps(value)) == value  # noqa: S301 - our own
+    assert copy.deepcopy(value) == value
+    assert asdict(value).keys() == {item.name for item in fields(value)}
+
+
+def test_an_answer_is_a_data_frame_with_a_line_for_each_hit() -> None:
+    frame = RESULT.to_frame()
+    assert list(frame.columns[:5]) == ["id", "title", "year", "score", "confidence"]
+    assert set(FIELDS) < set(frame.columns)
+    assert frame["title"].tolist() == ["Alien", "<b>Room</b>"]
+    assert frame["score"].tolist() == [0.75, 0.25]
+    assert frame["genres"].tolist() == [("Horror", "Sci-Fi"), ()]
+    assert (str(frame["year"].dtype), frame["year"][0], frame["year"].isna().tolist()) == ("Int64", 1979, [False, True])
+    assert frame["why_sentence"][0] == "A crew meets a creature."
+
+
+def test_an_answer_without_hits_has_the_same_columns() -> None:
+    frame = SearchResult((), 0, 1).to_frame()
+    assert len(frame) == 0
+    assert list(frame.columns) == list(SearchResult(RESULT.hits[1:], 1, 1).to_frame().columns)
+
+
+def test_a_notebook_shows_an_answer_and_a_hit_as_a_table_without_their_markup() -> None:
+    table, row = RESULT._repr_html_(), RESULT.hits[1]._repr_html_()
+    assert table.startswith("<table><thead><tr><th>title</th><th>year</th><th>score</th>")
+    assert "<td>Alien</td><td>1979</td><td>0.75</td><td>Horror, Sci-Fi</td>" in table
+    assert table.count("<tr>") == 3
+    assert row.count("<tr>") == 2
+    assert "<td>&lt;b&gt;Room&lt;/b&gt;</td><td></td><td>0.25</td><td></td>" in row
+    assert f"<td>{'x' * 199}…</td>" in row
+
+
+def test_without_pandas_a_data_frame_says_what_is_missing() -> None:
+    program = (
+        "import sys; sys.modules['pandas'] = None\n"
+        "from query.models import SearchResult\n"
+        "SearchResult((), 0, 1).to_frame()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].endswith("UsageError: a DataFrame needs pandas: pip install pandas")
