@@ -24,6 +24,7 @@ from catalog.errors import SourceError
 from ingest.mapping.mapper import detect
 from ingest.readers.source import open_rows
 from ingest.sync.rejects import Refusals, RowReader
+from ingest.sync.row_cache import Before
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -97,7 +98,7 @@ def read(path: Path) -> Counter[str]:
     found: Counter[str] = Counter()
     try:
         with open_rows(str(path)) as source, Refusals(None) as refusals:
-            reading = RowReader(source, detect(source.peek()), refusals, None, {})
+            reading = RowReader(source, detect(source.peek()), refusals, None, Before())
             found["films"] = sum(1 for _ in reading)
             found |= Counter({"rows": reading.read, "refused": refusals.count, "repaired": reading.repaired})
     except SourceError:

@@ -21,6 +21,7 @@ from catalog.store.snapshot import Snapshot
 from ingest.mapping.mapper import detect
 from ingest.readers.source import open_rows
 from ingest.sync.rejects import Refusals, RowReader
+from ingest.sync.row_cache import Before
 
 _BLOCK = 1000
 _NEAREST, _FARTHEST = 0.8, 0.6
@@ -31,7 +32,7 @@ _MADE_UP = 10_000
 def real_films(file: Path) -> Iterator[Movie]:
     """The films of a file, as a run would read them."""
     with open_rows(str(file)) as rows, Refusals(None) as refusals:
-        for film in RowReader(rows, detect(rows.peek()), refusals, None, {}):
+        for film in RowReader(rows, detect(rows.peek()), refusals, None, Before()):
             assert isinstance(film, Movie)
             yield film
 

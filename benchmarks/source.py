@@ -26,6 +26,7 @@ from ingest.mapping.mapper import detect, to_movie
 from ingest.readers.source import open_rows
 from ingest.sync.plan import Tally, plan
 from ingest.sync.rejects import Refusals, RowReader
+from ingest.sync.row_cache import Before
 
 WORDS = ["a", "the", "of", "ship", "storm", "letter", "city", "girl", "stranger", "night", "war", "secret", "island"]
 GENRES = ["Drama", "Comedy", "Science Fiction", "Thriller", "Western", "Animation"]
@@ -107,7 +108,7 @@ def our_movies(path: Path) -> Iterable[object]:
 def our_plan(path: Path) -> Iterable[object]:
     """Source, mapping and plan, with all that a run remembers on the way, beside a catalog without films."""
     with open_rows(str(path)) as source, Refusals(None) as refusals:
-        reading, tally = RowReader(source, detect(source.peek()), refusals, None, {}), Tally()
+        reading, tally = RowReader(source, detect(source.peek()), refusals, None, Before()), Tally()
         for change in plan(reading, {}, "{title} {plot}"):
             tally.add(change)
             yield change

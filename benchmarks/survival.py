@@ -28,6 +28,7 @@ from ingest.readers.source import open_rows
 from ingest.sync.apply import sync
 from ingest.sync.plan import Kind, SyncOptions
 from ingest.sync.rejects import Refusals, RowReader
+from ingest.sync.row_cache import Before
 from tests.support import survivor
 from tests.support.chroma import ChromaProcess, running, server
 from tests.support.fakes import WordEmbedder
@@ -190,7 +191,7 @@ def _read_in(root: Path, path: Path, data: bytes) -> str:
     options = SyncOptions(survivor.TEMPLATE)
     try:
         with open_rows(str(path)) as source, Refusals(None) as refusals, open_writer(root, server()) as writer:
-            reading = RowReader(source, detect(source.peek()), refusals, None, {})
+            reading = RowReader(source, detect(source.peek()), refusals, None, Before())
             gone = sync(reading, writer, WordEmbedder(), options).counts[Kind.DELETED]
     except SourceError:
         return "told so"

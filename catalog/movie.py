@@ -2,12 +2,19 @@
 
 import hashlib
 import json
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from catalog.errors import ConfigError
+from catalog.errors import ConfigError, UsageError
+
+MAIN = "main"
+"""The source of every movie that is not said to be of another one."""
+API = "api"
+"""The source of movies that came one by one, over HTTP."""
+_SOURCE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,13 @@ class Movie:
 FIELDS = tuple(f.name for f in fields(Movie))
 LIST_FIELDS = tuple(f.name for f in fields(Movie) if f.default == ())
 _TEMPLATE_FIELDS = tuple(name for name in FIELDS if name not in {"external_ids", "extra"})
+
+
+def check_source(name: str) -> str:
+    """Return the name of a source, which is part of file names, or raise UsageError."""
+    if not _SOURCE.fullmatch(name):
+        raise UsageError(f"source {name[:60]!r}: allowed are letters, digits, - and _, 40 at most")
+    return name
 
 
 @dataclass(frozen=True, slots=True)

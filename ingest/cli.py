@@ -15,6 +15,7 @@ from click.core import ParameterSource
 
 from catalog.config import Config
 from catalog.errors import DeletionsRefused, Stopped, UsageError
+from catalog.movie import MAIN, check_source
 from catalog.terminal import one_line_errors, say, settings, show
 from ingest.file_argument import FileOrCommand
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 @click.option("--again", is_flag=True, help="Read FILE though it says what was rolled back.")
 @click.option("--allow-deletes", is_flag=True, help="Delete films that are gone, however many they are.")
 @click.option("--prune/--no-prune", default=True, help="Delete films that are gone from FILE (default), or keep them.")
+@click.option("--source", metavar="NAME", default=MAIN, help="Whose films these are; those of other sources stay.")
+@click.option("--take-over", is_flag=True, help="Move films here that belong to another source.")
 @click.option("--dry-run", is_flag=True, help="Show the fields found and what a run would do; write nothing.")
 @click.option("--every", metavar="LENGTH", help="Run now and again after each 90s, 15m, 6h, 1d ...")
 @click.option("--cron", metavar="EXPRESSION", help="Run at these times: '0 3 * * *', in schedule.timezone.")
@@ -59,6 +62,7 @@ def main(context: click.Context, /, path: Path | None, **_: Any) -> None:
             return
         if context.params["location"] is None:
             raise UsageError("say what to read: ingest movies.json (see ingest --help)")
+        check_source(context.params["source"])
         config = settings(path)
         if any(context.params[name] not in (None, False) for name in _SCHEDULE):
             _run_again_and_again(context, config)
@@ -77,6 +81,8 @@ def _run_now(asked: dict[str, Any], config: Config) -> None:
         asked["allow_deletes"],
         asked["rebuild"],
         asked["again"],
+        asked["source"],
+        asked["take_over"],
     )
     if asked["dry_run"]:
         _show_plan(config, request, as_json=asked["as_json"])
@@ -136,7 +142,7 @@ def _run_again_and_again(context: click.Context, config: Config) -> None:
 
     location, every, cron = (context.params[name] for name in ("location", "every", "cron"))
     _refuse_conflicts(context, location)
-    job = Job(config.store.path, source_name(location), _single_run(context))
+    job = Job(config.store.path, source_name(location), _single_run(context), context.params["source"])
     zone, now = ZoneInfo(config.schedule.timezone), datetime.now(UTC)
     if context.params["watch"]:
         run_on_change(job, config.schedule.settle, zone)
@@ -176,11 +182,16 @@ def _single_run(context: click.Context) -> list[str]:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("--max-age", metavar="LENGTH", help="Exit 1 if the last good run ended longer ago, 26h for one.")
+@click.option("--max-age", metavar="LENGTH", help="Exit 1 if a source's last good run ended longer ago, 26h for one.")
+@click.option("--source", metavar="NAME", help="With --max-age: this source alone.")
 @click.pass_obj
-def status(path: Path | None, as_json: bool, max_age: str | None) -> None:
+def status(path: Path | None, as_json: bool, max_age: str | None, source: str | None) -> None:
     """Show the catalog, its sizes, the last runs and the next one."""
     with one_line_errors("ingest"):
+        if source is not None:
+            check_source(source)
+            if max_age is None:
+                raise UsageError("--source is for --max-age: the length that this source may be old")
         config = settings(path)
 
         from ingest.schedule.durations import parse_length
@@ -188,7 +199,7 @@ def status(path: Path | None, as_json: bool, max_age: str | None) -> None:
 
         limit = parse_length(max_age, "--max-age") if max_age else None
         found = gather(config.store.path)
-        trouble = found.too_old(limit, datetime.now(UTC)) if limit else None
+        trouble = found.too_old(limit, datetime.now(UTC), source) if limit else None
         if as_json:
             show(json.dumps(found.to_dict(), ensure_ascii=False))
         elif not trouble:
@@ -289,11 +300,17 @@ def rollback(path: Path | None) -> None:
 
         from catalog.store.generations import Generations
         from catalog.store.lock import writer_lock
-        from catalog.store.runs import History
+        from catalog.store.runs import History, RunOutcome
         from ingest.sync.source_cache import roll_back_origin
 
-        with writer_lock(root), History.open(root, say) as history:
+        with (
+            writer_lock(root),
+            History.open(root, say) as history,
+            history.recording("ingest rollback", "") as recording,
+        ):
             info = Generations(root).roll_back(lambda left: roll_back_origin(history, left.edition))
+            recording.outcome, recording.counts = RunOutcome.ROLLED_BACK, {"films": info.films}
+            recording.reason = f"generation {info.number} is in force again"
         say(f"generation {info.number} with {info.films} films is in force again")
 
 

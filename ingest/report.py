@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from catalog.movie import MAIN
+
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
@@ -54,6 +56,8 @@ class Report:
     """The first of them, one line each."""
     refused_file: str | None = None
     note: str | None = None
+    source: str = MAIN
+    """Whose films these are."""
 
     def to_dict(self) -> dict[str, Any]:
         """One flat object of JSON values."""
@@ -77,7 +81,8 @@ class Report:
         if self.truncated:
             lines.append(f"longer than the model reads, and cut: {plural(self.truncated, 'text')}")
         lines += self.rows.lines()
-        done = f"{plural(self.films, 'film')} in the catalog, model {self.model}, {self.seconds:.1f} s"
+        whose = "" if self.source == MAIN else f"source {self.source}; "
+        done = f"{whose}{plural(self.films, 'film')} in the catalog, model {self.model}, {self.seconds:.1f} s"
         embedded = f"{plural(self.embedded, 'text')} embedded" if self.embedded else "nothing embedded"
         return [*lines, f"{done}, {embedded}"]
 

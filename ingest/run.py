@@ -1,9 +1,10 @@
 """One run from a file to a published catalog: what `ingest` does, callable without the command."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from time import monotonic
 
 from catalog.config import Config
@@ -16,12 +17,14 @@ from catalog.embedding.factory import (
     note_of_language,
 )
 from catalog.errors import SourceRolledBack
+from catalog.movie import MAIN
 from catalog.store.chroma.server import configured_server
 from catalog.store.generation import GenerationInfo
 from catalog.store.generations import Generations
+from catalog.store.movies import Edition
 from catalog.store.runs import History, RunOutcome
 from catalog.store.vectors.sample import KNOWN, Known, cached_vectors
-from catalog.store.writer import CatalogWriter, open_writer
+from catalog.store.writer import CatalogWriter, open_writer, read_editions
 from ingest.mapping.detect import detect_ahead
 from ingest.readers.download import FetchLimits
 from ingest.readers.source import STDIN, open_rows
@@ -31,8 +34,9 @@ from ingest.sync.apply import Progress, SyncOutcome, sync
 from ingest.sync.language import plots_of_source, some_plots
 from ingest.sync.plan import SyncOptions
 from ingest.sync.rejects import Refusals, RowReader
-from ingest.sync.row_cache import reading_state, recall_rows, remember_rows
+from ingest.sync.row_cache import Before, reading_state, recall_rows, remember_rows, rows_file
 from ingest.sync.source_cache import (
+    Origin,
     Seen,
     recall,
     remember,
@@ -43,9 +47,6 @@ from ingest.sync.source_cache import (
     whole_in_force,
 )
 from ingest.sync.source_file import SourceFile, find_source
-
-REFUSED = "refused.jsonl"
-"""Beside the generations: the refused rows of the last run that read its source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,15 @@ class Request:
     rebuild: bool = False
     again: bool = False
     """Read the source though it says what was rolled back."""
+    source: str = MAIN
+    """Whose films these are: those of other sources stay as they are."""
+    take_over: bool = False
+    """Move films that belong to another source."""
+
+    @property
+    def origin(self) -> Origin:
+        """What is read, and for whom."""
+        return Origin(self.location, self.source)
 
     @property
     def complete(self) -> bool:
@@ -98,7 +108,7 @@ def run(
     started = monotonic()
     with (
         History.open(config.store.path, notify) as history,
-        history.recording(source_name(request.location)) as recording,
+        history.recording(source_name(request.location), request.source) as recording,
     ):
         report = _run(config, request, history, _Caller(show, notify, stop))
         recording.outcome = RunOutcome.OK if report.published else RunOutcome.UNCHANGED
@@ -109,13 +119,13 @@ def run(
 def _run(config: Config, request: Request, history: History, caller: _Caller) -> Report:
     server = configured_server(config.store)
     info = whole_in_force(config.store.path, server) if request.complete and not request.rebuild else None
-    before = recall(request.location, history, state_of(config, request.format, info.edition) if info else None)
+    before = recall(request.origin, history, _state(config, request) if info else None)
     with ExitStack() as stack:
         file = _find_changed(config, request, history, before, stack, caller.stop)
         if file is not None:
             return _read(config, request, file, history, caller)
     assert before is not None and info is not None  # noqa: S101, PT018 - or there would be something to read
-    return _as_before(config, before, info, caller.notify)
+    return _as_before(config, request, before, info, caller.notify)
 
 
 def _find_changed(
@@ -123,7 +133,7 @@ def _find_changed(
 ) -> SourceFile | None:
     """The source, unless it says what it said `before`; raises SourceRolledBack if that was rolled back."""
     anew = request.again or request.rebuild
-    known = before or (None if anew else rolled_back_origin(request.location, history, config, request.format))
+    known = before or (None if anew else rolled_back_origin(request.origin, history, config, request.format))
     limits = FetchLimits(total=config.sync.fetch_timeout)
     file = find_source(request.location, known.validators if known else None, limits, stack, stop)
     if file is None and before is None:
@@ -148,32 +158,55 @@ def _read(config: Config, request: Request, file: SourceFile, history: History, 
         language = note_of_language(choice.embedder.identity, lambda: some_plots(source.peek(), field_map))
         for note in filter(None, (choice.note, language)):
             caller.notify(note)
-        refusals = stack.enter_context(Refusals(root / REFUSED))
+        refusals = stack.enter_context(Refusals(refused_file(root, request.source)))
         way = partial(reading_state, fields=field_map, template=config.embedding.template)
-        remembered = recall_rows(root, way(writer.info))
-        reading = RowReader(source, field_map, refusals, request.limit, remembered)
+        state = way(writer.editions().get(request.source))
+        before = before_reading(config, request, state, writer.others(request.source))
+        reading = RowReader(source, field_map, refusals, request.limit, before)
         options = sync_options(config, request, choice.fallback_for)
         outcome = sync(reading, writer, choice.embedder, options, caller.show_or_stop, reading.refused)
-        report = _report(outcome, choice, reading, refusals)
+        report = _report(outcome, choice, reading, refusals, request.source)
         if generation := Generations(root).current():
             info = generation.info()
-            seen = Seen(state_of(config, request.format, info.edition), file.validators, report.rows)
+            edition = read_editions(generation, info).get(request.source)
+            seen = Seen(state_of(config, request.format, edition), file.validators, report.rows)
             # First of all: a rollback shall find it, whatever else may fail.
-            _remember(request, history, seen, info.edition if outcome.published else None)
-            if request.complete and (outcome.published or reading.rows != remembered):
-                remember_rows(root, way(info), reading.rows)
+            _remember(request, history, seen, info.edition if outcome.published else None, reading.foreign)
+            if request.complete and (outcome.published or reading.rows != before.rows):
+                remember_rows(rows_file(root, request.source), way(edition), reading.rows)
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
     return report
 
 
-def _remember(request: Request, history: History, seen: Seen, published: tuple[int, float] | None) -> None:
-    """Note what the source gave, and the edition that was published of it."""
+def _remember(request: Request, history: History, seen: Seen, published: Edition | None, foreign: int) -> None:
+    """Note what the source gave, and the edition that was published of it.
+
+    Not where movies of other sources were among it: these may be free the next time, though nothing here changed.
+    """
     if request.location == STDIN:
         return
     if published:
-        remember_origin(request.location, history, published, seen)
-    if request.complete:
-        remember(request.location, history, seen)
+        remember_origin(request.origin, history, published, seen)
+    if request.complete and not foreign:
+        remember(request.origin, history, seen)
+
+
+def _state(config: Config, request: Request) -> str:
+    """What the outcome of a run depends on now, besides what is read."""
+    generation = Generations(config.store.path).in_force()
+    edition = read_editions(generation, generation.info(older=True)).get(request.source)
+    return state_of(config, request.format, edition)
+
+
+def before_reading(config: Config, request: Request, state: str, others: Mapping[str, str]) -> Before:
+    """What is known of rows and movies before the source is read."""
+    rows = recall_rows(rows_file(config.store.path, request.source), state)
+    return Before(rows, {} if request.take_over else others)
+
+
+def refused_file(root: Path, source: str) -> Path:
+    """Beside the generations: the refused rows of the last run of a source that read it."""
+    return root / ("refused.jsonl" if source == MAIN else f"refused-{source}.jsonl")
 
 
 def _choose(config: Config, writer: CatalogWriter | None, plots: Plots, caller: _Caller) -> Choice:
@@ -203,10 +236,13 @@ def sync_options(config: Config, request: Request, fallback_for: str | None = No
         rebuild_after=config.sync.rebuild_after,
         fallback_for=fallback_for,
         check=config.sync.check,
+        source=request.source,
     )
 
 
-def _as_before(config: Config, before: Seen, info: GenerationInfo, notify: Callable[[str], None]) -> Report:
+def _as_before(
+    config: Config, request: Request, before: Seen, info: GenerationInfo, notify: Callable[[str], None]
+) -> Report:
     """The report of a run whose source gives what it gave before: every film is what it was."""
     note = None
     if info.fallback_for is not None:
@@ -223,12 +259,13 @@ def _as_before(config: Config, before: Seen, info: GenerationInfo, notify: Calla
         films=info.films,
         generation=info.number,
         published=False,
-        refused_file=str(config.store.path / REFUSED) if rows.refused else None,
+        refused_file=str(refused_file(config.store.path, request.source)) if rows.refused else None,
         note=note,
+        source=request.source,
     )
 
 
-def _report(outcome: SyncOutcome, choice: Choice, reading: RowReader, refusals: Refusals) -> Report:
+def _report(outcome: SyncOutcome, choice: Choice, reading: RowReader, refusals: Refusals, source: str) -> Report:
     return Report(
         reading.counts(outcome.counts),
         embedded=outcome.embedded,
@@ -241,4 +278,5 @@ def _report(outcome: SyncOutcome, choice: Choice, reading: RowReader, refusals: 
         refusals=tuple(refusals.shown),
         refused_file=str(refusals.path) if refusals.count else None,
         note=choice.note,
+        source=source,
     )

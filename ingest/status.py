@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
+from catalog.movie import API, MAIN
 from catalog.store.generation import Generation, GenerationInfo
 from catalog.store.generations import Generations
 from catalog.store.lock import writer
 from catalog.store.runs import History, RunRecord
+from catalog.store.writer import count_by_source
+from ingest.report import plural
 from ingest.schedule.daemon import Appointment, again
 from ingest.schedule.durations import spell_length
 
@@ -31,6 +34,34 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One source of films."""
+
+    name: str
+    films: int
+    last_good: float | None
+    """When a run of it last ended well; seconds since 1970, UTC."""
+    appointment: Appointment | None
+    """Of the scheduler that lives."""
+
+    def too_old(self, limit: timedelta, now: datetime) -> str | None:
+        """One line if no run of it ended well within `limit` before `now`."""
+        if self.last_good is None:
+            return "no run has ended well yet"
+        ended = datetime.fromtimestamp(self.last_good, UTC)
+        age = now - ended
+        if age < -_CLOCKS_DIFFER:
+            return f"the last good run ended at {_iso(self.last_good)}, which is to come; a clock was or is wrong"
+        told = f"the last good run ended {spell_length(age, 2)} ago, more than {spell_length(limit)}"
+        return told if age > limit else None
+
+    def line(self, zone: tzinfo) -> str:
+        """For people."""
+        good = "no good run yet" if self.last_good is None else f"last good run {_time(self.last_good, zone)}"
+        return f"source {self.name}: {plural(self.films, 'film')}, {good}"
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogStatus:
     """A catalog's folder at one moment."""
 
@@ -42,26 +73,28 @@ class CatalogStatus:
     sizes: Sizes
     writer: str | None
     """Who is writing now."""
-    appointment: Appointment | None
+    sources: tuple[SourceStatus, ...]
+    """All that have films or were ever read, by name."""
     runs: tuple[RunRecord, ...]
     """The last ones, the newest first."""
-    last_good: float | None
-    """When a run last ended well; seconds since 1970, UTC."""
 
-    def too_old(self, limit: timedelta, now: datetime) -> str | None:
-        """One line if no run ended well within `limit` before `now`."""
-        if self.last_good is None:
-            return "no run has ended well yet"
-        ended = datetime.fromtimestamp(self.last_good, UTC)
-        age = now - ended
-        if age < -_CLOCKS_DIFFER:
-            return f"the last good run ended at {_iso(self.last_good)}, which is to come; a clock was or is wrong"
-        told = f"the last good run ended {spell_length(age, 2)} ago, more than {spell_length(limit)}"
-        return told if age > limit else None
+    @property
+    def last_good(self) -> float | None:
+        """When a run of any source last ended well; seconds since 1970, UTC."""
+        return max((source.last_good for source in self.sources if source.last_good is not None), default=None)
+
+    def too_old(self, limit: timedelta, now: datetime, source: str | None = None) -> str | None:
+        """One line if no run of this source, or of one that is read by runs, ended well within `limit` before `now`."""
+        asked = [found for found in self.sources if found.name == source or (source is None and found.name != API)]
+        several = len(self.sources) > 1 or source is not None
+        for found in asked or [SourceStatus(source or MAIN, 0, None, None)]:
+            if trouble := found.too_old(limit, now):
+                return f"source {found.name}: {trouble}" if several else trouble
+        return None
 
     def to_dict(self) -> dict[str, Any]:
         """What --json prints; times are ISO 8601 in UTC."""
-        info, appointment, sizes = self.catalog, self.appointment, self.sizes
+        info, sizes = self.catalog, self.sizes
         return {
             "catalog": info
             and {
@@ -78,14 +111,7 @@ class CatalogStatus:
                 "total": sizes.total,
             },
             "writer": self.writer,
-            "scheduler": appointment
-            and {
-                "process": appointment.process,
-                "source": appointment.source,
-                "schedule": appointment.schedule,
-                "next": _iso(appointment.next),
-                "failures": appointment.failures,
-            },
+            "sources": [_source_dict(source) for source in self.sources],
             "last_good": _iso(self.last_good),
             "runs": [_run_dict(run) for run in self.runs],
         }
@@ -99,10 +125,21 @@ class CatalogStatus:
             f"on disk: {parts}, {_bytes(sizes.total)} in all",
             *([f"vector index: collection {self.collection} on a Chroma server"] if self.on_server else []),
             f"writing now: {self.writer or 'nobody'}",
-            _next_line(self.appointment, zone, running=any(run.outcome is None for run in self.runs)),
+            *([source.line(zone) for source in self.sources] if self._several else []),
+            *self._next_lines(zone),
             "last runs:" if self.runs else "no runs yet",
             *(f"  {line}" for run in self.runs for line in _run_lines(run, zone)),
         ]
+
+    @property
+    def _several(self) -> bool:
+        return [source.name for source in self.sources] not in ([], [MAIN])
+
+    def _next_lines(self, zone: tzinfo) -> list[str]:
+        running = {run.source for run in self.runs if run.outcome is None}
+        due = [(source.appointment, source.name in running) for source in self.sources if source.appointment]
+        lines = [_next_line(appointment, zone, running=goes_on) for appointment, goes_on in due]
+        return lines or ["next run: no scheduler is running"]
 
 
 def gather(root: Path) -> CatalogStatus:
@@ -113,15 +150,21 @@ def gather(root: Path) -> CatalogStatus:
     collection = generation.collection if generation else None
     on_server = generation is not None and generation.on_server
     sizes = _sizes(root, generation)
+    films = count_by_source(generation, info) if generation and info else {}
     history = History.open_existing(root)
     if history is None:
-        return CatalogStatus(info, collection, on_server, sizes, writer(root), None, (), None)
+        unread = tuple(SourceStatus(name, count, None, None) for name, count in films.items())
+        return CatalogStatus(info, collection, on_server, sizes, writer(root), unread, ())
     with history:
-        runs, good = tuple(history.last(_SHOWN)), history.last_good()
-        appointment = Appointment.read(root, history)
-    return CatalogStatus(
-        info, collection, on_server, sizes, writer(root), appointment, runs, good.ended if good else None
-    )
+        runs = tuple(history.last(_SHOWN))
+        names = sorted({*films, *history.sources(), *Appointment.sources(root)})
+        sources = tuple(_source(root, history, name, films.get(name, 0)) for name in names)
+    return CatalogStatus(info, collection, on_server, sizes, writer(root), sources, runs)
+
+
+def _source(root: Path, history: History, name: str, films: int) -> SourceStatus:
+    good = history.last_good(name)
+    return SourceStatus(name, films, good.ended if good else None, Appointment.read(root, history, name))
 
 
 def _sizes(root: Path, generation: Generation | None) -> Sizes:
@@ -149,10 +192,28 @@ def _run_dict(run: RunRecord) -> dict[str, Any]:
         "number": run.number,
         "started": _iso(run.started),
         "ended": _iso(run.ended),
-        "source": run.source,
+        "source": run.source or None,
+        "location": run.location,
         "outcome": run.outcome or "running",
         "counts": dict(run.counts),
         "reason": run.reason,
+    }
+
+
+def _source_dict(source: SourceStatus) -> dict[str, Any]:
+    appointment = source.appointment
+    return {
+        "name": source.name,
+        "films": source.films,
+        "last_good": _iso(source.last_good),
+        "scheduler": appointment
+        and {
+            "process": appointment.process,
+            "location": appointment.location,
+            "schedule": appointment.schedule,
+            "next": _iso(appointment.next),
+            "failures": appointment.failures,
+        },
     }
 
 
@@ -162,21 +223,20 @@ def _catalog_line(info: GenerationInfo | None, zone: tzinfo) -> str:
     return f"{info.films} films, generation {info.number} of {_time(info.published, zone)}, model {info.model.name}"
 
 
-def _next_line(appointment: Appointment | None, zone: tzinfo, *, running: bool) -> str:
-    if appointment is None:
-        return "next run: no scheduler is running"
+def _next_line(appointment: Appointment, zone: tzinfo, *, running: bool) -> str:
     if appointment.next is None:
         when = "when it changes"
     else:
         when = "after the one going on" if running else _time(appointment.next, zone)
     process = f"({appointment.schedule}, process {appointment.process})"
-    return f"next run: {appointment.source}, {when} {process}{again(appointment.failures)}"
+    return f"next run: {appointment.location}, {when} {process}{again(appointment.failures)}"
 
 
 def _run_lines(run: RunRecord, zone: tzinfo) -> list[str]:
     seconds = "" if run.ended is None else f", {run.ended - run.started:.1f} s"
     changes = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in run.counts.items() if count)
-    first = f"{_time(run.started, zone)}  {run.outcome or 'running':9}  {run.source}{seconds}"
+    whose = f" ({run.source})" if run.source not in ("", MAIN) else ""
+    first = f"{_time(run.started, zone)}  {run.outcome or 'running':11}  {run.location}{whose}{seconds}"
     return [first, *(f"    {text}" for text in (changes, run.reason) if text)]
 
 

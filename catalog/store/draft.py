@@ -43,6 +43,8 @@ class Difference:
     """New movies, and movies whose text changed."""
     metadata: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+    """Whose movies these are, or were."""
 
     def __len__(self) -> int:
         return len(self.embed) + len(self.metadata) + len(self.gone)
@@ -164,6 +166,7 @@ class Draft:
         changed = sorted(self.movies.rows_of(difference.embed).values())
         self._write_map(vectors, rows, np.array(changed, dtype=np.int64))
         info = self._write_lexical(info, difference)
+        self.movies.mark(dict.fromkeys(difference.sources, info.edition))
         self.movies.check()
         info = self._patch_index(info, difference, vectors) or self._build_index(info, vectors)
         self._tell(info.films)

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import WAY_BACK, CatalogDamaged
-from catalog.movie import Fingerprints, Movie
+from catalog.movie import MAIN, Fingerprints, Movie
 from catalog.store.lexical.fields import KINDS, NUMBERS, folded, inverse_document_frequency, listed_values
 from catalog.store.sqlite import BATCH, Connection, check, connect, connect_read_only, marked, translated
 
 Rows = NDArray[np.int64]
+Edition = tuple[int, float]
+"""Number and time of a publication, see `GenerationInfo.edition`."""
 
 _SCHEMA = """
 CREATE TABLE movies (
@@ -34,7 +37,8 @@ CREATE TABLE movies (
     runtime INTEGER,
     movie TEXT NOT NULL,
     text_digest BLOB NOT NULL,
-    metadata_digest BLOB NOT NULL
+    metadata_digest BLOB NOT NULL,
+    source TEXT NOT NULL DEFAULT 'main'
 );
 CREATE INDEX movies_title ON movies (title_key, row);
 CREATE TABLE list_values (
@@ -44,7 +48,13 @@ CREATE TABLE list_values (
     movies INTEGER NOT NULL,
     PRIMARY KEY (field, folded, value)
 ) WITHOUT ROWID;
+CREATE TABLE sources (name TEXT PRIMARY KEY, number INTEGER NOT NULL, published REAL NOT NULL) WITHOUT ROWID;
 """
+_SOURCES_ADDED = """
+ALTER TABLE movies ADD COLUMN source TEXT NOT NULL DEFAULT 'main';
+CREATE TABLE sources (name TEXT PRIMARY KEY, number INTEGER NOT NULL, published REAL NOT NULL) WITHOUT ROWID;
+"""
+"""What a file lacks that was written before movies remembered their source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,8 @@ class Entry:
     fingerprints: Fingerprints
     row: int = -1
     """-1 for one that is not stored yet."""
+    source: str = MAIN
+    """Whose it is: only a run of this source changes or deletes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,8 @@ class Movies:
             connection.execute("PRAGMA synchronous = OFF")
             if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 connection.executescript(_SCHEMA)
+            elif not _has_sources(connection):
+                connection.executescript(_SOURCES_ADDED)
         return cls(connection, path)
 
     @classmethod
@@ -114,6 +128,29 @@ class Movies:
         rows = self._rows("SELECT id, text_digest, metadata_digest FROM movies")
         return {identity: Fingerprints(text, metadata) for identity, text, metadata in rows}
 
+    def others(self, source: str) -> dict[str, str]:
+        """The movies that are not of this source: the source of each, by id."""
+        return dict(
+            self._rows(f"SELECT id, {self._source} FROM movies WHERE {self._source} <> ?", (source,))  # noqa: S608
+        )
+
+    def count_by_source(self) -> dict[str, int]:
+        """How many movies each source has, by name."""
+        return dict(self._rows(f"SELECT {self._source}, count(*) FROM movies GROUP BY 1 ORDER BY 1"))  # noqa: S608
+
+    def editions(self) -> dict[str, Edition]:
+        """The publication that last changed something of a source, by its name; empty for a file that knows of none."""
+        if self._source != "source":
+            return {}
+        rows = self._rows("SELECT name, number, published FROM sources")
+        return {name: (number, published) for name, number, published in rows}
+
+    @cached_property
+    def _source(self) -> str:
+        """The column, or, in a file of an earlier version, what stands for it."""
+        with translated(self.path):
+            return "source" if _has_sources(self._connection) else f"'{MAIN}'"
+
     def ids(self) -> list[str]:
         """All ids, in the order of the rows."""
         return [row[0] for row in self._rows("SELECT id FROM movies ORDER BY row")]
@@ -140,11 +177,11 @@ class Movies:
         """All movies, in the order of the rows, in batches."""
         last, place = -1, self._place
         while rows := self._rows(
-            f"SELECT {place}, movie, text_digest, metadata_digest FROM movies"  # noqa: S608
+            f"SELECT {place}, movie, text_digest, metadata_digest, {self._source} FROM movies"  # noqa: S608
             f" WHERE {place} > ? ORDER BY {place} LIMIT ?",
             (last, batch),
         ):
-            yield [Entry(_movie(text), Fingerprints(digest, metadata), row) for row, text, digest, metadata in rows]
+            yield [_entry(*row) for row in rows]
             last = rows[-1][0]
 
     def entries_at(self, rows: Sequence[int]) -> list[Entry]:
@@ -152,10 +189,11 @@ class Movies:
         found = []
         for marks, part in marked(rows):
             found += self._rows(
-                f"SELECT row, movie, text_digest, metadata_digest FROM movies WHERE row IN ({marks}) ORDER BY row",  # noqa: S608
+                f"SELECT row, movie, text_digest, metadata_digest, {self._source} FROM movies"  # noqa: S608
+                f" WHERE row IN ({marks}) ORDER BY row",
                 part,
             )
-        return [Entry(_movie(text), Fingerprints(digest, metadata), row) for row, text, digest, metadata in found]
+        return [_entry(*row) for row in found]
 
     def at(self, rows: Sequence[int]) -> dict[int, Movie]:
         """The movies in these rows; rows without one are left out."""
@@ -259,11 +297,11 @@ class Movies:
             new = [entry.movie.id for entry in stored if entry.movie.id not in before]
             rows = dict(zip(new, self._free_rows(len(new)), strict=True))
             self._connection.executemany(
-                "INSERT INTO movies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                "INSERT INTO movies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET title = excluded.title, title_key = excluded.title_key,"
                 " year = excluded.year, rating = excluded.rating, votes = excluded.votes, runtime = excluded.runtime,"
                 " movie = excluded.movie, text_digest = excluded.text_digest,"
-                " metadata_digest = excluded.metadata_digest",
+                " metadata_digest = excluded.metadata_digest, source = excluded.source",
                 [_values(rows.get(entry.movie.id), entry) for entry in stored],
             )
             self._count(before.values(), (entry.movie for entry in stored))
@@ -274,6 +312,14 @@ class Movies:
         with translated(self.path), self._connection:
             self._count(self.get(gone).values(), ())
             self._connection.executemany("DELETE FROM movies WHERE id = ?", [(identity,) for identity in gone])
+
+    def mark(self, editions: Mapping[str, Edition]) -> None:
+        """Note which publication last changed something of each of these sources."""
+        with translated(self.path), self._connection:
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO sources VALUES (?, ?, ?)",
+                [(name, *edition) for name, edition in editions.items()],
+            )
 
     def check(self) -> None:
         """Raise CatalogDamaged if SQLite finds the file damaged."""
@@ -326,7 +372,16 @@ def _values(row: int | None, entry: Entry) -> tuple[object, ...]:
         json.dumps(movie.to_dict(), ensure_ascii=False),
         entry.fingerprints.text,
         entry.fingerprints.metadata,
+        entry.source,
     )
+
+
+def _entry(row: int, text: str, digest: bytes, metadata: bytes, source: str) -> Entry:
+    return Entry(_movie(text), Fingerprints(digest, metadata), row, source)
+
+
+def _has_sources(connection: Connection) -> bool:
+    return any(column[1] == "source" for column in connection.execute("PRAGMA table_info(movies)"))
 
 
 def _movie(text: str) -> Movie:

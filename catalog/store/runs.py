@@ -24,6 +24,7 @@ from catalog.errors import (
     Stopped,
     StoreError,
 )
+from catalog.movie import MAIN
 from catalog.printable import visible
 from catalog.store.lock import is_held, take_lock
 from catalog.store.sqlite import Connection, connect, connect_shared, set_aside, translated
@@ -44,13 +45,16 @@ CREATE TABLE IF NOT EXISTS runs (
     source TEXT NOT NULL,
     outcome TEXT,
     counts TEXT NOT NULL DEFAULT '{}',
-    reason TEXT
+    reason TEXT,
+    source_name TEXT NOT NULL DEFAULT 'main'
 );
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+_SOURCE_ADDED = f"ALTER TABLE runs ADD COLUMN source_name TEXT NOT NULL DEFAULT '{MAIN}'"
+"""What a history lacks that was begun before there were several sources."""
 _COLUMNS = (
-    "number, CAST(started AS REAL), CAST(ended AS REAL), CAST(source AS TEXT), CAST(outcome AS TEXT),"
-    " CAST(counts AS TEXT), CAST(reason AS TEXT)"
+    "number, CAST(started AS REAL), CAST(ended AS REAL), CAST(source AS TEXT), CAST({} AS TEXT),"
+    " CAST(outcome AS TEXT), CAST(counts AS TEXT), CAST(reason AS TEXT)"
 )
 _LATEST = 1e11
 """Seconds since 1970 beyond which no date is shown."""
@@ -65,6 +69,8 @@ class RunOutcome(StrEnum):
     """The guard refused its deletions, the owner's check the new state, or its source says what was rolled back."""
     FAILED = "failed"
     STOPPED = "stopped"
+    ROLLED_BACK = "rolled back"
+    RESTORED = "restored"
 
 
 #: After these the catalog is what the source says.
@@ -79,12 +85,15 @@ class RunRecord:
     started: float
     ended: float | None
     """None while it runs, and for a run that was killed."""
+    location: str
+    """What was read, or the command."""
     source: str
+    """Whose films it brought; empty for what concerns those of all."""
     outcome: RunOutcome | None
     """None while it runs."""
     counts: Mapping[str, int]
     reason: str | None
-    """Why it failed, was refused or stopped: one line."""
+    """Why it failed, was refused or stopped, or what came of it: one line."""
 
 
 @dataclass(slots=True)
@@ -105,6 +114,9 @@ class History:
         self._connection = connection
         # A flipped bit in a text costs that text, not every run.
         connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+        with _readable(self.path):
+            # One of an earlier version, in a folder that may not be written.
+            self._source = "source_name" if _has_source(connection) else f"'{MAIN}'"
 
     @classmethod
     def open(cls, root: Path, notify: Callable[[str], None] = lambda _: None) -> Self:
@@ -132,6 +144,8 @@ class History:
                 # Readers, `ingest status` for one, must not hinder a run, nor a run them.
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(_SCHEMA)
+                if not _has_source(connection):
+                    connection.execute(_SOURCE_ADDED)
             except BaseException:
                 connection.close()
                 raise
@@ -157,12 +171,12 @@ class History:
         self.close()
 
     @contextmanager
-    def recording(self, source: str) -> Iterator[Recording]:
+    def recording(self, location: str, source: str = MAIN) -> Iterator[Recording]:
         """Record the run inside: what it says of itself, or the error that ends it, which goes on its way."""
         self.close_killed()
         recording = Recording()
         with self._write():
-            number = self._insert(source)
+            number = self._insert(location, source)
             self._running.mkdir(exist_ok=True)
             lock = take_lock(self._lock_of(number))  # before others can see the row
         try:
@@ -177,14 +191,14 @@ class History:
             lock.release()
             self._lock_of(number).unlink(missing_ok=True)
 
-    def account_for(self, source: str, began: float, reason: str) -> None:
+    def account_for(self, location: str, began: float, reason: str, source: str = MAIN) -> None:
         """Record a run that ended badly without saying so itself, if it even began to."""
         self.close_killed(reason)
-        last = self.last(1)
+        last = self._runs(f"{self._source} = ?", 1, source)
         if last and last[0].started >= began:
             return
         with self._write():
-            number = self._insert(source)
+            number = self._insert(location, source)
         self._finish(number, Recording(RunOutcome.FAILED, reason=reason))
 
     def close_killed(self, reason: str = KILLED) -> None:
@@ -206,10 +220,17 @@ class History:
             for run in self._runs("TRUE", count)
         ]
 
-    def last_good(self) -> RunRecord | None:
-        """The last run after which the catalog was what the source said."""
-        runs = self._runs("outcome IN (?, ?)", 1, *GOOD)
+    def last_good(self, source: str | None = None) -> RunRecord | None:
+        """The last run after which the catalog was what its source, or this one, said."""
+        whose, names = ("TRUE", ()) if source is None else (f"{self._source} = ?", (source,))
+        runs = self._runs(f"outcome IN (?, ?) AND {whose}", 1, *GOOD, *names)
         return runs[0] if runs else None
+
+    def sources(self) -> list[str]:
+        """The sources that were ever read, by name."""
+        with _readable(self.path):
+            rows = self._connection.execute(f"SELECT DISTINCT {self._source} FROM runs ORDER BY 1").fetchall()  # noqa: S608
+        return [name for (name,) in rows if name]
 
     def note(self, name: str) -> str | None:
         """What was noted under this name."""
@@ -239,9 +260,10 @@ class History:
     def _lock_of(self, number: int) -> Path:
         return self._running / f"{number}.lock"
 
-    def _insert(self, source: str) -> int:
+    def _insert(self, location: str, source: str) -> int:
         cursor = self._connection.execute(
-            "INSERT INTO runs (started, source) VALUES (?, ?)", (time.time(), visible(source))
+            "INSERT INTO runs (started, source, source_name) VALUES (?, ?, ?)",
+            (time.time(), visible(location), source),
         )
         number = int(cursor.lastrowid or 0)
         self._connection.execute("DELETE FROM runs WHERE number <= ?", (number - KEPT,))
@@ -257,7 +279,7 @@ class History:
     def _runs(self, condition: str, count: int = -1, *values: str) -> list[RunRecord]:
         with _readable(self.path):
             rows = self._connection.execute(
-                f"SELECT {_COLUMNS} FROM runs WHERE {condition} ORDER BY number DESC LIMIT ?",  # noqa: S608
+                f"SELECT {_COLUMNS.format(self._source)} FROM runs WHERE {condition} ORDER BY number DESC LIMIT ?",  # noqa: S608
                 (*values, count),
             ).fetchall()
         return [_record(*row) for row in rows]
@@ -268,15 +290,18 @@ class History:
             yield
 
 
-def _record(
-    number: int, started: float | None, ended: float | None, source: str, outcome: str | None, *rest: str
-) -> RunRecord:
+def _has_source(connection: Connection) -> bool:
+    return any(column[1] == "source_name" for column in connection.execute("PRAGMA table_info(runs)"))
+
+
+def _record(number: int, started: float | None, ended: float | None, *rest: str) -> RunRecord:
     """A row, as far as it can be read: what is no outcome counts as a failure."""
-    counts, reason = rest
+    location, source, outcome, counts, reason = rest
     return RunRecord(
         number,
         _moment(started) or 0.0,
         _moment(ended),
+        location,
         source,
         None if outcome is None else RunOutcome(outcome) if outcome in list(RunOutcome) else RunOutcome.FAILED,
         _counts(counts),

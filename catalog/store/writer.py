@@ -3,13 +3,14 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
 
 from catalog.errors import WAY_BACK, CatalogDamaged
 from catalog.identity import ModelIdentity
-from catalog.movie import Fingerprints, fingerprints
+from catalog.movie import MAIN, Fingerprints, fingerprints
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.draft import Draft, Plan
 from catalog.store.embedding_cache import VectorCache
@@ -18,7 +19,7 @@ from catalog.store.generation import LAYOUT, Generation, GenerationInfo, damaged
 from catalog.store.generations import Generations
 from catalog.store.integrity import is_intact
 from catalog.store.lock import writer_lock
-from catalog.store.movies import Entry, Movies
+from catalog.store.movies import Edition, Entry, Movies
 from catalog.store.sqlite import BATCH, check_file
 
 
@@ -39,6 +40,14 @@ class CatalogWriter:
         if self.info is None or self.current is None:
             return {}
         return read_fingerprints(self.current, self.info)
+
+    def others(self, source: str) -> dict[str, str]:
+        """The movies that are not of this source: the source of each, by id."""
+        return {} if self.info is None or self.current is None else read_others(self.current, self.info, source)
+
+    def editions(self) -> dict[str, Edition]:
+        """The publication that last changed something of a source, by its name."""
+        return {} if self.info is None or self.current is None else read_editions(self.current, self.info)
 
     def entries(self, batch: int = BATCH) -> Iterator[list[Entry]]:
         """The movies of the generation in force, whatever its layout, in batches."""
@@ -71,6 +80,7 @@ class CatalogWriter:
         generation = self.generations.begin()
         try:
             movies = self._copy_movies(generation, model, template)
+            movies.mark(self.editions())
         except BaseException:
             shutil.rmtree(generation.folder, ignore_errors=True)
             raise
@@ -86,7 +96,7 @@ class CatalogWriter:
             return Movies.create(generation.movies)
         movies = Movies.create(generation.movies)
         for part in self.entries():
-            movies.put(Entry(entry.movie, fingerprints(entry.movie, template)) for entry in part)
+            movies.put(replace(entry, fingerprints=fingerprints(entry.movie, template)) for entry in part)
         return movies
 
     def _same(self, model: ModelIdentity, template: str) -> bool:
@@ -146,6 +156,30 @@ def read_fingerprints(generation: Generation, info: GenerationInfo) -> dict[str,
         with closing(Movies.open(generation.movies)) as movies:
             return movies.fingerprints()
     return {entry.movie.id: entry.fingerprints for part in read_entries(generation, info) for entry in part}
+
+
+def read_others(generation: Generation, info: GenerationInfo, source: str) -> dict[str, str]:
+    """The movies of a generation that are not of this source: the source of each, by id."""
+    if info.layout == LAYOUT:
+        with closing(Movies.open(generation.movies)) as movies:
+            return movies.others(source)
+    return {} if source == MAIN else dict.fromkeys(read_fingerprints(generation, info), MAIN)
+
+
+def read_editions(generation: Generation, info: GenerationInfo) -> dict[str, Edition]:
+    """The publication that last changed something of a source, by its name; those of other sources changed nothing."""
+    if info.layout != LAYOUT:
+        return {MAIN: info.edition}
+    with closing(Movies.open(generation.movies)) as movies:
+        return movies.editions() or {MAIN: info.edition}
+
+
+def count_by_source(generation: Generation, info: GenerationInfo) -> dict[str, int]:
+    """How many movies of a generation each source has, by name; raises CatalogDamaged."""
+    if info.layout != LAYOUT:
+        return {MAIN: info.films}
+    with closing(Movies.open(generation.movies)) as movies:
+        return movies.count_by_source()
 
 
 def check_movies(generation: Generation, info: GenerationInfo) -> None:

@@ -21,6 +21,7 @@ from time import time
 from typing import Self
 
 from catalog.errors import PASSING, CatalogLocked, StoreError
+from catalog.movie import MAIN
 from catalog.store.lock import is_held
 from catalog.store.runs import History
 from catalog.terminal import say
@@ -35,12 +36,17 @@ _LOCK = "SCHEDULER"
 _LOOK = 0.5
 
 
+def _of(name: str, source: str) -> str:
+    """The name of a lock or note, for each source another one."""
+    return name if source == MAIN else f"{name}-{source}"
+
+
 @dataclass(frozen=True, slots=True)
 class Appointment:
     """What a living scheduler waits for."""
 
     process: int
-    source: str
+    location: str
     schedule: str
     next: float | None
     """Seconds since 1970, UTC; None while it watches a file."""
@@ -48,10 +54,15 @@ class Appointment:
     """Runs that have just failed for a reason that may pass: the next one is tried early."""
 
     @classmethod
-    def read(cls, root: Path, history: History) -> Self | None:
-        """The appointment of the scheduler that lives; None if none does."""
-        appointment = history.read_note(_NOTE, lambda values: cls(**values))
-        return appointment if appointment and is_held(root / _LOCK) else None
+    def read(cls, root: Path, history: History, source: str = MAIN) -> Self | None:
+        """The appointment of the scheduler of a source that lives; None if none does."""
+        appointment = history.read_note(_of(_NOTE, source), lambda values: cls(**values))
+        return appointment if appointment and is_held(root / _of(_LOCK, source)) else None
+
+    @staticmethod
+    def sources(root: Path) -> list[str]:
+        """The sources that ever had a scheduler."""
+        return [path.name.removeprefix(_LOCK).removeprefix("-") or MAIN for path in root.glob(f"{_LOCK}*")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +70,11 @@ class Job:
     """What is run again and again."""
 
     root: Path
-    source: str
+    location: str
     arguments: Sequence[str]
     """Of the command for a single run."""
+    source: str = MAIN
+    """Whose films it brings."""
 
 
 def run_on_schedule(job: Job, schedule: Schedule, zone: tzinfo, jitter: float) -> None:
@@ -71,7 +84,7 @@ def run_on_schedule(job: Job, schedule: Schedule, zone: tzinfo, jitter: float) -
         note(job, str(schedule), begin.timestamp(), failures)
         log(f"next run {_clock(begin, zone)}, {schedule}{again(failures)}", zone)
 
-    with _only_one(job.root), stop_on(SIGTERM, SIGINT) as stop:
+    with _only_one(job), stop_on(SIGTERM, SIGINT) as stop:
         repeat(
             schedule,
             lambda: run_once(job, stop, zone),
@@ -90,10 +103,10 @@ def run_on_change(job: Job, settle: float, zone: tzinfo) -> None:
         if failures:
             log(f"next run in {seconds:.0f} s, or when it changes{again(failures)}", zone)
 
-    with _only_one(job.root), stop_on(SIGTERM, SIGINT) as stop:
+    with _only_one(job), stop_on(SIGTERM, SIGINT) as stop:
         note(job, "watch", None)
-        log(f"watching {job.source}", zone)
-        look, run = partial(stamp, job.source), partial(run_once, job, stop, zone)
+        log(f"watching {job.location}", zone)
+        look, run = partial(stamp, job.location), partial(run_once, job, stop, zone)
         watch(look, run, wait=stop.wait, settle=settle, announce=announce)
 
 
@@ -115,7 +128,7 @@ def run_once(job: Job, stop: Event, zone: tzinfo) -> bool:
     """One run in a process of its own; whether it failed for a reason that may pass. Its end is recorded."""
     command = [sys.executable, "-P", "-m", "ingest", *job.arguments]
     began = time()
-    log(f"run of {job.source} begins", zone)
+    log(f"run of {job.location} begins", zone)
     try:
         code = _wait(subprocess.Popen(command), stop)  # noqa: S603 - ourselves
     except OSError as error:
@@ -127,7 +140,7 @@ def run_once(job: Job, stop: Event, zone: tzinfo) -> bool:
         log(f"run ended {seconds}", zone)
         return False
     log(f"run {reason}, {seconds}", zone)
-    _safely(job.root, lambda history: history.account_for(job.source, began, reason))
+    _safely(job.root, lambda history: history.account_for(job.location, began, reason, job.source))
     return code == PASSING
 
 
@@ -144,8 +157,8 @@ def _wait(process: "subprocess.Popen[bytes]", stop: Event) -> int:
 
 def note(job: Job, schedule: str, moment: float | None, failures: int = 0) -> None:
     """Let `ingest status` know what is waited for."""
-    appointment = Appointment(os.getpid(), job.source, schedule, moment, failures)
-    _safely(job.root, lambda history: history.keep(_NOTE, json.dumps(asdict(appointment))))
+    appointment = Appointment(os.getpid(), job.location, schedule, moment, failures)
+    _safely(job.root, lambda history: history.keep(_of(_NOTE, job.source), json.dumps(asdict(appointment))))
 
 
 def _safely(root: Path, write: Callable[[History], object]) -> None:
@@ -158,13 +171,14 @@ def _safely(root: Path, write: Callable[[History], object]) -> None:
 
 
 @contextmanager
-def _only_one(root: Path) -> Iterator[None]:
-    """One scheduler a catalog: two with different files would undo each other's work."""
+def _only_one(job: Job) -> Iterator[None]:
+    """One scheduler a source: two with different files would undo each other's work."""
     from filelock import FileLock, Timeout
 
+    root = job.root
     try:
         root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(root / _LOCK, timeout=1)  # `status` may be looking
+        lock = FileLock(root / _of(_LOCK, job.source), timeout=1)  # `status` may be looking
         lock.acquire()
     except Timeout:
         raise CatalogLocked(f"{root}: is kept up to date by another scheduler; see 'ingest status'") from None
@@ -172,6 +186,6 @@ def _only_one(root: Path) -> Iterator[None]:
         raise StoreError(f"{root}: cannot be written: {error.strerror}; check the folder's permissions") from error
     try:
         yield
-        _safely(root, lambda history: history.keep(_NOTE, None))
+        _safely(root, lambda history: history.keep(_of(_NOTE, job.source), None))
     finally:
         lock.release()

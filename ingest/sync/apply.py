@@ -55,28 +55,35 @@ def sync(
     show: Callable[[Progress], None] = lambda _: None,
     refused: Set[str] = frozenset(),
 ) -> SyncOutcome:
-    """Make the catalog hold exactly these films; publish only if something changed.
+    """Make the catalog hold exactly these films of the source; publish only if something changed.
+
+    Films of other sources stay, but for those that are among `movies`, which are moved: whoever reads a source refuses
+    the others before.
 
     `show` hears where the run is, after each batch for one, and may raise to stop it. `refused` are ids of movies that
     are there, but cannot be read now: what the catalog holds of them stays. It may be filled while the movies are read.
     Raises DeletionsRefused, CheckFailed, ModelError, StoreError, and whatever reading the movies or `show` raises; in
     each case the generation in force stays what it was.
     """
-    stored = writer.fingerprints()
+    stored, others = writer.fingerprints(), writer.others(options.source)
     draft = _LazyDraft(writer, embedder.identity, options)
     tally = Tally()
     try:
-        for change in plan(movies, stored, options.template):
+        for change in plan(movies, stored, options.template, options.source, others):
             tally.add(change)
             if change.entry is not None:
                 draft.put(change.entry)
             show(Progress("reading", len(tally.seen)))
-        gone = deletions(stored.keys(), tally.seen, options, refused)
+        gone = deletions(stored.keys() - others.keys(), tally.seen, options, refused)
+        gone |= options.remove & stored.keys()
         tally.counts[Kind.DELETED] = len(gone)
         draft.remove(gone)
         if draft.empty:
             return _nothing_published(writer, tally)
-        difference = Difference(frozenset(tally.embed), frozenset(tally.metadata), gone)
+        moved = (others[name] for name in tally.embed | tally.metadata | gone if name in others)
+        difference = Difference(
+            frozenset(tally.embed), frozenset(tally.metadata), gone, frozenset({options.source, *moved})
+        )
         embedded, truncated = embed_missing(draft.open(), embedder, options.batch, show, difference.embed)
         check = partial(_check, options.check, show) if options.check else None
         info = draft.open().publish(difference, lambda done: show(Progress("indexing", done)), check)

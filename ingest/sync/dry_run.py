@@ -12,16 +12,16 @@ from catalog.movie import Fingerprints, model_text
 from catalog.store.embedding_cache import VectorCache
 from catalog.store.generation import GenerationInfo
 from catalog.store.generations import Generations
-from catalog.store.movies import Entry
-from catalog.store.writer import read_entries, read_fingerprints
+from catalog.store.movies import Edition, Entry
+from catalog.store.writer import read_editions, read_entries, read_fingerprints, read_others
 from ingest.mapping.detect import detect_ahead
 from ingest.mapping.mapper import describe
 from ingest.readers.source import open_rows
-from ingest.run import Request, sync_options
+from ingest.run import Request, before_reading, sync_options
 from ingest.sync.plan import EXAMPLES, Kind, Tally, deletions, label, plan
 from ingest.sync.preview import Preview
 from ingest.sync.rejects import Refusals, RowReader
-from ingest.sync.row_cache import reading_state, recall_rows
+from ingest.sync.row_cache import reading_state
 
 _SAMPLE = 64
 """Texts embedded to learn the speed: a second or two."""
@@ -36,11 +36,12 @@ def dry_run(config: Config, request: Request) -> Preview:
         source = stack.enter_context(open_rows(request.location, format=request.format))
         field_map = detect_ahead(source.peek, config.catalog.fields)
         refusals = stack.enter_context(Refusals(None))
-        stored = _Stored(config)
-        state = reading_state(stored.info, field_map, config.embedding.template)
-        reading = RowReader(source, field_map, refusals, request.limit, recall_rows(config.store.path, state))
+        stored = _Stored(config, request.source)
+        state = reading_state(stored.edition, field_map, config.embedding.template)
+        before = before_reading(config, request, state, stored.others)
+        reading = RowReader(source, field_map, refusals, request.limit, before)
         tally, texts = Tally(), _Texts()
-        for change in plan(reading, stored.fingerprints, config.embedding.template):
+        for change in plan(reading, stored.fingerprints, config.embedding.template, request.source, stored.others):
             tally.add(change)
             if change.entry is not None and change.kind in (Kind.ADDED, Kind.TEXT_CHANGED):
                 texts.add(change.entry, config.embedding.template)
@@ -60,14 +61,23 @@ def dry_run(config: Config, request: Request) -> Preview:
 class _Stored:
     """What the catalog holds, if there is one; opened for reading only."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, source: str) -> None:
         self._cache = config.store.path / "vectors.sqlite3"
         self._generation = Generations(config.store.path).current()
         self.fingerprints: Mapping[str, Fingerprints] = {}
+        self.others: Mapping[str, str] = {}
+        self.edition: Edition | None = None
         self.info: GenerationInfo | None = None
         if self._generation is not None:
             self.info = self._generation.info(older=True)
             self.fingerprints = read_fingerprints(self._generation, self.info)
+            self.others = read_others(self._generation, self.info, source)
+            self.edition = read_editions(self._generation, self.info).get(source)
+
+    @property
+    def own(self) -> Set[str]:
+        """The ids of the movies of the source."""
+        return self.fingerprints.keys() - self.others.keys()
 
     @property
     def model(self) -> ModelIdentity | None:
@@ -108,9 +118,9 @@ def _gone(
     """The ids that a run would delete, and why it would refuse to."""
     options = sync_options(config, request)
     try:
-        return sorted(deletions(stored.fingerprints.keys(), seen, options, refused)), None
+        return sorted(deletions(stored.own, seen, options, refused)), None
     except DeletionsRefused as refusal:
-        return sorted(stored.fingerprints.keys() - seen - refused), str(refusal)
+        return sorted(stored.own - seen - refused), str(refusal)
 
 
 def _examples(tally: Tally, gone: list[str]) -> dict[str, list[str]]:

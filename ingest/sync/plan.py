@@ -1,12 +1,12 @@
 """What a run does with each movie of a file: compared with what the last run stored. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Container, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from catalog.errors import DeletionsRefused
-from catalog.movie import Fingerprints, Movie, fingerprints
+from catalog.movie import MAIN, Fingerprints, Movie, fingerprints
 from catalog.store.movies import Entry
 from ingest.sync.row_cache import RememberedRow
 
@@ -42,6 +42,10 @@ class SyncOptions:
     fallback_for: str | None = None
     check: tuple[str, ...] = ()
     """A program that must agree before a generation is published."""
+    source: str = MAIN
+    """Whose movies these are; those of others are not counted as missing."""
+    remove: frozenset[str] = frozenset()
+    """Ids that are deleted because somebody said so; the guard does not count them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +59,25 @@ class Change:
 
 
 def plan(
-    movies: Iterable[Movie | RememberedRow], stored: Mapping[str, Fingerprints], template: str
+    movies: Iterable[Movie | RememberedRow],
+    stored: Mapping[str, Fingerprints],
+    template: str,
+    source: str = MAIN,
+    others: Container[str] = (),
 ) -> Iterator[Change]:
-    """Compare each movie, by its id, with what the last run stored. Pure, lazy, in the file's order."""
+    """Compare each movie, by its id, with what the last run stored. Pure, lazy, in the file's order.
+
+    A movie that is one of the `others`, those of another source, is changed at least in whose it is.
+    """
     for movie in movies:
         if isinstance(movie, RememberedRow):
             yield Change(Kind.UNCHANGED, movie.id)
             continue
         now = fingerprints(movie, template)
         kind = _kind(now, stored.get(movie.id))
-        yield Change(kind, movie.id, None if kind is Kind.UNCHANGED else Entry(movie, now))
+        if kind is Kind.UNCHANGED and movie.id in others:
+            kind = Kind.METADATA_CHANGED
+        yield Change(kind, movie.id, None if kind is Kind.UNCHANGED else Entry(movie, now, source=source))
 
 
 def _kind(now: Fingerprints, before: Fingerprints | None) -> Kind:
@@ -80,16 +93,18 @@ def deletions(
 ) -> frozenset[str]:
     """The ids that are gone from the file, the `refused` ones not among them; raises DeletionsRefused for too many.
 
-    None without `prune`. Too many is more than the share `max_delete` of the stored films and more than `min_delete`
-    films, those counted whose row was refused: a file of broken rows is as wrong as one that was cut off.
+    `stored` are those of the same source. None without `prune`. Too many is more than the share `max_delete` of the
+    stored films and more than `min_delete` films, those counted whose row was refused: a file of broken rows is as
+    wrong as one that was cut off.
     """
     if not options.prune:
         return frozenset()
     missing = frozenset(stored - seen)
     if len(missing) > max(options.min_delete, options.max_delete * len(stored)) and not options.allow_deletes:
         where = "missing from the file, or refused" if missing & refused else "missing from the file"
+        whose = "" if options.source == MAIN else f" of source {options.source!r}"
         raise DeletionsRefused(
-            f"{len(missing)} of {len(stored)} films are {where}, more than sync.max_delete allows;"
+            f"{len(missing)} of {len(stored)} films{whose} are {where}, more than sync.max_delete allows;"
             " nothing was deleted; check the file, or repeat with --allow-deletes"
         )
     return missing - refused

@@ -13,7 +13,7 @@ from ingest.mapping.mapper import FieldMap, RowNotes, id_of, to_movie
 from ingest.readers.row import AnyRow, UnreadableRow
 from ingest.report import RowCounts
 from ingest.sync.plan import Kind
-from ingest.sync.row_cache import RememberedRow, Rows, row_digest
+from ingest.sync.row_cache import Before, RememberedRow, row_digest
 
 _SHOWN = 5
 
@@ -61,18 +61,20 @@ class RowReader:
     """Rows become movies, or are recognised; counts what was read."""
 
     def __init__(
-        self, rows: Iterable[AnyRow], fields: FieldMap, refusals: Refusals, limit: int | None, remembered: Rows
+        self, rows: Iterable[AnyRow], fields: FieldMap, refusals: Refusals, limit: int | None, before: Before
     ) -> None:
         self._rows = rows
         self._fields = fields
         self._refusals = refusals
         self._limit = limit
-        self._remembered = remembered
+        self._before = before
         self._places: dict[str, str] = {}
         self.rows: dict[str, RememberedRow] = {}
         """What became of the rows that were read, by digest."""
         self.refused: set[str] = set()
         """Ids of films whose row was refused, as far as it tells them."""
+        self.foreign = 0
+        """Rows that were refused because their movie belongs to another source."""
         self.read = 0
         self.repaired = 0
         """Values whose mojibake was undone."""
@@ -106,7 +108,7 @@ class RowReader:
         if isinstance(row, UnreadableRow):
             raise RowRefused(f"{row.place}: {row.reason}")
         digest = row_digest(row)
-        remembered = self._remembered.get(digest) if digest else None
+        remembered = self._before.rows.get(digest) if digest else None
         movie = None
         if remembered is None:
             notes = RowNotes()
@@ -115,6 +117,11 @@ class RowReader:
         self.repaired += remembered.repaired
         if remembered.unreadable:
             self.unreadable.update(remembered.unreadable)
+        if (owner := self._before.others.get(remembered.id)) is not None:
+            self.foreign += 1
+            raise RowRefused(
+                f"{row.place}: field 'id': {remembered.id!r} belongs to source {owner!r}; {self._before.way_out}"
+            )
         first = self._places.setdefault(remembered.id, row.place)
         if first is not row.place:
             raise RowRefused(f"{row.place}: field 'id': {remembered.id!r} was already seen at {first}")

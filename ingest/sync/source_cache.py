@@ -1,4 +1,4 @@
-"""A source from one run to the next: nothing is read again while it and the catalog are what they were."""
+"""What a source reads, from one run to the next: nothing is read again while it and the catalog are what they were."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -8,11 +8,13 @@ from typing import Any, Self
 
 from catalog.config import Config, ScheduleConfig, SearchConfig, ServerConfig, StoreConfig
 from catalog.errors import UsageError
+from catalog.movie import MAIN
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.embedding_cache import has_checksums
 from catalog.store.generation import LAYOUT, GenerationInfo, damaged_files
 from catalog.store.generations import Generations
 from catalog.store.integrity import is_intact
+from catalog.store.movies import Edition
 from catalog.store.runs import History
 from ingest.readers.download import Validators, shown
 from ingest.readers.source import STDIN, is_url, local_paths, open_file
@@ -39,30 +41,44 @@ class Seen:
         return cls(values["state"], Validators(**values["validators"]), RowCounts(**values["rows"]))
 
 
-def recall(location: str, history: History, state: str | None) -> Seen | None:
-    """What the source gave, if catalog and settings are in the same `state` as then."""
-    seen = history.read_note(_note_name(location), Seen.from_dict)
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is read, and for whom: what one source got from a location says nothing of another source."""
+
+    location: str
+    source: str = MAIN
+
+    def note_name(self, of: str) -> str:
+        """A digest, because the whole address may hold secrets."""
+        whole = self.location if is_url(self.location) else str(Path(self.location).absolute())
+        whole = whole if self.source == MAIN else f"{self.source}\0{whole}"
+        return f"{of} {blake2b(whole.encode('utf-8', 'surrogateescape'), digest_size=16).hexdigest()}"
+
+
+def recall(origin: Origin, history: History, state: str | None) -> Seen | None:
+    """What the location gave, if catalog and settings are in the same `state` as then."""
+    seen = history.read_note(origin.note_name("seen"), Seen.from_dict)
     return seen if seen and seen.state == state else None
 
 
-def remember(location: str, history: History, seen: Seen) -> None:
-    """Note what a source gave, once the catalog holds all of it."""
-    history.keep(_note_name(location), json.dumps(asdict(seen)))
+def remember(origin: Origin, history: History, seen: Seen) -> None:
+    """Note what a location gave, once the catalog holds all of it."""
+    history.keep(origin.note_name("seen"), json.dumps(asdict(seen)))
 
 
-def remember_origin(location: str, history: History, edition: tuple[int, float], seen: Seen) -> None:
-    """Note what a source was when it gave a generation."""
-    history.keep(_note_name(location, "gave"), json.dumps([edition, asdict(seen)]))
+def remember_origin(origin: Origin, history: History, edition: Edition, seen: Seen) -> None:
+    """Note what a location was when it gave a generation."""
+    history.keep(origin.note_name("gave"), json.dumps([edition, asdict(seen)]))
 
 
-def roll_back_origin(history: History, edition: tuple[int, float]) -> None:
+def roll_back_origin(history: History, edition: Edition) -> None:
     """Note that a generation was rolled back."""
     noted = history.read_note(_ROLLED_BACK, list) or []
     history.keep(_ROLLED_BACK, json.dumps([*noted, edition][-_MOST_ROLLED_BACK:]))
 
 
-def rolled_back_origin(location: str, history: History, config: Config, kind: str | None) -> Seen | None:
-    """What the source was when it gave, under these settings, a generation that was rolled back."""
+def rolled_back_origin(origin: Origin, history: History, config: Config, kind: str | None) -> Seen | None:
+    """What the location was when it gave, under these settings, a generation that was rolled back."""
     noted = history.read_note(_ROLLED_BACK, list) or []
 
     def known(note: list[Any]) -> Seen | None:
@@ -70,7 +86,7 @@ def rolled_back_origin(location: str, history: History, config: Config, kind: st
         seen = Seen.from_dict(values)
         return seen if edition in noted and seen.state == state_of(config, kind, tuple(edition)) else None
 
-    return history.read_note(_note_name(location, "gave"), known)
+    return history.read_note(origin.note_name("gave"), known)
 
 
 def source_name(location: str) -> str:
@@ -100,11 +116,11 @@ def content_digest(location: str, stop: Stop = never) -> str | None:
     return whole.hexdigest()
 
 
-def state_of(config: Config, kind: str | None, edition: tuple[int, float]) -> str:
-    """What the outcome of a run depends on besides the source.
+def state_of(config: Config, kind: str | None, edition: Edition | None) -> str:
+    """What the outcome of a run depends on besides what is read.
 
-    The edition of the generation in force, the settings but for those that change no film, the format asked for, and
-    this program, which may read a column that an earlier version did not.
+    The edition that last changed a movie of the source, the settings but for those that change no film, the format
+    asked for, and this program, which may read a column that an earlier version did not.
     """
     settings = replace(
         config, store=StoreConfig(), schedule=ScheduleConfig(), search=SearchConfig(), server=ServerConfig()
@@ -123,9 +139,3 @@ def whole_in_force(root: Path, server: ChromaServer | None) -> GenerationInfo | 
     info = generation.info(older=True)
     whole = info.layout == LAYOUT and not damaged_files(generation) and is_intact(generation, info, server)
     return info if whole else None
-
-
-def _note_name(location: str, of: str = "seen") -> str:
-    """A digest, because the whole address may hold secrets."""
-    whole = location if is_url(location) else str(Path(location).absolute())
-    return f"{of} {blake2b(whole.encode('utf-8', 'surrogateescape'), digest_size=16).hexdigest()}"

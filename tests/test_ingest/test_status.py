@@ -52,9 +52,10 @@ def test_one_object(store: Path, seed_file: Path) -> None:
     assert (found["catalog"]["generation"], found["catalog"]["model"]) == (1, "bundled")
     assert found["bytes"]["records"] == (generation / "movies.sqlite3").stat().st_size
     assert found["bytes"]["total"] > found["bytes"]["records"] + found["bytes"]["index"] > 0
-    assert (found["writer"], found["scheduler"]) == (None, None)
+    assert found["writer"] is None
     (run,) = found["runs"]
-    assert (run["outcome"], run["source"], run["reason"]) == ("ok", str(seed_file), None)
+    assert (run["outcome"], run["source"], run["location"], run["reason"]) == ("ok", "main", str(seed_file), None)
+    assert found["sources"] == [{"name": "main", "films": films, "last_good": run["ended"], "scheduler": None}]
     assert (run["counts"]["read"], run["counts"]["added"], run["counts"]["films"]) == (films, films, films)
     assert found["last_good"] == run["ended"]
     assert datetime.fromisoformat(run["started"]) <= datetime.fromisoformat(run["ended"]) <= datetime.now(UTC)
@@ -75,7 +76,7 @@ def test_the_reason_of_a_failed_run_is_shown(store: Path, tmp_path: Path) -> Non
     missing = tmp_path / "missing.json"
     CliRunner(env={"PLOTSEEK_STORE_PATH": str(store)}).invoke(main, ["--file", str(missing)])
     lines = status(store).stdout.splitlines()
-    assert f"  failed     {missing}, " in lines[5]
+    assert f"  failed       {missing}, " in lines[5]
     assert lines[6].strip() == f"no such file: {missing}"
 
 
@@ -89,12 +90,12 @@ def test_a_writer_is_named_while_it_lives(store: Path) -> None:
 def test_a_scheduler_that_died_waits_for_nothing(store: Path) -> None:
     from filelock import FileLock
 
-    note = {"process": 7, "source": "films.json", "schedule": "every 6h", "next": 1.0e9}
+    note = {"process": 7, "location": "films.json", "schedule": "every 6h", "next": 1.0e9}
     with History.open(store) as history:
         history.keep("scheduler", json.dumps(note))
-    assert gather(store).appointment is None
+    assert gather(store).sources[0].appointment is None
     with FileLock(store / "SCHEDULER"):
-        assert gather(store).appointment == Appointment(7, "films.json", "every 6h", 1.0e9)
+        assert gather(store).sources[0].appointment == Appointment(7, "films.json", "every 6h", 1.0e9)
         assert "next run: films.json, 2001-09-09 01:46:40 UTC (every 6h, process 7)" in status(store).stdout
         with History.open(store) as history:
             history.keep("scheduler", json.dumps({**note, "failures": 2}))
@@ -106,7 +107,7 @@ def test_a_scheduler_that_died_waits_for_nothing(store: Path) -> None:
             history.keep("scheduler", json.dumps(note))
         with History.open(store) as history, history.recording("films.json"):
             assert "next run: films.json, after the one going on (every 6h, process 7)" in status(store).stdout
-            assert "  running    films.json" in status(store).stdout
+            assert "  running      films.json" in status(store).stdout
 
 
 def test_max_age_is_for_health_checks(store: Path) -> None:

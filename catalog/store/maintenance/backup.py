@@ -24,6 +24,7 @@ from catalog.store.generations import Generations
 from catalog.store.integrity import seal_index
 from catalog.store.lock import writer_lock
 from catalog.store.movies import Movies
+from catalog.store.runs import History, RunOutcome
 from catalog.store.sqlite import copy_database, leave_wal, replace_database
 from catalog.store.vectors.by_row import open_vectors
 from catalog.store.writer import read_entries
@@ -189,23 +190,34 @@ def restore(folder: Path, root: Path, server: ChromaServer | None = None) -> Gen
     backup, CatalogDamaged if a file of it is damaged.
     """
     source, info = _checked(folder)
-    with writer_lock(root):
+    with (
+        writer_lock(root),
+        History.open(root) as history,
+        history.recording(f"ingest restore {folder}", "") as recording,
+    ):
         _add_vectors(root, folder / _VECTORS)
         generations = Generations(root, server)
         generations.drop_unfinished()
         name = Generations(folder).catalog_name()
         if generations.catalog_name() is None:
             generations.name_catalog(name or token_hex(8))
-        generation = generations.begin()
-        with closing(VectorCache(root / _VECTORS)) as cache:
-            movies = _copy_movies(source, info, generation)
-            plan = Plan(info.model, info.template, info.fallback_for, (source, info) if info.layout == LAYOUT else None)
-            draft = Draft(generations, generation, movies, cache, plan)
-            try:
-                return draft.publish(Difference())
-            except BaseException:
-                draft.discard()
-                raise
+        published = _publish(source, info, generations)
+        recording.outcome, recording.counts = RunOutcome.RESTORED, {"films": published.films}
+        recording.reason = f"generation {published.number} is in force"
+    return published
+
+
+def _publish(source: Generation, info: GenerationInfo, generations: Generations) -> GenerationInfo:
+    generation = generations.begin()
+    with closing(VectorCache(generations.root / _VECTORS)) as cache:
+        movies = _copy_movies(source, info, generation)
+        plan = Plan(info.model, info.template, info.fallback_for, (source, info) if info.layout == LAYOUT else None)
+        draft = Draft(generations, generation, movies, cache, plan)
+        try:
+            return draft.publish(Difference())
+        except BaseException:
+            draft.discard()
+            raise
 
 
 def _copy_movies(source: Generation, info: GenerationInfo, generation: Generation) -> Movies:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -208,7 +208,7 @@ def _build_again(writer: CatalogWriter, info: GenerationInfo, embed: Callable[[D
     draft = writer.begin(info.model, info.template, info.fallback_for, fresh=True)
     try:
         for entries in draft.movies.entries():
-            draft.movies.put(Entry(entry.movie, fingerprints(entry.movie, info.template)) for entry in entries)
+            draft.movies.put(replace(entry, fingerprints=fingerprints(entry.movie, info.template)) for entry in entries)
         embedded = embed(draft)
         published = draft.publish(Difference())
     except BaseException:

@@ -27,7 +27,7 @@ def test_a_run_is_recorded_with_what_it_did(tmp_path: Path) -> None:
             recording.counts = {"read": 6, "added": 6}
         run = history.last(1)[0]
         assert history.last_good() == run
-    assert (run.number, run.source, run.outcome, run.counts, run.reason) == (
+    assert (run.number, run.location, run.outcome, run.counts, run.reason) == (
         1,
         "films.json",
         RunOutcome.OK,
@@ -148,7 +148,7 @@ from catalog.store.runs import History
 os.setgid(65534)
 os.setuid(65534)
 with History.open_existing(Path(sys.argv[1])) as history:
-    print([(run.source, run.outcome) for run in history.last(9)])
+    print([(run.location, run.outcome) for run in history.last(9)])
 """
 
 
@@ -193,7 +193,7 @@ def test_a_damaged_history_is_set_aside_and_said_so(tmp_path: Path) -> None:
     assert said == [f"{path}: damaged, set aside as history.sqlite3.damaged; the list of past runs begins anew"]
     assert (tmp_path / "history.sqlite3.damaged").read_bytes().startswith(b"once upon a time")
     with History.open(tmp_path) as history:
-        assert [run.source for run in history.last(9)] == ["films.json"]
+        assert [run.location for run in history.last(9)] == ["films.json"]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_flipped_bit_in_a_run_costs_that_value_alone(
         connection.execute(f"UPDATE runs SET started = 0, {column} = {value}")  # noqa: S608
     with History.open(tmp_path) as history:
         (run,) = history.last(9)
-        assert (run.started, run.source, run.outcome, run.counts) == seen
+        assert (run.started, run.location, run.outcome, run.counts) == seen
 
 
 def test_a_lock_is_held_by_the_living(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from ingest.mapping.mapper import detect, to_movie
 from ingest.readers.row import Row
 from ingest.readers.source import open_rows
 from ingest.sync.rejects import Refusals, RowReader
+from ingest.sync.row_cache import Before
 
 PLOT = "A lighthouse keeper hides a stranger."
 KODI = {
@@ -177,7 +178,7 @@ def test_series_in_a_trakt_list_are_refused_by_name() -> None:
 def test_a_film_that_turns_out_to_be_a_series_is_counted_and_not_kept() -> None:
     rows = [Row("line 1", {"title": "A", "plot": PLOT, "type": "series"}), Row("line 2", {"title": "B", "plot": ""})]
     refusals = Refusals(None)
-    reading = RowReader(rows, detect(rows), refusals, None, {})
+    reading = RowReader(rows, detect(rows), refusals, None, Before())
     assert list(reading) == []
     assert refusals.shown == ["line 1: 'A' is a series, not a film", "line 2: field 'plot' is empty"]
     assert reading.refused == {"b"}

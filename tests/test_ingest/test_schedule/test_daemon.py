@@ -76,8 +76,8 @@ def outcomes(*expected: RunOutcome) -> Callable[[list[RunRecord]], bool]:
 
 def scheduler(store: Path) -> dict[str, object] | None:
     shown = CliRunner(env={"PLOTSEEK_STORE_PATH": str(store)}).invoke(main, ["status", "--json"])
-    found: dict[str, object] | None = json.loads(shown.stdout)["scheduler"]
-    return found
+    sources = json.loads(shown.stdout)["sources"]
+    return next((source["scheduler"] for source in sources), None)
 
 
 def test_failed_runs_are_recorded_and_the_next_one_happens(tmp_path: Path, seed_file: Path) -> None:
@@ -92,7 +92,7 @@ def test_failed_runs_are_recorded_and_the_next_one_happens(tmp_path: Path, seed_
         assert {run.reason for run in runs} == {f"no such file: {films}", None}
         now = scheduler(store)
         assert now is not None
-        assert (now["process"], now["source"], now["schedule"]) == (process.pid, str(films), "every 1s")
+        assert (now["process"], now["location"], now["schedule"]) == (process.pid, str(films), "every 1s")
         output, errors = ended(process)
     assert json.loads(output.splitlines()[0])["added"] == 6
     assert f"ingest: no such file: {films}" in errors.splitlines()

@@ -15,7 +15,7 @@ from ingest.readers.row import Row
 from ingest.report import Report
 from ingest.run import Request, run
 from ingest.sync.dry_run import dry_run
-from ingest.sync.row_cache import FILE, RememberedRow, recall_rows, remember_rows, row_digest
+from ingest.sync.row_cache import RememberedRow, recall_rows, remember_rows, row_digest
 
 pytestmark = pytest.mark.slow
 
@@ -45,8 +45,9 @@ def told(report: Report) -> dict[str, object]:
 def spoil(folder: Path) -> None:
     """Let the memory say that every row is Alien: whoever believes it sees one film."""
     store = folder / "store"
-    state = json.loads(unpacked(store / FILE))["state"]
-    remember_rows(store, state, {digest: RememberedRow("1") for digest in recall_rows(store, state)})
+    state = json.loads(unpacked(store / "rows.json.gz"))["state"]
+    rows = store / "rows.json.gz"
+    remember_rows(rows, state, {digest: RememberedRow("1") for digest in recall_rows(rows, state)})
 
 
 def unpacked(path: Path) -> bytes:
@@ -121,7 +122,7 @@ def test_another_generation_reads_everything_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [b"", b"noise", None])
 def test_a_damaged_memory_is_none(tmp_path: Path, damage: bytes | None) -> None:
     ingest(tmp_path, ALIEN, JAWS)
-    path = tmp_path / "store" / FILE
+    path = tmp_path / "store" / "rows.json.gz"
     path.write_bytes(path.read_bytes()[:-20] if damage is None else damage)
     assert told(ingest(tmp_path, JAWS, ALIEN)) == {"read": 2, "unchanged": 2, "repaired": 1}
     assert json.loads(unpacked(path))["rows"].keys() == {row_digest(Row("", film)) for film in (ALIEN, JAWS)}

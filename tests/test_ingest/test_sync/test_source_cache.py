@@ -96,7 +96,7 @@ def test_an_unchanged_address_costs_one_request(tmp_path: Path) -> None:
         address = site.url.replace("user:secret@", "").replace("?key=hidden", "")
     assert outcomes(tmp_path) == [RunOutcome.OK, RunOutcome.UNCHANGED, RunOutcome.OK, RunOutcome.UNCHANGED]
     with History.open(tmp_path) as history:
-        assert {past.source for past in history.last(9)} == {address}
+        assert {past.location for past in history.last(9)} == {address}
 
 
 def test_a_run_that_fails_after_it_published_is_known_to_a_rollback(tmp_path: Path) -> None:
