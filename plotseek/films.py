@@ -12,7 +12,7 @@ import numpy as np
 from catalog.arrays import Floats
 from catalog.config import Config, load_config, setting_names, variable_name
 from catalog.embedding.embedder import Embedder
-from catalog.errors import CatalogMissing, ConfigError, UsageError
+from catalog.errors import ConfigError, UsageError
 from catalog.movie import Movie
 from catalog.terminal import say
 from query.models import FacetCounts, SearchRequest, SearchResult
@@ -130,17 +130,18 @@ class Plotseek(MovieCatalog):
         return self._opened
 
     def _embedder(self) -> Embedder:
-        try:
+        from catalog.store.generations import Generations
+
+        if self._opened is not None or Generations(self._config.store.path).current() is not None:
             return self._catalog().embedder()
-        except CatalogMissing:
+        if self._model is None:
             from catalog.embedding.factory import choose_for_new
 
-            if self._model is None:
-                choice = choose_for_new(self._config.embedding, say)
-                if choice.note:
-                    say(choice.note)
-                self._model = choice.embedder
-            return self._model
+            choice = choose_for_new(self._config.embedding, say)
+            if choice.note:
+                say(choice.note)
+            self._model = choice.embedder
+        return self._model
 
 
 def _configured(settings: Mapping[str, object]) -> Config:
