@@ -1,5 +1,6 @@
 """One published generation as readers have it: everything in it belongs together and never changes."""
 
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -19,6 +20,9 @@ from catalog.store.maintenance.film_map import FilmMap
 from catalog.store.movies import Movies
 from catalog.store.vectors.by_row import open_vectors
 from catalog.store.vectors.moments import Moments
+
+NAMED_LISTS = ("genre", "country", "language")
+"""Lists of few values, whose names people use in a question."""
 
 
 class Snapshot:
@@ -55,6 +59,11 @@ class Snapshot:
         """What all movies have in common."""
         check_part(self._generation, self.info, self._generation.moments)
         return Moments.load(self._generation.moments)
+
+    @cached_property
+    def named_values(self) -> Mapping[str, tuple[str, ...]]:
+        """All genres, countries and languages, each as it is most often written."""
+        return {field: tuple(values) for field, values in self.movies.list_values(NAMED_LISTS).items()}
 
     @cached_property
     def film_map(self) -> FilmMap:

@@ -6,12 +6,11 @@ from functools import cached_property
 
 from catalog.store.columns.conditions import Filter, Tagged
 from catalog.store.lexical.fields import folded, tag
-from catalog.store.snapshot import Snapshot
+from catalog.store.snapshot import NAMED_LISTS, Snapshot
 from catalog.text.folding import plain_title
 from catalog.text.stems import english_stem
 from query.constraints.phrases import PERSON, Meaning, Vocabulary, vocabulary
 
-_NAMED_LISTS = ("genre", "country", "language")
 _PEOPLE = ("director", "actor")
 _FEW_OF_A_NAME = 0.2
 """Of the movies of the busiest: others of a surname who made fewer are hardly meant."""
@@ -27,8 +26,7 @@ class KnownValues:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        held = self.snapshot.movies.list_values(_NAMED_LISTS)
-        genres, countries, languages = (tuple(held[field]) for field in _NAMED_LISTS)
+        genres, countries, languages = (self.snapshot.named_values[field] for field in NAMED_LISTS)
         return vocabulary(genres, countries, languages)
 
     @cached_property

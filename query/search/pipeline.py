@@ -28,17 +28,25 @@ from query.search.recommend import BY
 from query.search.rerank import Ranking, order, taken
 from query.search.retrievers import TIER_ONE, TIER_TWO
 from query.search.scoring import Question, Scored, find_candidates, look_up, named, score
+from query.search.understanding import Understood
 
 
-def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> SearchResult:
+def search(
+    request: SearchRequest,
+    snapshot: Snapshot,
+    embedder: Embedder,
+    settings: SearchConfig,
+    understood: Understood | None = None,
+) -> SearchResult:
     """Answer a request about one generation; one that is only a filter keeps movies, the best known first.
 
+    `understood` is the request as `understand` read it, where that was done before.
     Raises UsageError for an empty request or a wrong filter, MovieNotFound, ModelMismatch if the
     catalog was built with another model, and for a plain search what is wrong with the vector index.
     """
     if not request.text and not request.likes and not request.filter.strip():
         raise UsageError("say what to look for: words, or a film that you like")
-    question = _look_up(request, snapshot, embedder, settings)
+    question = _look_up(request, snapshot, embedder, settings, understood)
     ranking = rank(question, snapshot, embedder)
     request = question.request
     facets = count(snapshot.lexical, snapshot.movies, _fitting(question, snapshot, ranking)) if request.facets else None
@@ -53,8 +61,8 @@ def search(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, setti
         notes = (*notes, why)
     if not hits and ranking.total and (begin < ranking.total or not ranking.complete):
         notes = (*notes, f"no more than {len(ranking.rows)} films are ranked for a question; a filter narrows it")
-    understood = question.reading.constraints
-    return SearchResult(tuple(hits), ranking.total, snapshot.number, notes, ranking.complete, facets, understood)
+    wishes = question.reading.constraints
+    return SearchResult(tuple(hits), ranking.total, snapshot.number, notes, ranking.complete, facets, wishes)
 
 
 def count_facets(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> FacetCounts:
@@ -83,7 +91,13 @@ def search_vector(request: SearchRequest, vector: Vector, snapshot: Snapshot, se
     return SearchResult(tuple(hits), ranking.total, snapshot.number)
 
 
-def _look_up(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> Question:
+def _look_up(
+    request: SearchRequest,
+    snapshot: Snapshot,
+    embedder: Embedder,
+    settings: SearchConfig,
+    understood: Understood | None = None,
+) -> Question:
     if request.plain and (len(request.likes) > 1 or request.dislikes or (request.likes and request.text)):
         raise UsageError("--plain takes one question: words, or one film")
     check_sort(request.sort)
@@ -91,7 +105,7 @@ def _look_up(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, set
         raise UsageError(f"by: unknown kind of likeness {request.by!r}; allowed are {', '.join(BY)}")
     if embedder.identity != snapshot.info.model:
         raise ModelMismatch(f"the catalog was built with {snapshot.info.model.name}, not {embedder.identity.name}")
-    return look_up(request.with_defaults(settings), snapshot, embedder)
+    return look_up(request.with_defaults(settings), snapshot, embedder, understood)
 
 
 def rank(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ranking:

@@ -21,7 +21,7 @@ from query.search.fusion import add_titles, fewest_votes, fuse, popularity_prior
 from query.search.query_analysis import Analysis, analyze
 from query.search.recommend import NO_TASTE, Example, Taste, alike, query_vectors, score_taste, story_terms
 from query.search.retrievers import Candidates, Sought, compare, cosines, retrieve
-from query.search.understanding import understand
+from query.search.understanding import Understood, understand
 from query.search.wishes import first_those, missed, wished
 
 Rows = NDArray[np.int64]
@@ -60,10 +60,12 @@ class Scored:
     """Whether some movie of the catalog holds a word of the question."""
 
 
-def look_up(request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> Question:
-    """Raises UsageError for a wrong filter, MovieNotFound."""
+def look_up(
+    request: SearchRequest, snapshot: Snapshot, embedder: Embedder, understood: Understood | None = None
+) -> Question:
+    """A request as it was understood before, or else is now. Raises UsageError for a wrong filter, MovieNotFound."""
     must = parse_filter(request.filter).conditions
-    found = understand(request, snapshot, embedder.identity)
+    found = understood or understand(request, snapshot, embedder.identity)
     request, reading, analysis = found.request, found.reading, found.analysis
     likes = [_example(snapshot, name, embedder, strict=True) for name in request.likes]
     dislikes = [_example(snapshot, name, embedder, strict=False) for name in request.dislikes]

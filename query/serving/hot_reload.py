@@ -18,12 +18,17 @@ from catalog.store.chroma.server import ChromaServer
 from catalog.store.generations import Generations
 from catalog.store.snapshot import Snapshot
 from query.answer import catalog_version
+from query.models import SearchRequest
+from query.search.understanding import Understood, understand
 from query.serving.query_embedder import QuestionEmbedder
 
 log = logging.getLogger("plotseek.catalog")
 
 _RETRY = 5.0
 """Seconds until a generation that could not be opened is tried again: looking at it reads all its files."""
+
+_MOST_PREPARED = 1000
+"""Requests that were understood, and are not answered yet."""
 
 Stamp = tuple[int, int] | None
 _NEVER: Stamp = (-1, -1)
@@ -37,12 +42,24 @@ class LoadedGeneration:
     snapshot: Snapshot
     model: QuestionEmbedder
     users: int = field(default=0, repr=False)
+    _prepared: dict[SearchRequest, Understood] = field(default_factory=dict, repr=False)
 
     @property
     def version(self) -> str:
         """Changes with the films, and while the vector index is away: such answers are not kept."""
         version = catalog_version(self.snapshot.number, self.snapshot.info.published)
         return version if self.snapshot.index.problem is None else f"{version}-away"
+
+    def prepare(self, request: SearchRequest) -> Understood:
+        """Understand a request that will be answered soon."""
+        if len(self._prepared) >= _MOST_PREPARED:  # of some nobody waits for the answer any more
+            self._prepared.clear()
+        understood = self._prepared[request] = understand(request, self.snapshot, self.model.identity)
+        return understood
+
+    def prepared(self, request: SearchRequest) -> Understood | None:
+        """A request as it was understood, once; None where that was not done yet."""
+        return self._prepared.pop(request, None)
 
 
 class Follower:

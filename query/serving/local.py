@@ -115,7 +115,8 @@ def load_generation(
 
 def answer(loaded: LoadedGeneration, request: SearchRequest, config: Config, deadline: Deadline) -> SearchResult:
     """The answer of one generation."""
-    return search(request, loaded.snapshot, loaded.model.within(deadline), config.search)
+    model = loaded.model.within(deadline)
+    return search(request, loaded.snapshot, model, config.search, loaded.prepared(request))
 
 
 def count_values(loaded: LoadedGeneration, request: SearchRequest, config: Config, deadline: Deadline) -> FacetCounts:

@@ -1,10 +1,9 @@
-"""What the model reads of questions that come together, embedded in one go."""
+"""Questions that come together, understood and embedded in one go."""
 
 from collections.abc import Sequence
 from itertools import chain
 
 from query.models import SearchRequest
-from query.search.understanding import understand
 from query.serving.hot_reload import LoadedGeneration
 
 
@@ -15,7 +14,7 @@ def prefetch(loaded: LoadedGeneration, requests: Sequence[SearchRequest]) -> Non
     """
     if len(requests) == 1:
         return
-    texts = list(chain.from_iterable(_texts(loaded, request) for request in requests))
+    texts = list(chain.from_iterable([_texts(loaded, request) for request in requests]))
     if texts:
         loaded.model.embed_queries(texts)
 
@@ -24,5 +23,5 @@ def _texts(loaded: LoadedGeneration, request: SearchRequest) -> Sequence[str]:
     """What the model reads of one request."""
     if request.plain:
         return [request.text] if request.text else []
-    analysis = understand(request, loaded.snapshot, loaded.model.identity).analysis
+    analysis = loaded.prepare(request).analysis
     return analysis.model_texts if analysis else []
