@@ -56,7 +56,9 @@ def answers(root: Path) -> list[object]:
             result = search(request, snapshot, WordEmbedder(), SearchConfig())
             if result.notes:
                 raise StoreError(result.notes[0])
-            found.append(([(hit.movie, round(hit.score, 3)) for hit in result.hits], result.total, result.facets))
+            found.append(
+                ([(hit.movie, round(hit.score or 0.0, 3)) for hit in result.hits], result.total, result.facets)
+            )
     return found
 
 

@@ -85,4 +85,4 @@ def _hit(values: Mapping[str, Any]) -> Hit:
     movie = Movie.from_dict({name: values[name] for name in FIELDS if values.get(name) is not None})
     why = values.get("why")
     reason = None if why is None else Why(**{**why, "words": tuple(why["words"])})
-    return Hit(movie, values["score"], values["confidence"], reason)
+    return Hit(movie, values.get("score"), values.get("confidence", 1.0), reason, values.get("fit"))

@@ -17,7 +17,7 @@ from query.constraints.constraint import Constraint
 if TYPE_CHECKING:
     import pandas
 
-_SHOWN = ("title", "year", "score", "genres", "plot")
+_SHOWN = ("title", "year", "fit", "score", "genres", "plot")
 """What a notebook shows of a hit."""
 
 
@@ -123,11 +123,13 @@ class Hit:
     """A movie that was found."""
 
     movie: Movie
-    score: float
-    """Cosine similarity to the question, -1 to 1."""
+    score: float | None = None
+    """Cosine similarity to the question, -1 to 1; None where nothing is compared: for a filter alone."""
     confidence: float = 1.0
     """0 to 1: how sure it is that this movie fits."""
     why: Why | None = None
+    fit: int | None = None
+    """0 to 100: how well it fits, by what orders the answer; None for a filter alone, and for `plain`."""
 
     def to_row(self) -> dict[str, Any]:
         """One flat row: what it is worth, every field of the movie, `why_ranks` and the like if asked for."""

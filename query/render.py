@@ -11,7 +11,7 @@ from query.constraints.constraint import Constraint
 from query.models import Hit, SearchResult, Why
 
 _TITLE_SHARE = 0.35
-_FIXED = len(" 1  -0.123    1999  ")
+_FIXED = len(" 1    1999  ")
 
 
 def as_json(query: str | Mapping[str, object], model: str, result: SearchResult) -> str:
@@ -30,27 +30,43 @@ def as_json(query: str | Mapping[str, object], model: str, result: SearchResult)
 def hit_to_dict(hit: Hit) -> dict[str, Any]:
     """A result as plain JSON values; `why` only where it was asked for."""
     movie = hit.movie
-    head = {"id": movie.id, "title": movie.title, "year": movie.year, "score": hit.score, "confidence": hit.confidence}
+    head = {"id": movie.id, "title": movie.title, "year": movie.year, "fit": hit.fit, "score": hit.score}
+    sure = {} if hit.score is None else {"confidence": hit.confidence}
     why = {} if hit.why is None else {"why": asdict(hit.why)}
-    return head | {"plot": movie.plot} | movie.to_dict() | why
+    known = {name: value for name, value in head.items() if value is not None}
+    return known | sure | {"plot": movie.plot} | movie.to_dict() | why
 
 
 def as_table(hits: Sequence[Hit], width: int) -> str:
-    """Rank, similarity, title, year and the start of the plot, in `width` columns; a list has no similarity."""
-    scored = any(hit.score for hit in hits)
-    room = max(width - _FIXED + (0 if scored else 8), 20)
+    """Rank, fit, title, year and the start of the plot, in `width` columns; a list has no fit.
+
+    The similarity stands there where it orders the answer, and beside what brought a movie.
+    """
+    figures = [_fits(hits)] if hits[0].fit is not None else []
+    if hits[0].score is not None and (not figures or hits[0].why is not None):
+        figures.append(_scores(hits))
+    heads = ["  ".join((*row, "")) if row else "" for row in zip(*figures, strict=True)] or [""] * (len(hits) + 1)
+    room = max(width - _FIXED - len(heads[0]), 20)
     longest = max(columns(hit.movie.title) for hit in hits)
     title = max(5, min(longest, int(room * _TITLE_SHARE)))
-    score = f"{'score':>6}  " if scored else ""
-    lines = [f"{'#':>2}  {score}{fitted('title', title)}  year  plot"]
+    lines = [f"{'#':>2}  {heads[0]}{fitted('title', title)}  year  plot"]
     for rank, hit in enumerate(hits, 1):
         year = hit.movie.year or ""
-        score = f"{hit.score:6.3f}  " if scored else ""
-        start = f"{rank:>2}  {score}{fitted(hit.movie.title, title)}  {year!s:>4}  "
+        start = f"{rank:>2}  {heads[rank]}{fitted(hit.movie.title, title)}  {year!s:>4}  "
         lines.append(start + fitted(hit.movie.plot, max(room - title, 10)).rstrip())
         if hit.why is not None:
             lines.append(" " * 4 + fitted(_why_line(hit.why), max(width - 4, 20)).rstrip())
     return "\n".join(lines)
+
+
+def _fits(hits: Sequence[Hit]) -> list[str]:
+    """A head, and for each movie how well it fits."""
+    return ["  fit", *(f"{hit.fit:3d} %" for hit in hits)]
+
+
+def _scores(hits: Sequence[Hit]) -> list[str]:
+    """A head, and for each movie its similarity."""
+    return [" score", *(f"{hit.score:6.3f}" for hit in hits)]
 
 
 def understood_line(constraints: Sequence[Constraint]) -> str:

@@ -69,7 +69,7 @@ def rank_list(question: Question, snapshot: Snapshot) -> Ranking:
     kept = rows[~np.isin(rows, excluded)]
     total = snapshot.lexical.count(without_excluded(question, snapshot))
     ones = np.ones(len(kept), dtype=np.float32)
-    return Ranking(kept, np.zeros_like(ones), ones, total, complete=True)
+    return Ranking(kept, None, ones, total, complete=True)
 
 
 def _origins(question: Question) -> list[Tagged]:

@@ -25,7 +25,7 @@ from query.search.listing import (
     without_excluded,
 )
 from query.search.recommend import BY
-from query.search.rerank import Ranking, order, taken
+from query.search.rerank import Ranking, behind, order, taken
 from query.search.retrievers import TIER_ONE, TIER_TWO
 from query.search.scoring import Question, Scored, find_candidates, look_up, named, score
 from query.search.understanding import Understood
@@ -116,15 +116,14 @@ def rank(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ranking:
     if request.plain:
         return rank_plain(question, snapshot, embedder)
     scored = score(question, snapshot, find_candidates(question, snapshot, TIER_ONE))
-    places, fitting = order(question, snapshot, scored)
-    ranking = taken(scored, places, fitting, _notes(question, scored))
+    best = order(question, snapshot, scored)
+    ranking = taken(scored, best, _notes(question, scored))
     end = request.offset + (request.limit or 0)
-    if scored.found.complete or (end <= len(places) and request.sort == "relevance"):
+    if scored.found.complete or (end <= len(best.places) and request.sort == "relevance"):
         return ranking
     further = score(question, snapshot, find_candidates(question, snapshot, TIER_TWO))
-    behind, _ = order(question, snapshot, further)
-    behind = behind[~np.isin(further.found.rows[behind], scored.found.rows)]
-    return ranking.followed_by(taken(further, behind, 0, ()))
+    rest = behind(order(question, snapshot, further), further, scored.found.rows)
+    return ranking.followed_by(taken(further, rest, ()))
 
 
 def _conditions(question: Question) -> str:
@@ -161,10 +160,14 @@ def _fitting(question: Question, snapshot: Snapshot, ranking: Ranking) -> Filter
 
 
 def _hits(snapshot: Snapshot, ranking: Ranking, begin: int, end: int) -> list[Hit]:
-    rows = ranking.rows[begin:end].tolist()
+    page = ranking.at(range(len(ranking.rows))[begin:end])
+    rows = page.rows.tolist()
     movies = snapshot.movies.at(rows)
-    pairs = zip(rows, ranking.cosines[begin:end].tolist(), ranking.confidence[begin:end].tolist(), strict=True)
-    return [Hit(movies[row], similarity, sure) for row, similarity, sure in pairs]
+    nothing: list[None] = [None] * len(rows)
+    scores = nothing if page.cosines is None else page.cosines.tolist()
+    percents = nothing if page.fits is None else [round(100 * fit) for fit in page.fits.tolist()]
+    of_each = zip(rows, scores, page.confidence.tolist(), percents, strict=True)
+    return [Hit(movies[row], similarity, sure, fit=fit) for row, similarity, sure, fit in of_each]
 
 
 def _explain(

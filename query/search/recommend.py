@@ -21,6 +21,8 @@ Weighted = Mapping[tuple[str, str], float]
 _KINDS, _DIRECTOR, _DECADE, _VOTES = 4.5, 2.5, -0.8, 0.14
 #: What similarity counts, and what the words of a liked plot do, by what shall be alike: the story, or who likes it.
 BY = {"story": (9.0, 2.0), "taste": (4.5, 0.0)}
+_EVEN = 0.4
+"""What share of all this a movie has whose fit is one half."""
 _MOST_TERMS = 40
 """Words of a liked plot that are looked for, the rarest ones."""
 _MOST_DECADES = 4.0
@@ -135,6 +137,14 @@ def score_taste(snapshot: Snapshot, taste: Taste, found: Candidates, ids: Sequen
     if taste.terms:
         scores += words * _told_alike(snapshot.lexical, taste, found, ids)
     return np.asarray(scores + _shared(snapshot.lexical, taste, found, ids), dtype=np.float32)
+
+
+def even_taste(taste: Taste) -> float:
+    """What `score_taste` gives a movie whose fit is one half: so much like the likes in each respect that counts."""
+    similarity, words = BY[taste.by]
+    liked = sum(like.weight for like in taste.likes)
+    movies = sum(like.weight for like in taste.likes if like.movie is not None) / max(liked, 1e-6)
+    return _EVEN * (similarity * bool(taste.likes) + movies * (_KINDS + words * bool(taste.terms)))
 
 
 def _told_alike(lexical: LexicalIndex, taste: Taste, found: Candidates, ids: Sequence[str]) -> Floats:

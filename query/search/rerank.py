@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from catalog.arrays import Floats
 from catalog.store.snapshot import Snapshot
 from catalog.text.folding import plain_title, without_article
+from query.search.calibration import fits
 from query.search.scoring import Question, Scored
 
 Rows = NDArray[np.int64]
@@ -29,38 +30,70 @@ class Ranking:
     """Movies that fit, best first; every array has the shape (movies,)."""
 
     rows: Rows
-    cosines: Floats
+    cosines: Floats | None
+    """None where nothing is compared."""
     confidence: Floats
     total: int
     complete: bool
     notes: tuple[str, ...] = ()
     scored: Scored | None = None
+    fits: Floats | None = None
+    """0 to 1, how well each fits; None where nothing but a similarity, or nothing at all, orders them."""
 
     def at(self, places: Sequence[int]) -> Self:
         """The movies in these places, in this order."""
         chosen = np.array(places, dtype=np.int64)
-        return replace(self, rows=self.rows[chosen], cosines=self.cosines[chosen], confidence=self.confidence[chosen])
+        cosines = None if self.cosines is None else self.cosines[chosen]
+        fits = None if self.fits is None else self.fits[chosen]
+        return replace(self, rows=self.rows[chosen], cosines=cosines, confidence=self.confidence[chosen], fits=fits)
 
     def followed_by(self, tail: "Ranking") -> Self:
         """With further movies behind; the total stays."""
         return replace(
             self,
             rows=np.concatenate([self.rows, tail.rows]),
-            cosines=np.concatenate([self.cosines, tail.cosines]),
+            cosines=_joined(self.cosines, tail.cosines),
             confidence=np.concatenate([self.confidence, tail.confidence]),
             scored=tail.scored,
+            fits=None if (fits := _joined(self.fits, tail.fits)) is None else _falling(fits),
         )
 
 
-def taken(scored: Scored, places: Rows, total: int, notes: tuple[str, ...]) -> Ranking:
-    found = scored.found
-    return Ranking(
-        found.rows[places], scored.cosines[places], scored.confidence[places], total, found.complete, notes, scored
-    )
+def _joined(head: Floats | None, tail: Floats | None) -> Floats | None:
+    return None if head is None or tail is None else np.concatenate([head, tail])
 
 
-def order(question: Question, snapshot: Snapshot, scored: Scored) -> tuple[Rows, int]:
-    """Places of the candidates, best first, and how many of them fit; equal ones by row, so that pages never overlap.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which candidates come first: places among them, shape (shown,)."""
+
+    places: Rows
+    fits: Floats
+    """0 to 1, shape (shown,): how well each fits, none better than the one before it."""
+    fitting: int
+    """How many of them count as fitting."""
+
+
+def taken(scored: Scored, order: Order, notes: tuple[str, ...]) -> Ranking:
+    """The candidates in their order."""
+    found, places = scored.found, order.places
+    rows, cosines, confidence = found.rows[places], scored.cosines[places], scored.confidence[places]
+    return Ranking(rows, cosines, confidence, order.fitting, found.complete, notes, scored, order.fits)
+
+
+def behind(order: Order, scored: Scored, others: Rows) -> Order:
+    """What is left of an order without other rows; none of it counts as fitting."""
+    new = ~np.isin(scored.found.rows[order.places], others)
+    return Order(order.places[new], order.fits[new], 0)
+
+
+def _falling(fits: Floats) -> Floats:
+    """No movie fits better than one that comes before it, for its variety, or because it was found at once."""
+    return np.asarray(np.minimum.accumulate(fits), dtype=np.float32)
+
+
+def order(question: Question, snapshot: Snapshot, scored: Scored) -> Order:
+    """The candidates, best first; equal ones by row, so that pages never overlap.
 
     Of a request that names what is wanted those fit that meet it; others come behind.
     """
@@ -71,11 +104,12 @@ def order(question: Question, snapshot: Snapshot, scored: Scored) -> tuple[Rows,
     places = np.flatnonzero(shown & (tiers < _NOWHERE))
     places = places[np.lexsort((rows[places], -scored.relevance[places], tiers[places]))]
     fitting = int((tiers[places] == tiers[places].min(initial=_NOWHERE)).sum())
-    if not (request.diversity or request.franchise):
-        return places, fitting
-    pool = places[: min(fitting, _POOL)]
-    order = diversify(snapshot, rows[pool], scored.relevance[pool], request.diversity or 0.0, request.franchise)
-    return np.concatenate([pool[order], places[len(pool) :]]), fitting
+    if request.diversity or request.franchise:
+        pool = places[: min(fitting, _POOL)]
+        kept = diversify(snapshot, rows[pool], scored.relevance[pool], request.diversity or 0.0, request.franchise)
+        places = np.concatenate([pool[kept], places[len(pool) :]])
+    behind_others = None if scored.found.unmet is None else tiers[places]
+    return Order(places, _falling(fits(scored.relevance[places], scored.even, behind_others)), fitting)
 
 
 def _tiers(sure: Mask, unmet: Floats | None) -> Floats:

@@ -16,10 +16,10 @@ from query.constraints.reader import QuestionReading
 from query.filters import parse_filter
 from query.models import SearchRequest
 from query.names import find_movies, movie_vector, native_ids, near_titles, which_of
-from query.search.calibration import confidences, has_votes
+from query.search.calibration import confidences, even_relevance, has_votes
 from query.search.fusion import add_titles, fewest_votes, fuse, popularity_prior, weights_of
 from query.search.query_analysis import Analysis, analyze
-from query.search.recommend import NO_TASTE, Example, Taste, alike, query_vectors, score_taste, story_terms
+from query.search.recommend import NO_TASTE, Example, Taste, alike, even_taste, query_vectors, score_taste, story_terms
 from query.search.retrievers import Candidates, Sought, compare, cosines, retrieve
 from query.search.understanding import Understood, understand
 from query.search.wishes import first_those, missed, wished
@@ -56,6 +56,8 @@ class Scored:
     relevance: Floats
     cosines: Floats
     confidence: Floats
+    even: float = 0.0
+    """The relevance of a movie whose fit is one half."""
     words_found: bool = True
     """Whether some movie of the catalog holds a word of the question."""
 
@@ -142,14 +144,14 @@ def score(question: Question, snapshot: Snapshot, found: Candidates) -> Scored:
     ids = snapshot.movies.ids_at(found.rows.tolist())
     popularity = question.request.popularity or 0.0
     candidates = [ids[row] for row in found.rows.tolist()]
-    taste = score_taste(snapshot, question.taste, found, candidates, popularity)
+    taste, even = score_taste(snapshot, question.taste, found, candidates, popularity), even_taste(question.taste)
     if by_text is None:
         liked = np.stack([like.vector for like in question.taste.likes])
         near = cosines(snapshot, found.rows, liked).mean(axis=1)
-        return Scored(found, taste, near, np.ones_like(taste))
+        return Scored(found, taste, near, np.ones_like(taste), even)
     # Words beside likes shift the answer; what fits is not for them alone to say.
     sure = np.ones_like(taste) if question.taste.likes else by_text.confidence
-    return replace(by_text, relevance=by_text.relevance + taste, confidence=sure)
+    return replace(by_text, relevance=by_text.relevance + taste, confidence=sure, even=by_text.even + even)
 
 
 def _score_text(question: Question, snapshot: Snapshot, found: Candidates) -> Scored:
@@ -169,7 +171,8 @@ def _score_text(question: Question, snapshot: Snapshot, found: Candidates) -> Sc
     known = has_votes(snapshot.lexical, found.votes, fewest_votes(weights))
     sure = confidences(moments, snapshot.info.films, similarity, found.lexical, gain, votes_known=known)
     add_titles(question.titles, snapshot, found.rows, np.float32(popularity) * log_votes, relevance, sure)
-    return Scored(found, relevance, near, sure, best > 0)
+    even = even_relevance(moments, direction, weights, popularity * known)
+    return Scored(found, relevance, near, sure, even, best > 0)
 
 
 def _best_lexical(analysis: Analysis, keep: Filter, snapshot: Snapshot, found: Candidates) -> float:

@@ -212,7 +212,6 @@ def test_query_answers_with_the_known_similarities(seed_store: Path) -> None:
     assert answer["results"][0] == {
         "id": "1",
         "title": "Star Trek: Generations",
-        "year": None,
         "score": found["Star Trek: Generations"],
         "confidence": 1.0,
         "plot": SEED["movies"][0]["plot"],
@@ -260,7 +259,7 @@ def test_what_was_understood_is_said_and_can_be_turned_off(tmp_path: Path) -> No
 def test_a_table_for_people(seed_store: Path) -> None:
     result = run_query(seed_store, "soap", "--limit", "2")
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["#", "score", "title", "year", "plot"]
+    assert lines[0].split() == ["#", "fit", "title", "year", "plot"]
     assert "Fight Club" in lines[1]
     assert len(lines) == 3
 

@@ -58,4 +58,4 @@ def test_every_extra_for_users_is_known_by_its_modules() -> None:
         for extra, lines in written["optional-dependencies"].items()
     }
     assert {extra: names[extra] for extra in EXTRAS} == {extra: sorted(modules) for extra, modules in EXTRAS.items()}
-    assert set(names) - set(EXTRAS) <= {"dev", "peers"}
+    assert set(names) - set(EXTRAS) <= {"dev", "notebook", "peers"}

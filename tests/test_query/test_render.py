@@ -6,27 +6,27 @@ from dataclasses import replace
 import pytest
 
 from catalog.movie import Movie
-from query.models import Hit, SearchResult
+from query.models import Hit, SearchResult, Why
 from query.render import as_json, as_table, columns, fitted, why_nothing
 
 HITS = [
-    Hit(Movie("1", "Alien", "A crew meets a deadly creature.", year=1979), 0.75),
-    Hit(Movie("2", "千と千尋の神隠し", "A girl\nworks in a bathhouse."), -0.02),
+    Hit(Movie("1", "Alien", "A crew meets a deadly creature.", year=1979), 0.75, fit=100),
+    Hit(Movie("2", "千と千尋の神隠し", "A girl\nworks in a bathhouse."), -0.02, fit=7),
 ]
 
 
 def test_a_table_fits_its_width() -> None:
     table = as_table(HITS, 60)
     assert table.split("\n") == [
-        " #   score  title           year  plot",
-        " 1   0.750  Alien           1979  A crew meets a deadly cre…",
-        " 2  -0.020  千と千尋の神…         A girl works in a bathhou…",
+        " #    fit  title           year  plot",
+        " 1  100 %  Alien           1979  A crew meets a deadly crea…",
+        " 2    7 %  千と千尋の神…         A girl works in a bathhous…",
     ]
     assert max(columns(line) for line in table.split("\n")) <= 60
 
 
 def test_a_narrow_terminal_still_shows_something() -> None:
-    assert as_table(HITS, 10).split("\n")[1] == " 1   0.750  Alien    1979  A crew meets…"
+    assert as_table(HITS, 10).split("\n")[1] == " 1  100 %  Alien    1979  A crew meets…"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,7 @@ def test_json_has_the_promised_shape() -> None:
                 "id": "1",
                 "title": "Alien",
                 "year": 1979,
+                "fit": 100,
                 "score": 0.75,
                 "confidence": 1.0,
                 "plot": "A crew meets a deadly creature.",
@@ -69,7 +70,21 @@ def test_json_has_the_promised_shape() -> None:
 
 
 def test_a_list_without_a_question_shows_no_similarity() -> None:
-    listed = [replace(hit, score=0.0) for hit in HITS[:2]]
+    listed = [replace(hit, score=None, fit=None) for hit in HITS[:2]]
     lines = as_table(listed, 80).split("\n")
     assert lines[0].split() == ["#", "title", "year", "plot"]
-    assert all(columns(line) <= 80 and "0.000" not in line for line in lines)
+    assert all(columns(line) <= 80 for line in lines)
+    assert set(json.loads(as_json("", "bundled", SearchResult(tuple(listed), 2, 1)))["results"][1]) == {
+        "id",
+        "title",
+        "plot",
+    }
+
+
+def test_the_similarity_stands_beside_the_reasons_and_where_it_orders() -> None:
+    plain = [replace(hit, fit=None) for hit in HITS]
+    assert as_table(plain, 60).split("\n")[2].startswith(" 2  -0.020  千と千尋の神…")
+    explained = [replace(hit, why=Why({"dense": 1})) for hit in HITS]
+    lines = as_table(explained, 60).split("\n")
+    assert lines[0].split() == ["#", "fit", "score", "title", "year", "plot"]
+    assert lines[1].startswith(" 1  100 %   0.750  Alien")

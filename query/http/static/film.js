@@ -11,8 +11,8 @@ import { genreName, number, spoken, t } from "./words.js";
 /** The plot in the language of the page, where the catalogue has it. */
 export const plot = (film) => (spoken() === "de" && film.plot_de) || film.plot;
 
-/** A card; `sure` tells how well it fits where that says something. */
-export function card(film, { sure = false } = {}) {
+/** A card, with how well the film fits where a question was asked. */
+export function card(film) {
   const text = el("p", { class: "plot", lang: plotLanguage(film) }, plot(film));
   const why = el("div", { class: "why", id: `why-${film.id}`, hidden: true });
   const buttons = el("div", { class: "actions" }, actions(film), whyButton(film, why, text));
@@ -20,7 +20,7 @@ export function card(film, { sure = false } = {}) {
     "li",
     { class: "film", "data-id": film.id },
     cover(film),
-    el("div", { class: "about" }, el("h3", {}, link(film)), facts(film, sure), text, why, buttons),
+    el("div", { class: "about" }, el("h3", {}, link(film)), facts(film), text, why, buttons),
   );
 }
 
@@ -36,9 +36,9 @@ function link(film) {
   return el("a", { href: address({ ...now(), film: film.id }), click: open }, film.title);
 }
 
-function facts(film, sure) {
+function facts(film) {
   const parts = [film.year, (film.genres ?? []).slice(0, 3).map(genreName).join(", "), rating(film)].filter(Boolean);
-  const fits = sure && el("span", { class: "fits" }, t("fits", { n: Math.round(film.confidence * 100) }));
+  const fits = film.fit !== undefined && el("span", { class: "fits" }, t("fits", { n: film.fit }));
   return el(
     "p",
     { class: "facts" },

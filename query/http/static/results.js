@@ -44,7 +44,7 @@ export async function showMore() {
   remember(next.results);
   answer = grown(answer, next);
   go({ shown: answer.films.length }, { replace: true });
-  byId("films").append(...cards(next.results, state));
+  byId("films").append(...cards(next.results));
   showRest();
   (byId("films").children[first]?.querySelector("a") ?? byId("rest")).focus();
 }
@@ -80,16 +80,12 @@ async function show(found, state) {
   const heading = await headingOf(state, found);
   byId("heading").textContent = heading;
   announce(found.total ? heading : t("nothing"));
-  fill(byId("films"), cards(found.films, state));
+  fill(byId("films"), cards(found.films));
   fill(byId("notice"), notice(state, found.total));
   showRest();
 }
 
-const cards = (films, state) => {
-  // Where everything fits alike, as in a small catalog, a figure at each film says nothing.
-  const sure = Boolean(state.q.trim()) && !state.similar && films.some((film) => film.confidence < 0.995);
-  return films.map((film) => card(film, { sure }));
-};
+const cards = (films) => films.map((film) => card(film));
 
 function showRest() {
   byId("more").hidden = answer.ended;

@@ -159,6 +159,14 @@ def test_what_was_understood_is_a_chip_that_can_be_taken_away(visitor: Visitor) 
     assert said(page) == {"q": "horror movies"}
 
 
+def test_the_figure_at_a_film_falls_with_its_place(visitor: Visitor) -> None:
+    page = visitor.open("/?q=space ships")
+    expect(page.locator("#films .fits")).to_have_count(page.locator("#films .film").count())
+    figures = [int(re.sub(r"\D", "", text)) for text in page.locator("#films .fits").all_text_contents()]
+    assert figures == sorted(figures, reverse=True)
+    assert figures[0] > 90 > 60 > figures[-1]
+
+
 def test_a_genre_alone_lists_its_films_the_best_known_first(visitor: Visitor) -> None:
     page = visitor.open()
     page.locator("#welcome").get_by_role("button", name=re.compile(r"^Horror")).click()

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from catalog.arrays import Vector
 from catalog.config import SearchConfig
 from catalog.movie import Movie
 from catalog.store.lexical.fields import folded
@@ -71,6 +73,44 @@ def test_pages_of_a_question_never_overlap_and_agree_with_the_whole(
     assert parts[-1].notes[-1] == f"no more than {len(whole.hits)} films are ranked for a question; a filter narrows it"
 
 
+@pytest.mark.parametrize("options", QUESTIONS[:-1], ids=str)
+def test_the_fit_never_contradicts_the_order(films: Snapshot, options: dict[str, object]) -> None:
+    fits = [hit.fit for hit in ask(films, **options, limit=5000).hits]  # type: ignore[arg-type]
+    assert all(fit is not None and 0 <= fit <= 100 for fit in fits)
+    assert fits == sorted(fits, key=lambda fit: -(fit or 0))
+    assert len(set(fits[:300])) > 10
+
+
+def test_sorted_by_something_else_a_film_fits_as_well(films: Snapshot) -> None:
+    by_fit, by_year = (by_id(ask(films, QUESTION, sort=sort, limit=5000)) for sort in ("relevance", "-year"))
+    assert by_year
+    assert {identity: hit.fit for identity, hit in by_year.items()} == {name: by_fit[name].fit for name in by_year}
+
+
+def test_where_all_similarities_are_alike_the_fit_still_tells_films_apart(tmp_path: Path) -> None:
+    """As with multilingual-e5-small, where they are about .85."""
+    alike, plain = Crowded(), WordEmbedder()
+    question = SearchRequest("space robot", all=True, limit=300)
+    with snapshot_of(FILMS[:400], tmp_path / "alike", embedder=alike) as crowded:
+        found = search(question, crowded, alike, SearchConfig()).hits
+    with snapshot_of(FILMS[:400], tmp_path / "plain") as usual:
+        expected = search(question, usual, plain, SearchConfig()).hits
+    scores = [hit.score or 0.0 for hit in found]
+    assert min(scores) > 0.8
+    assert (found[0].fit or 0) - (found[-1].fit or 0) > 60
+    assert [hit.movie.id for hit in found[:10]] == [hit.movie.id for hit in expected[:10]]
+    assert [hit.fit for hit in found] == pytest.approx([hit.fit for hit in expected], abs=20)
+
+
+class Crowded(WordEmbedder):
+    """The same words in a narrow cone."""
+
+    def embed_query(self, text: str) -> Vector:
+        vector = super().embed_query(text) * np.float32(np.sqrt(0.15))
+        vector[-1] += np.float32(np.sqrt(0.85))
+        return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
+
+
 def test_the_second_tier_comes_after_the_first(films: Snapshot) -> None:
     whole = ask(films, QUESTION, all=True, limit=5000)
     first = ask(films, QUESTION, all=True, limit=whole.total)
@@ -92,9 +132,11 @@ def test_pages_of_a_plain_search_never_overlap(films: Snapshot) -> None:
     assert len({hit.movie.id for hit in found}) == len(found) == 1000
     vector = WordEmbedder().embed_query("ghost love")
     exact = {film.id: float(WordEmbedder().embed_query(f"{film.title} {film.plot}") @ vector) for film in FILMS}
-    assert [hit.score for hit in found] == pytest.approx([exact[hit.movie.id] for hit in found], abs=1e-5)
-    assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
-    assert [hit.score for hit in found[:20]] == pytest.approx(sorted(exact.values(), reverse=True)[:20], abs=1e-5)
+    scores = [hit.score or 0.0 for hit in found]
+    assert scores == pytest.approx([exact[hit.movie.id] for hit in found], abs=1e-5)
+    assert scores == sorted(scores, reverse=True)
+    assert {hit.fit for hit in found} == {None}  # nothing but the similarity orders them
+    assert scores[:20] == pytest.approx(sorted(exact.values(), reverse=True)[:20], abs=1e-5)
     assert {part.total for part in parts} == {len(FILMS)}
     assert parts[-1].notes == ("no more than 1000 films are ranked for a question; a filter narrows it",)
 
@@ -127,12 +169,17 @@ def by_id(result: SearchResult) -> dict[str, Hit]:
 @pytest.mark.parametrize("written", FILTERS)
 @pytest.mark.parametrize("text", [QUESTION, "80s robot war", "An old ghost dreams. It loves a shark.", "kirn"])
 def test_a_filter_that_keeps_a_film_does_not_change_what_it_is_worth(films: Snapshot, written: str, text: str) -> None:
-    whole, kept = (by_id(ask(films, text, all=True, filter=one, limit=5000)) for one in ("", written))
+    answers = [ask(films, text, all=True, filter=one, limit=5000) for one in ("", written)]
+    whole, kept = map(by_id, answers)
     both = whole.keys() & kept.keys()
     assert both
     for identity in both:
         assert kept[identity].score == pytest.approx(whole[identity].score, abs=1e-6)
         assert kept[identity].confidence == pytest.approx(whole[identity].confidence, abs=1e-6)
+    if answers[0].understood == answers[1].understood:  # a filter of years reads none out of the words
+        # Before what only later pages look at.
+        first = [hit.movie.id for hit in ask(films, text, all=True, limit=300).hits if hit.movie.id in kept]
+        assert [kept[identity].fit for identity in first] == [whole[identity].fit for identity in first]
     rate = whole_search(films, WordEmbedder(), SearchConfig()).rate
     assert rate is not None
     free, pooled = (rate(JudgedQuery(text, pool=pool, limit=300)) for pool in (None, frozenset(kept)))

@@ -82,7 +82,9 @@ def test_a_filter_that_no_film_passes_finds_nothing_and_says_why(films: Snapshot
 def test_plain_is_cosine_similarity_alone(films: Snapshot) -> None:
     result = ask(films, "robot war", plain=True)
     exact = films.vectors[:8] @ WordEmbedder().embed_query("robot war")
-    assert [round(hit.score, 5) for hit in result.hits] == sorted((round(float(x), 5) for x in exact), reverse=True)
+    assert [round(hit.score or 0.0, 5) for hit in result.hits] == sorted(
+        (round(float(x), 5) for x in exact), reverse=True
+    )
     assert ids(result)[0] == "2"
 
 
@@ -194,7 +196,7 @@ def test_words_that_no_film_holds_are_said(films: Snapshot) -> None:
 def test_search_by_vector(films: Snapshot) -> None:
     vector = WordEmbedder().embed_query("shark") * 3
     found = search_vector(SearchRequest(limit=2), vector, films, SearchConfig())
-    assert (found.hits[0].movie.id, round(found.hits[0].score, 3), len(found.hits)) == ("3", 1.0, 2)
+    assert (found.hits[0].movie.id, round(found.hits[0].score or 0.0, 3), len(found.hits)) == ("3", 1.0, 2)
     rest = search_vector(SearchRequest(exclude=("3",), offset=1), vector, films, SearchConfig())
     everything = search_vector(SearchRequest(), vector, films, SearchConfig())
     assert rest.hits == everything.hits[2:]

@@ -74,6 +74,14 @@ def test_what_meets_a_request_comes_first_and_is_counted(films: Snapshot) -> Non
     assert ids(ask(films, "comedies about space", sort="year")) == "463"
 
 
+def test_a_film_that_meets_a_request_fits_better_than_one_that_does_not(films: Snapshot) -> None:
+    result = ask(films, "comedies about space", limit=20)
+    fits = [hit.fit or 0 for hit in result.hits]
+    assert min(fits[: result.total]) >= 50 >= max(fits[result.total :])
+    assert fits == sorted(fits, reverse=True)
+    assert {(hit.fit, hit.score) for hit in ask(films, "movies from France").hits} == {(None, None)}
+
+
 def test_negations_leave_out(films: Snapshot) -> None:
     result = ask(films, "space, not a war film", all=True)
     assert understood(result) == "-genre:War"
