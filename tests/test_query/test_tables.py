@@ -62,10 +62,10 @@ def test_an_answer_without_hits_has_the_same_columns() -> None:
 def test_a_notebook_shows_an_answer_and_a_hit_as_a_table_without_their_markup() -> None:
     table, row = RESULT._repr_html_(), RESULT.hits[1]._repr_html_()
     assert table.startswith("<table><thead><tr><th>title</th><th>year</th><th>fit</th><th>score</th>")
-    assert "<td>Alien</td><td>1979</td><td>0.75</td><td>Horror, Sci-Fi</td>" in table
+    assert "<td>Alien</td><td>1979</td><td></td><td>0.75</td><td>Horror, Sci-Fi</td>" in table
     assert table.count("<tr>") == 3
     assert row.count("<tr>") == 2
-    assert "<td>&lt;b&gt;Room&lt;/b&gt;</td><td></td><td>0.25</td><td></td>" in row
+    assert "<td>&lt;b&gt;Room&lt;/b&gt;</td><td></td><td></td><td>0.25</td><td></td>" in row
     assert f"<td>{'x' * 199}…</td>" in row
 
 
