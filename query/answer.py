@@ -43,6 +43,7 @@ def answer_to_dict(query: str | Mapping[str, object], model: str, result: Search
         "notes": list(result.notes),
         "understood": list(map(asdict, result.understood)),
         **facets,
+        **({"unmatched": list(result.unmatched)} if result.unmatched else {}),
     }
 
 
@@ -56,6 +57,7 @@ def result_from_dict(values: Mapping[str, Any]) -> SearchResult:
         total_is_exact=values["total_is_exact"],
         facets=_facets(values["facets"]) if "facets" in values else None,
         understood=tuple(map(_constraint, values["understood"])),
+        unmatched=tuple(values.get("unmatched", ())),
     )
 
 

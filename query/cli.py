@@ -3,7 +3,9 @@
 import os
 import shutil
 import threading
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,22 @@ def _refuse_renamed(_: click.Context, option: click.Parameter, value: str | None
 @click.option("--filter", metavar="CONDITIONS", default="", help='For one, "year>=1980 genre:Horror".')
 @click.option("--exclude", multiple=True, metavar="ID", help="Leave this film out: one that was seen, for one.")
 @click.option(
+    "--seen",
+    "seen_in",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Leave out what FILE says was watched: an export of Letterboxd, IMDb, Trakt, Kodi ...",
+)
+@click.option(
+    "--likes",
+    "rated_in",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Take the ratings in FILE as likes and dislikes.",
+)
+@click.option(
     "--sort", default="relevance", help="relevance, year, rating, votes, title, runtime; - before it: falling."
 )
 @click.option("--limit", type=click.IntRange(1, 1000), help="How many films (default: search.limit).")
@@ -61,14 +79,32 @@ def main(text: tuple[str, ...], as_json: bool, no_server: bool, config: Path | N
     query "haunted house" --filter "year>=1980 -genre:Comedy"
     """
     with one_line_errors("query"):
-        request = SearchRequest(" ".join(text), **asked)
+        seen, rated = asked.pop("seen_in"), asked.pop("rated_in")
+        request = _with_lists(SearchRequest(" ".join(text), **asked), seen, rated)
         answered = _answer(settings(config), request, use_server=not no_server)
         _show(request, answered, as_json=as_json)
 
 
+def _with_lists(request: SearchRequest, seen: Sequence[Path], rated: Sequence[Path]) -> SearchRequest:
+    """The request with what files say was watched and rated."""
+    if not seen and not rated:
+        return request
+
+    from query.watched.reader import ratings_of, read_watched, seen_of
+
+    watched = [film for path in seen for film in read_watched(path)]
+    ratings: dict[str, float] = {}
+    for path in rated:
+        films = read_watched(path)
+        ratings |= ratings_of(films)
+        if not any(film.rating for film in films):
+            say(f"{path}: no ratings in it; all films that were watched are taken as liked")
+    return replace(request, seen=seen_of(watched), ratings=ratings)
+
+
 def _answer(config: Config, request: SearchRequest, *, use_server: bool) -> ModelAnswer:
     """The answer of a running service of this catalog, which has the model at hand; our own without one."""
-    if not request.text and not request.likes and not request.filter.strip():
+    if request.is_empty:
         raise UsageError("say what to look for: either a TEXT or --like ID-OR-TITLE (see query --help)")
     request = request.with_defaults(config.search)
     answered = ask_server(config.store.path, request, os.environ.get(f"{PREFIX}_API_KEY")) if use_server else None
@@ -87,7 +123,7 @@ def _answer_here(config: Config, request: SearchRequest) -> ModelAnswer:
     with closing(open_snapshot(config.store.path, configured_server(config.store))) as snapshot:
         # The index is read while the model is: each takes half a second.
         warming = threading.Thread(target=snapshot.warm, daemon=True)
-        if asks_index := bool(request.text or request.likes):
+        if asks_index := request.has_words_or_examples:
             warming.start()
         model = snapshot.info.model
         embedder = open_remembered(config.embedding, model, lambda: known_vectors(snapshot), notify=say)
@@ -98,7 +134,7 @@ def _answer_here(config: Config, request: SearchRequest) -> ModelAnswer:
 
 def _show(request: SearchRequest, answered: ModelAnswer, *, as_json: bool) -> None:
     from query.render import as_json as json_of
-    from query.render import as_table, facet_table, understood_line, why_nothing
+    from query.render import as_table, facet_table, understood_line, unmatched_line, why_nothing
 
     result = answered.result
     if as_json:
@@ -108,11 +144,13 @@ def _show(request: SearchRequest, answered: ModelAnswer, *, as_json: bool) -> No
         say(understood_line(result.understood))
     for note in result.notes:
         say(note)
+    if result.unmatched:
+        say(unmatched_line(result.unmatched))
     width = shutil.get_terminal_size(_WIDTH).columns
     if result.hits:
         show(as_table(result.hits, width))
     else:
-        everything = request.all or request.plain or not (request.text or request.likes)
+        everything = request.all or request.plain or not request.has_words_or_examples
         say(why_nothing(result, filtered=bool(request.filter.strip()), everything=everything))
     if result.facets is not None:
         show(f"\n{facet_table(result.facets, width)}")

@@ -4,7 +4,7 @@ Light to import, because a short-lived command builds a request to ask a running
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from catalog.config import SearchConfig
@@ -37,7 +37,11 @@ class SearchRequest:
     filter: str = ""
     """Conditions that must hold: `year>=1980 genre:Horror` (docs/filters.md)."""
     exclude: tuple[str, ...] = ()
-    """Ids that must not be in the answer: movies that were seen, for one."""
+    """Ids that must not be in the answer."""
+    seen: tuple[str, ...] = ()
+    """What was watched, and is left out: ids, `imdb:tt0133093`, "The Matrix (1999)", or these behind each other."""
+    ratings: Mapping[str, float] = field(default_factory=dict)
+    """What someone rated, named as in `seen`, from 0 to 10: the best become likes, the worst dislikes; all is seen."""
     sort: str = "relevance"
     """"relevance", or a field of `SORTS`, "-" before it for descending."""
     offset: int = 0
@@ -65,7 +69,7 @@ class SearchRequest:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", whole_characters(self.text).strip())
-        for name in ("likes", "dislikes", "exclude", "disregard"):
+        for name in ("likes", "dislikes", "exclude", "seen", "disregard"):
             object.__setattr__(self, name, tuple(map(whole_characters, getattr(self, name))))
 
     def with_defaults(self, settings: SearchConfig) -> Self:
@@ -86,7 +90,18 @@ class SearchRequest:
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, defaults left out."""
         values = asdict(self)
-        return {item.name: values[item.name] for item in fields(self) if values[item.name] != item.default}
+        defaults = {item.name: {} if item.default is MISSING else item.default for item in fields(self)}
+        return {name: value for name, value in values.items() if value != defaults[name]}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing that movies could be found by."""
+        return not self.has_words_or_examples and not self.filter.strip()
+
+    @property
+    def has_words_or_examples(self) -> bool:
+        """Whether movies are looked for by what they are like, not only kept by a filter."""
+        return bool(self.text or self.likes or self.ratings)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -168,6 +183,8 @@ class SearchResult:
     """Where they were asked for."""
     understood: tuple[Constraint, ...] = ()
     """Conditions that were read out of the text."""
+    unmatched: tuple[str, ...] = ()
+    """Names of what was seen or rated, and is no movie of the catalog."""
 
     def to_frame(self) -> "pandas.DataFrame":
         """A line for each hit, best first: id, title, year, score, confidence, the movie's other fields, why.

@@ -1,7 +1,7 @@
 """One interface to a catalog, here or behind the service: search, similar, recommend, facets, movie."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypedDict, Unpack, cast
 
 from catalog.errors import UsageError
@@ -15,6 +15,8 @@ class Options(TypedDict, total=False):
     by: str
     filter: str
     exclude: Sequence[str]
+    seen: Sequence[str]
+    ratings: Mapping[str, float]
     sort: str
     offset: int
     limit: int | None
@@ -55,13 +57,13 @@ class MovieCatalog(ABC):
 
     def recommend(
         self,
-        likes: str | Sequence[str],
+        likes: str | Sequence[str] = (),
         dislikes: str | Sequence[str] = (),
         *,
         text: str = "",
         **options: Unpack[Options],
     ) -> SearchResult:
-        """Films for someone who likes and dislikes these: ids, titles or words."""
+        """Films for someone who likes and dislikes these: ids, titles or words; or whose `ratings` say it."""
         return self.ask(request_of(text, likes, dislikes, **options))
 
     @abstractmethod
@@ -82,7 +84,8 @@ def request_of(
     if unknown := sorted(options.keys() - Options.__annotations__.keys()):
         raise UsageError(f"unknown option {unknown[0]!r}; allowed are {', '.join(Options.__annotations__)}")
     given = cast(dict[str, Any], options)
-    lists: dict[str, Any] = {name: _several(given[name]) for name in ("exclude", "disregard") if name in given}
+    several = ("exclude", "seen", "disregard")
+    lists: dict[str, Any] = {name: _several(given[name]) for name in several if name in given}
     return SearchRequest(text, _several(likes), _several(dislikes), **(given | lists))
 
 

@@ -11,11 +11,13 @@ from query.constraints.constraint import Constraint
 from query.models import Hit, SearchResult, Why
 
 _TITLE_SHARE = 0.35
+_NAMED, _LONGEST_NAME = 3, 60
 _FIXED = len(" 1    1999  ")
 
 
 def as_json(query: str | Mapping[str, object], model: str, result: SearchResult) -> str:
-    """One object: the question, the model's name, the results with their cosine similarity; facets and notes if any.
+    """One object: the question, the model's name, the results with their cosine similarity; facets and notes if any,
+    and the names of what was seen or rated and is not in the catalog.
 
     Between them the conditions that were read out of the question, if any.
     """
@@ -23,7 +25,8 @@ def as_json(query: str | Mapping[str, object], model: str, result: SearchResult)
     said = {"understood": list(map(asdict, result.understood))} if result.understood else {}
     counted = {} if result.facets is None else {"facets": list(map(asdict, result.facets))}
     notes = {"notes": list(result.notes)} if result.notes else {}
-    answer = {"query": query, "model": model, **said, "results": results, **counted, **notes}
+    unmatched = {"unmatched": list(result.unmatched)} if result.unmatched else {}
+    answer = {"query": query, "model": model, **said, "results": results, **counted, **notes, **unmatched}
     return json.dumps(answer, ensure_ascii=False)
 
 
@@ -72,6 +75,17 @@ def _scores(hits: Sequence[Hit]) -> list[str]:
 def understood_line(constraints: Sequence[Constraint]) -> str:
     """What was read out of a question, as filters."""
     return f"understood: {' '.join(each.filter for each in constraints)} (--literal reads nothing)"
+
+
+def unmatched_line(names: Sequence[str]) -> str:
+    """What was seen or rated and is not in the catalog: how many, and the first of them."""
+    first = "; ".join(_cut(name) for name in names[:_NAMED])
+    more = f"; and {len(names) - _NAMED} more (--json names all)" if len(names) > _NAMED else ""
+    return f"not in the catalog, of what was seen or rated: {len(names)}: {first}{more}"
+
+
+def _cut(name: str) -> str:
+    return fitted(name, min(columns(name), _LONGEST_NAME))
 
 
 def why_nothing(result: SearchResult, *, filtered: bool, everything: bool) -> str:

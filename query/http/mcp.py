@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -39,6 +40,14 @@ FilmId = Annotated[str, Field(description="An id from an answer, or tmdb:348, im
 Names = Annotated[
     list[str], Field(description="Ids of films, titles, or words for a kind of film", max_length=api.MOST_EXAMPLES)
 ]
+Seen = Annotated[
+    list[str],
+    Field(description='Films already watched, to be left out: ids, or "The Matrix (1999)"', max_length=api.MOST_NAMES),
+]
+Ratings = Annotated[
+    dict[str, float],
+    Field(description="What someone rated, named as in `seen`, from 0 to 10", max_length=api.MOST_NAMES),
+]
 Ask = Callable[[SearchRequest, Deadline], Awaitable[EncodedAnswer]]
 
 
@@ -67,28 +76,40 @@ def _add_tools(server: MCPServer, service: Service) -> None:
         filter: Filter = "",  # noqa: A002
         limit: Limit = 10,
         why: bool = False,
+        seen: Seen | None = None,
     ) -> api.SearchAnswer:
         """Find films by what happens in them."""
-        return await _answer(service, context, SearchRequest(text, filter=filter, limit=limit, why=why), service.ask)
+        request = SearchRequest(text, filter=filter, limit=limit, why=why, seen=tuple(seen or ()))
+        return await _answer(service, context, request, service.ask)
 
     @server.tool(annotations=_READS)
-    async def similar(context: Context, id: FilmId, filter: Filter = "", limit: Limit = 10) -> api.SearchAnswer:  # noqa: A002
+    async def similar(
+        context: Context,
+        id: FilmId,  # noqa: A002
+        filter: Filter = "",  # noqa: A002
+        limit: Limit = 10,
+        seen: Seen | None = None,
+    ) -> api.SearchAnswer:
         """Find films like this one."""
-        return await _answer(service, context, SearchRequest(filter=filter, limit=limit), partial(service.similar, id))
+        request = SearchRequest(filter=filter, limit=limit, seen=tuple(seen or ()))
+        return await _answer(service, context, request, partial(service.similar, id))
 
     @server.tool(annotations=_READS)
     async def recommend(
         context: Context,
-        likes: Names,
+        likes: Names | None = None,
         dislikes: Names | None = None,
         text: Text = "",
         filter: Filter = "",  # noqa: A002
         exclude: Names | None = None,
         limit: Limit = 10,
+        seen: Seen | None = None,
+        ratings: Ratings | None = None,
     ) -> api.SearchAnswer:
-        """Find films for someone who likes and dislikes these; `exclude` holds ids of films already seen."""
-        examples = tuple(likes), tuple(dislikes or ())
+        """Find films for someone who likes and dislikes these, or whose ratings say it."""
+        examples = tuple(likes or ()), tuple(dislikes or ())
         request = SearchRequest(text, *examples, filter=filter, exclude=tuple(exclude or ()), limit=limit)
+        request = replace(request, seen=tuple(seen or ()), ratings=ratings or {})
         return await _answer(service, context, request, service.ask)
 
     @server.tool(annotations=_READS)

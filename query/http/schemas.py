@@ -1,8 +1,8 @@
 """The shapes of the service for its OpenAPI document: what may be sent, what comes back, with examples."""
 
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from catalog.movie import Movie
@@ -15,6 +15,8 @@ from query.suggest import Suggestion
 
 MOST_RESULTS = 100
 MOST_EXAMPLES = 100
+MOST_NAMES = 10_000
+"""Of films that were seen, rated or left out."""
 MOST_TOGETHER = 50
 
 #: What a request may hold at most, and what it may look like.
@@ -24,7 +26,9 @@ _REQUEST = {
     "dislikes": Field(max_length=MOST_EXAMPLES, description="Ids, titles or words"),
     "by": Field(pattern="^(story|taste)$", examples=["taste"]),
     "filter": Field(examples=["year>=1980 genre:Horror -genre:Comedy"]),
-    "exclude": Field(max_length=10_000),
+    "exclude": Field(max_length=MOST_NAMES),
+    "seen": Field(max_length=MOST_NAMES, examples=[["tmdb:603", "The Matrix (1999)"]]),
+    "ratings": Field(max_length=MOST_NAMES, examples=[{"imdb:tt0133093": 9, "Das Boot (1981)": 3.5}]),
     "sort": Field(max_length=40, description='relevance, year, rating, votes, title, runtime; "-year"'),
     "offset": Field(ge=0, le=100_000),
     "limit": Field(ge=1, le=MOST_RESULTS, description="Default: search.limit of the service"),
@@ -35,7 +39,7 @@ _REQUEST = {
     "disregard": Field(max_length=MOST_EXAMPLES, examples=[["genre:Horror"]]),
 }
 #: An address has no room for ten thousand ids.
-_ADDRESS = _REQUEST | {"exclude": Field(max_length=MOST_EXAMPLES)}
+_ADDRESS = _REQUEST | {name: Field(max_length=MOST_EXAMPLES) for name in ("exclude", "seen")}
 _IN_ADDRESSES = {"text": "q", "likes": "like", "dislikes": "dislike"}
 
 
@@ -47,14 +51,14 @@ class SearchParameters(Asked):
         return SearchRequest.from_dict(self.model_dump())
 
 
-@shaped_like(SearchRequest, more=_ADDRESS)
+@shaped_like(SearchRequest, more=_ADDRESS, without=["ratings"])
 class SearchAddress(SearchParameters):
     """A question in an address."""
 
     model_config = ConfigDict(alias_generator=lambda name: _IN_ADDRESSES.get(name, name))
 
 
-@shaped_like(SearchRequest, more=_ADDRESS, without=_IN_ADDRESSES)
+@shaped_like(SearchRequest, more=_ADDRESS, without=[*_IN_ADDRESSES, "ratings"])
 class SimilarAddress(SearchParameters):
     """What an address may say besides the film that others shall be like."""
 
@@ -77,7 +81,13 @@ class RecommendBody(SearchBody):
         },
     )
 
-    likes: list[str] = Field(min_length=1, max_length=MOST_EXAMPLES, description="Ids, titles or words")
+    @model_validator(mode="after")
+    def _names_someones_taste(self) -> Self:
+        """Likes or ratings, at least one."""
+        request = self.request()
+        if not request.likes and not request.ratings:
+            raise ValueError("name a film in 'likes', or rate one in 'ratings'")
+        return self
 
 
 class Nothing(Asked):

@@ -44,7 +44,7 @@ def search(
     Raises UsageError for an empty request or a wrong filter, MovieNotFound, ModelMismatch if the
     catalog was built with another model, and for a plain search what is wrong with the vector index.
     """
-    if not request.text and not request.likes and not request.filter.strip():
+    if request.is_empty:
         raise UsageError("say what to look for: words, or a film that you like")
     question = _look_up(request, snapshot, embedder, settings, understood)
     ranking = rank(question, snapshot, embedder)
@@ -62,7 +62,9 @@ def search(
     if not hits and ranking.total and (begin < ranking.total or not ranking.complete):
         notes = (*notes, f"no more than {len(ranking.rows)} films are ranked for a question; a filter narrows it")
     wishes = question.reading.constraints
-    return SearchResult(tuple(hits), ranking.total, snapshot.number, notes, ranking.complete, facets, wishes)
+    return SearchResult(
+        tuple(hits), ranking.total, snapshot.number, notes, ranking.complete, facets, wishes, question.unmatched
+    )
 
 
 def count_facets(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> FacetCounts:
@@ -98,7 +100,9 @@ def _look_up(
     settings: SearchConfig,
     understood: Understood | None = None,
 ) -> Question:
-    if request.plain and (len(request.likes) > 1 or request.dislikes or (request.likes and request.text)):
+    if request.plain and (
+        len(request.likes) > 1 or request.dislikes or request.ratings or (request.likes and request.text)
+    ):
         raise UsageError("--plain takes one question: words, or one film")
     check_sort(request.sort)
     if request.by not in BY:

@@ -23,6 +23,7 @@ from query.search.recommend import NO_TASTE, Example, Taste, alike, even_taste, 
 from query.search.retrievers import Candidates, Sought, compare, cosines, retrieve
 from query.search.understanding import Understood, understand
 from query.search.wishes import first_those, missed, wished
+from query.watched.ratings import resolve
 
 Rows = NDArray[np.int64]
 
@@ -46,6 +47,8 @@ class Question:
     reading: QuestionReading = NOTHING_READ
     wishes: tuple[Condition, ...] = ()
     """What the text wishes, besides what must hold."""
+    unmatched: tuple[str, ...] = ()
+    """Of what was seen or rated, that which is no movie of the catalog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,14 @@ class Scored:
 def look_up(
     request: SearchRequest, snapshot: Snapshot, embedder: Embedder, understood: Understood | None = None
 ) -> Question:
-    """A request as it was understood before, or else is now. Raises UsageError for a wrong filter, MovieNotFound."""
+    """A request as it was understood before, or else is now.
+
+    Raises UsageError for a wrong filter or rating, MovieNotFound.
+    """
     must = parse_filter(request.filter).conditions
     found = understood or understand(request, snapshot, embedder.identity)
-    request, reading, analysis = found.request, found.reading, found.analysis
+    resolved = resolve(found.request, snapshot)
+    request, reading, analysis = resolved.request, found.reading, found.analysis
     likes = [_example(snapshot, name, embedder, strict=True) for name in request.likes]
     dislikes = [_example(snapshot, name, embedder, strict=False) for name in request.dislikes]
     shown = [example.movie.id for example in (*likes, *dislikes) if example.movie is not None]
@@ -88,6 +95,7 @@ def look_up(
         found.titles,
         reading,
         wishes,
+        resolved.unmatched,
     )
 
 

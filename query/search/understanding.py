@@ -37,7 +37,14 @@ def understand(request: SearchRequest, snapshot: Snapshot, model: ModelIdentity)
     analysis = analyze(request.text, model, snapshot.lexical.held)
     titles = match_titles(snapshot.lexical, request.text, all_known=analysis.all_known)
     said = Understood(request, QuestionReading(request.text), analysis, tuple(titles))
-    if request.literal or request.likes or request.dislikes or titles or analysis.phrasing is Phrasing.TOLD:
+    if (
+        request.literal
+        or request.likes
+        or request.dislikes
+        or request.ratings
+        or titles
+        or analysis.phrasing is Phrasing.TOLD
+    ):
         return said
     reading = read(request.text, KnownValues(snapshot))
     reading = without(reading, request.text, fields_of(request.filter), request.disregard)

@@ -226,7 +226,8 @@ class Service:
     def _accept(self, request: SearchRequest) -> SearchRequest:
         """With our defaults; raises UsageError for texts that are too long."""
         most = self.config.server.max_query_length
-        for text in (request.text, request.filter, *request.likes, *request.dislikes, *request.disregard):
+        names = (*request.likes, *request.dislikes, *request.seen, *request.ratings)
+        for text in (request.text, request.filter, *names, *request.disregard):
             if len(text) > most:
                 raise UsageError(f"a text of the question has {len(text)} characters; allowed are {most}")
         if self.config.server.log_queries:
@@ -299,7 +300,7 @@ def our_version() -> str:
 
 def _to_prefetch(request: SearchRequest) -> list[SearchRequest]:
     """What to prepare together with others: not what takes longer than they should wait for it, as titles do."""
-    return [] if request.why or request.likes or request.dislikes else [request]
+    return [] if request.why or request.likes or request.dislikes or request.ratings else [request]
 
 
 def _embedding_within(embedding: EmbeddingConfig, seconds: float) -> EmbeddingConfig:

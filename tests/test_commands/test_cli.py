@@ -339,3 +339,45 @@ def test_help_is_light(command: str) -> None:
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("Usage: ")
+
+
+def test_what_was_watched_is_hidden_and_ratings_recommend(tmp_path: Path, seed_store: Path) -> None:
+    ratings = tmp_path / "ratings.csv"
+    gone = "".join(f"2024-01-01,Gone {number},1950,https://boxd.it/{number},3\n" for number in range(5))
+    ratings.write_text(
+        f"Date,Name,Year,Letterboxd URI,Rating\n2024-01-02,Ghostbusters,1984,https://boxd.it/x,4.5\n{gone}",
+        encoding="utf-8",
+    )
+    seen = run_query(seed_store, "ghosts in New York", "--seen", str(ratings), "--all")
+    assert "Ghostbusters II" in seen.stdout
+    assert "Ghostbusters  " not in seen.stdout
+    assert seen.stderr.splitlines()[-1] == (
+        "not in the catalog, of what was seen or rated: 5: Gone 0 (1950); Gone 1 (1950); Gone 2 (1950);"
+        " and 2 more (--json names all)"
+    )
+    liked = json.loads(run_query(seed_store, "--likes", str(ratings), "--json").stdout)
+    assert liked["results"][0]["title"] == "Ghostbusters II"
+    assert "5" not in [film["id"] for film in liked["results"]]
+    assert liked["unmatched"] == [f"Gone {number} (1950)" for number in range(5)]
+
+
+def test_a_list_without_ratings_is_taken_as_liked(tmp_path: Path, seed_store: Path) -> None:
+    watched = tmp_path / "watched.csv"
+    watched.write_text("Name,Year\nGhostbusters,1984\n", encoding="utf-8")
+    result = run_query(seed_store, "--likes", str(watched))
+    assert result.stderr == f"{watched}: no ratings in it; all films that were watched are taken as liked\n"
+    assert "Ghostbusters II" in result.stdout
+    alone = run_query(seed_store, "--seen", str(watched))
+    assert (alone.exit_code, alone.stderr[:26]) == (2, "query: say what to look fo")
+
+
+def test_ratings_are_no_catalogue(tmp_path: Path) -> None:
+    ratings = tmp_path / "ratings.csv"
+    ratings.write_text("Date,Name,Year,Letterboxd URI,Rating\n2024-01-02,A,1984,x,4.5\n", encoding="utf-8")
+    for more in ((), ("--dry-run",)):
+        result = run_ingest(tmp_path, "--file", str(ratings), *more)
+        assert result.exit_code == 2
+        assert result.stderr == (
+            "ingest: this is a file of Letterboxd ratings, without plots to search: 'query --likes FILE' takes its"
+            " ratings as likes and dislikes, 'query --seen FILE' leaves out what it names\n"
+        )

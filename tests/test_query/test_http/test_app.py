@@ -133,6 +133,22 @@ def test_recommend_takes_likes_dislikes_and_words(http: httpx.Client) -> None:
     assert "1" not in [film["id"] for film in answer["results"]]
 
 
+def test_what_was_seen_is_left_out_and_ratings_recommend(http: httpx.Client) -> None:
+    seen = ["Ghostbusters (1984)", "tmdb:99 Gone (1950)"]
+    answer = http.get("/search", params={"q": "ghosts in New York", "seen": seen, "all": True}).json()
+    assert answer["results"][0]["title"] == "Ghostbusters II"
+    assert "5" not in [film["id"] for film in answer["results"]]
+    assert answer["unmatched"] == ["tmdb:99 Gone (1950)"]
+    answer = http.post("/recommend", json={"ratings": {"Ghostbusters": 9, "Fight Club": 2}, "seen": ["1"]}).json()
+    assert answer["results"][0]["title"] == "Ghostbusters II"
+    assert not {"1", "4", "5"} & {film["id"] for film in answer["results"]}
+    similar = http.get("/movies/5/similar", params={"seen": "6", "all": True}).json()
+    assert not {"5", "6"} & {film["id"] for film in similar["results"]}
+    refused = http.post("/recommend", json={"text": "ship", "seen": ["1"]})
+    assert (refused.status_code, "name a film in 'likes', or rate one" in refused.text) == (422, True)
+    assert http.post("/search", json={"text": "ship", "ratings": {"1": 11}}).status_code == 400
+
+
 def test_the_page_and_its_files_are_always_asked_for_again(http: httpx.Client) -> None:
     for path, kind in {
         "/": "text/html",

@@ -35,7 +35,15 @@ class Heard:
 CALLS: dict[str, dict[str, Any]] = {
     "search": {"text": "soap and a secret club", "limit": 1, "why": True},
     "similar": {"id": "5", "limit": 1},
-    "recommend": {"likes": ["Ghostbusters"], "dislikes": ["soap"], "text": "funny", "exclude": ["1"], "limit": 1},
+    "recommend": {
+        "likes": ["Ghostbusters"],
+        "dislikes": ["soap"],
+        "text": "funny",
+        "exclude": ["1"],
+        "limit": 1,
+        "seen": ["Fight Club"],
+        "ratings": {"Pulp Fiction": 2},
+    },
     "movie": {"id": "1"},
 }
 WRONG: list[tuple[str, dict[str, Any], str]] = [
@@ -51,6 +59,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("recommend", {"likes": ["Ghostbuster"]}, "did you mean 'Ghostbusters' or 'Ghostbusters II'?"),
     ("recommend", {"likes": ["a"] * 101}, "at most 100 items"),
     ("recommend", {"likes": []}, "say what to look for"),
+    ("recommend", {"ratings": {"Lost": 9}}, "of 1 rated films the catalog has 0"),
+    ("search", {"text": "ship", "seen": ["a"] * 10_001}, "at most 10000 items"),
     ("delete", {"id": "1"}, "Unknown tool"),
 ]
 
