@@ -134,7 +134,7 @@ def _answer_here(config: Config, request: SearchRequest) -> ModelAnswer:
 
 def _show(request: SearchRequest, answered: ModelAnswer, *, as_json: bool) -> None:
     from query.render import as_json as json_of
-    from query.render import as_table, facet_table, understood_line, unmatched_line, why_nothing
+    from query.render import as_table, facet_table, total_line, understood_line, unmatched_line, why_nothing
 
     result = answered.result
     if as_json:
@@ -146,11 +146,12 @@ def _show(request: SearchRequest, answered: ModelAnswer, *, as_json: bool) -> No
         say(note)
     if result.unmatched:
         say(unmatched_line(result.unmatched))
+    everything = request.all or request.plain or not request.has_words_or_examples
     width = shutil.get_terminal_size(_WIDTH).columns
     if result.hits:
         show(as_table(result.hits, width))
-    else:
-        everything = request.all or request.plain or not request.has_words_or_examples
+    elif not (everything and result.notes):  # a note says which condition it is
         say(why_nothing(result, filtered=bool(request.filter.strip()), everything=everything))
     if result.facets is not None:
-        show(f"\n{facet_table(result.facets, width)}")
+        between = "\n" if result.hits else ""
+        show(f"{between}{total_line(result)}\n{facet_table(result.facets, width)}".rstrip())

@@ -131,6 +131,8 @@ class Why:
     """The sentence of the plot nearest to the question."""
     nearest_like: str | None = None
     """The id of the liked movie nearest to it."""
+    nearest_title: str | None = None
+    """Its title."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,13 @@ def hit_to_dict(hit: Hit) -> dict[str, Any]:
     movie = hit.movie
     head = {"id": movie.id, "title": movie.title, "year": movie.year, "fit": hit.fit, "score": hit.score}
     sure = {} if hit.score is None else {"confidence": hit.confidence}
-    why = {} if hit.why is None else {"why": asdict(hit.why)}
-    known = {name: value for name, value in head.items() if value is not None}
-    return known | sure | {"plot": movie.plot} | movie.to_dict() | why
+    why = {} if hit.why is None else {"why": _known(asdict(hit.why))}
+    return _known(head) | sure | {"plot": movie.plot} | movie.to_dict() | why
+
+
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what there is not: no answer holds a null."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def as_table(hits: Sequence[Hit], width: int) -> str:
@@ -107,14 +111,28 @@ def facet_table(facets: Sequence[Facet], width: int) -> str:
     return "\n".join(f"{facet.field:{name}}  {fitted(_counts(facet), room).rstrip()}" for facet in shown)
 
 
+def total_line(result: SearchResult) -> str:
+    """How many films were counted."""
+    least = "" if result.total_is_exact else "at least "
+    return f"{least}{result.total} film{'' if result.total == 1 else 's'}"
+
+
 def _counts(facet: Facet) -> str:
     return " · ".join(f"{value.value} {value.count}" for value in facet.values)
 
 
+_RETRIEVERS = {"dense": "by meaning", "lexical": "by words", "title": "by title"}
+
+
 def _why_line(why: Why) -> str:
-    ranks = ", ".join(f"{retriever} #{rank}" for retriever, rank in why.ranks.items())
-    nearest = f"nearest to {why.nearest_like}" if why.nearest_like else ""
-    parts = [ranks, " ".join(why.words), nearest, f'"{why.sentence}"' if why.sentence else ""]
+    """`no. 1 by meaning · no. 16 by words (day, man) · nearest to Alien · "A sentence."`"""
+    words = f" ({', '.join(why.words)})" if why.words else ""
+    ranks = [
+        f"no. {rank} {_RETRIEVERS.get(retriever, retriever)}{words if retriever == 'lexical' else ''}"
+        for retriever, rank in why.ranks.items()
+    ]
+    nearest = f"nearest to {why.nearest_title or why.nearest_like}" if why.nearest_like else ""
+    parts = [*ranks, nearest, f'"{why.sentence}"' if why.sentence else ""]
     return " · ".join(part for part in parts if part)
 
 

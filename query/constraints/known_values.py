@@ -5,17 +5,24 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from catalog.store.columns.conditions import Filter, Tagged
-from catalog.store.lexical.fields import folded, tag
+from catalog.store.lexical.fields import LISTS, folded, tag
 from catalog.store.snapshot import NAMED_LISTS, Snapshot
 from catalog.text.folding import plain_title
 from catalog.text.stems import english_stem
 from query.constraints.phrases import PERSON, Meaning, Vocabulary, vocabulary
+from query.constraints.word_lists import phrase
+from query.filters import stated_conditions
 
 _PEOPLE = ("director", "actor")
 _FEW_OF_A_NAME = 0.2
 """Of the movies of the busiest: others of a surname who made fewer are hardly meant."""
 _OF_PEOPLE = 0.3
 """Of the movies that hold a surname: where its people made fewer, it is a word like any other ("zombie")."""
+_MOST_MEANT = 3
+_SHORTEST = 3
+"""Letters from which on a beginning says what was meant."""
+_NEAR = 70
+"""Of 100: how alike two spellings are, one of which may stand for the other."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,20 @@ class KnownValues:
         count = self.snapshot.lexical.count
         return 2 * count(Filter((there, spoken))) >= count(Filter((there, Tagged("has", ("language",)))))
 
+    def meant(self, field: str, value: str) -> list[str]:
+        """The values of a list that somebody may mean who wrote this one, which no movie has, best first."""
+        from rapidfuzz import fuzz, process
+
+        words = self.vocabulary.phrases.get(phrase(value))
+        named = [name for of, names in words.values if of == field for name in names] if words else []
+        held = self.snapshot.named_values.get(field) or self.snapshot.movies.list_values((field,))[field]
+        plain = {folded(name): name for name in held}
+        holding = [name for key, name in plain.items() if value in key.split()]
+        longer = [name for key, name in plain.items() if len(value) >= _SHORTEST and key.startswith(value)]
+        near = process.extract(value, list(plain), scorer=fuzz.ratio, limit=_MOST_MEANT, score_cutoff=_NEAR)
+        found = [*named, *sorted(holding, key=len), *sorted(longer, key=len), *(plain[key] for key, _, _ in near)]
+        return list(dict.fromkeys(found))[:_MOST_MEANT]
+
     def title(self, text: str) -> tuple[str, str] | None:
         """Id and title of the best known movie that is called so."""
         plain = plain_title(text)
@@ -71,3 +92,18 @@ class KnownValues:
             return None
         identity, row = best
         return identity, self.snapshot.movies.headings_at([row])[row].title
+
+
+def unknown_values(text: str, known: KnownValues) -> tuple[str, ...]:
+    """A line for each value of a filter that no movie has, with what may be meant; raises UsageError."""
+    notes: list[str] = []
+    for part in stated_conditions(text):
+        condition = part.condition
+        if not isinstance(condition, Tagged) or condition.field not in LISTS:
+            continue
+        for value in condition.folded:
+            if not known.snapshot.lexical.holders(condition.field, value):
+                written = part.text.removeprefix("-") if len(condition.folded) == 1 else f"{condition.field}:{value}"
+                meant = " or ".join(known.meant(condition.field, value))
+                notes.append(f"no film has {written}" + (f"; did you mean {meant}?" if meant else ""))
+    return tuple(notes)

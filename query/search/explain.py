@@ -13,6 +13,8 @@ from catalog.movie import Movie
 from catalog.store.lexical.fields import movie_terms
 from catalog.store.lexical.titles import TitleMatch
 from catalog.store.snapshot import Snapshot
+from catalog.text.folding import tokens
+from catalog.text.stems import english_stem, german_stem
 from query.models import Why
 from query.search.query_analysis import Analysis
 from query.search.recommend import Taste
@@ -44,7 +46,13 @@ def explain(
     sentences = _sentences(evidence, embedder, movies)
     likes = _nearest_likes(evidence, snapshot, rows)
     return [
-        Why(_ranks(evidence, row, movie), _words(evidence, snapshot, movie), sentence, like)
+        Why(
+            _ranks(evidence, row, movie),
+            _words(evidence, snapshot, movie),
+            sentence,
+            like and like.id,
+            like and like.title,
+        )
         for row, movie, sentence, like in zip(rows, movies, sentences, likes, strict=True)
     ]
 
@@ -65,12 +73,23 @@ def _ranks(evidence: Evidence, row: int, movie: Movie) -> dict[str, int]:
 
 
 def _words(evidence: Evidence, snapshot: Snapshot, movie: Movie) -> tuple[str, ...]:
-    """The stems of the question that the movie holds, the rarest first."""
+    """The words of the question that the movie holds, the rarest first: as asked, or else as the movie has them."""
     if evidence.analysis is None:
         return ()
     held = set(movie_terms(movie)) & evidence.analysis.terms.keys()
     rarest = sorted(held, key=lambda term: (snapshot.lexical.holders("terms", term), term))
-    return tuple(dict.fromkeys(term.removeprefix("de:") for term in rarest))
+    written = _written(evidence.analysis.text, f"{movie.title} {movie.plot} {movie.plot_de or ''}")
+    return tuple(dict.fromkeys(written.get(term, term.removeprefix("de:")) for term in rarest))
+
+
+def _written(*texts: str) -> dict[str, str]:
+    """Stem -> the word that it is of, in the first text that has one: the shortest, as most people write it."""
+    found: dict[str, str] = {}
+    for text in texts:
+        for token in sorted(set(tokens(text)), key=lambda token: (len(token), token)):
+            found.setdefault(english_stem(token), token)
+            found.setdefault(f"de:{german_stem(token)}", token)
+    return found
 
 
 def _sentences(evidence: Evidence, embedder: Embedder, movies: Sequence[Movie]) -> list[str | None]:
@@ -87,10 +106,9 @@ def _sentences(evidence: Evidence, embedder: Embedder, movies: Sequence[Movie]) 
     return [max(sentences, key=lambda text: near.get(text, 0.0)) if sentences else None for sentences in split]
 
 
-def _nearest_likes(evidence: Evidence, snapshot: Snapshot, rows: Sequence[int]) -> list[str | None]:
+def _nearest_likes(evidence: Evidence, snapshot: Snapshot, rows: Sequence[int]) -> list[Movie | None]:
     liked = [like for like in evidence.taste.likes if like.movie is not None]
     if not liked or not rows:
         return [None] * len(rows)
     near = cosines(snapshot, np.array(rows, dtype=np.int64), np.stack([like.vector for like in liked]))
-    best = [liked[place].movie for place in near.argmax(axis=1).tolist()]
-    return [movie.id if movie is not None else None for movie in best]
+    return [liked[place].movie for place in near.argmax(axis=1).tolist()]

@@ -13,6 +13,7 @@ from catalog.errors import ModelMismatch, UsageError
 from catalog.store.columns.conditions import Filter, WithId
 from catalog.store.columns.facets import count_facets as count
 from catalog.store.snapshot import Snapshot
+from query.constraints.known_values import KnownValues, unknown_values
 from query.models import FacetCounts, Hit, SearchRequest, SearchResult
 from query.search.explain import Evidence, explain
 from query.search.listing import (
@@ -57,7 +58,9 @@ def search(
         hits = _explain(question, snapshot, embedder, ranking, hits, begin)
     taste = question.taste
     notes = (*chain.from_iterable(example.notes for example in (*taste.likes, *taste.dislikes)), *ranking.notes)
-    if not ranking.total and (why := why_none_passes(_conditions(question), snapshot.lexical)):
+    if unknown := unknown_values(request.filter, KnownValues(snapshot)):
+        notes = (*notes, *unknown)
+    elif not ranking.total and (why := why_none_passes(_conditions(question), snapshot.lexical)):
         notes = (*notes, why)
     if not hits and ranking.total and (begin < ranking.total or not ranking.complete):
         notes = (*notes, f"no more than {len(ranking.rows)} films are ranked for a question; a filter narrows it")

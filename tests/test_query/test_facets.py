@@ -115,7 +115,7 @@ def test_a_wrong_filter_is_the_same_problem_for_facets(http: httpx.Client) -> No
 def test_a_filter_alone_lists_films(http: httpx.Client) -> None:
     answer = http.get("/search", params={"filter": "year>=1980", "sort": "year"}).json()
     assert answer["total"] == 4
-    assert {film["confidence"] for film in answer["results"]} == {1.0}
+    assert not {"fit", "score", "confidence"} & set().union(*answer["results"])
     assert http.get("/search").status_code == 400
 
 
@@ -159,6 +159,7 @@ def test_the_command_prints_facets_below_its_table(store: Path) -> None:
     table, counts = command(store, "--filter", "genre:Horror", "--facets").split("\n\n")
     assert len(table.splitlines()) == 3
     assert counts.splitlines() == [
+        "2 films",
         "year   1970s 2",
         "genre  Horror 2 · Thriller 1",
     ]
@@ -177,7 +178,12 @@ def test_the_command_gets_the_same_facets_from_a_service(store: Path, url: str) 
         answered = ask_server(store, request)
         assert answered is not None
         assert answered.result.facets is not None
-        assert json.loads(command(store, "hunts", "--facets", "--json")) == alone
+        asked = json.loads(command(store, "hunts", "--facets", "--json"))
+    for mine, theirs in zip(alone["results"], asked["results"], strict=True):
+        # A service may embed by another library: the last digits differ.
+        for name in ("score", "confidence"):
+            assert mine.pop(name) == pytest.approx(theirs.pop(name), abs=1e-4)
+    assert asked == alone
 
 
 def test_a_facet_table_fits_its_width(store: Path) -> None:

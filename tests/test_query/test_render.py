@@ -81,6 +81,14 @@ def test_a_list_without_a_question_shows_no_similarity() -> None:
     }
 
 
+def test_reasons_are_told_in_words() -> None:
+    why = Why({"dense": 1, "lexical": 12, "title": 2}, ("ship", "call"), "A ship answers.", "7", "Das Boot")
+    line = as_table([replace(HITS[0], why=why)], 120).split("\n")[2]
+    assert line == (
+        '    no. 1 by meaning · no. 12 by words (ship, call) · no. 2 by title · nearest to Das Boot · "A ship answers."'
+    )
+
+
 def test_the_similarity_stands_beside_the_reasons_and_where_it_orders() -> None:
     plain = [replace(hit, fit=None) for hit in HITS]
     assert as_table(plain, 60).split("\n")[2].startswith(" 2  -0.020  千と千尋の神…")

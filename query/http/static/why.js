@@ -1,6 +1,6 @@
 // What brought a film, asked for when somebody wants to know.
 
-import { movie, search } from "./api.js";
+import { search } from "./api.js";
 import { el, fill, icon } from "./dom.js";
 import { now, question } from "./state.js";
 import { t } from "./words.js";
@@ -42,12 +42,11 @@ async function toggle(button, film, panel, plot) {
 
 async function explain(why, panel, plot) {
   const ranks = Object.entries(why?.ranks ?? {}).map(([by, n]) => t("rank", { by: t(RETRIEVERS[by] ?? by), n }));
-  const like = why?.nearest_like && (await movie(why.nearest_like)).title;
   const pairs = [
     [t("why-ranks"), ranks.join(" · ")],
-    [t("why-words"), why?.words.map(whole).join(", ")],
+    [t("why-words"), why?.words.join(", ")],
     [t("why-sentence"), why?.sentence && !highlight(plot, why.sentence) && why.sentence],
-    [t("why-like"), like],
+    [t("why-like"), why?.nearest_title],
   ].filter(([, value]) => value);
   if (pairs.length === 0 && !why?.sentence) fill(panel, el("p", {}, t("why-none")));
   else
@@ -60,14 +59,6 @@ async function explain(why, panel, plot) {
       ),
     );
 }
-
-/** The word of the question that a stem, "morn", was made of. */
-const whole = (stem) =>
-  (
-    now()
-      .q.toLowerCase()
-      .match(/[\p{L}\p{N}]+/gu) ?? []
-  ).find((word) => word.startsWith(stem)) ?? stem;
 
 /** Mark a sentence of the plot; false if it is not there: the plot may be shown in another language. */
 function highlight(plot, sentence) {

@@ -76,7 +76,7 @@ def test_a_filter_that_no_film_passes_finds_nothing_and_says_why(films: Snapshot
     result = ask(films, text, filter="genre:Horror year>2000 year<1990")
     assert (result.hits, result.total) == ((), 0)
     assert result.notes[-1:] == ("no film passes year>2000 of those that pass genre:Horror",)
-    assert ask(films, text, filter="genre:Horr").notes[-1:] == ("no film passes genre:Horr",)
+    assert ask(films, text, filter="genre:Horr").notes[-1:] == ("no film has genre:Horr; did you mean Horror?",)
 
 
 def test_plain_is_cosine_similarity_alone(films: Snapshot) -> None:
