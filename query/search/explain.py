@@ -50,8 +50,8 @@ def explain(
             _ranks(evidence, row, movie),
             _words(evidence, snapshot, movie),
             sentence,
-            like and like.id,
-            like and like.title,
+            like.id if like else None,
+            like.title if like else None,
         )
         for row, movie, sentence, like in zip(rows, movies, sentences, likes, strict=True)
     ]
