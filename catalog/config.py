@@ -3,6 +3,7 @@
 The defaults here and the ones written in config.yaml are the same; a test compares them.
 """
 
+import os
 import re
 import sys
 import types
@@ -132,6 +133,7 @@ class SyncConfig:
     keep_generations: int = _setting(2, minimum=1, maximum=1000)
     grace: float = _setting(300.0, minimum=0)
     fetch_timeout: float = _setting(3600.0, minimum=1, maximum=604800)
+    headers: Mapping[str, Any] = field(default_factory=dict, metadata={"limits": _Limits(check=_check_headers)})
     check: tuple[str, ...] = ()
     """A program and its arguments."""
 
@@ -275,8 +277,24 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith(f"{PREFIX}_")}
 
 
+def header_values(
+    headers: Mapping[str, str], setting: str, environment: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Headers with the values of the variables that a setting names; raises ConfigError for one that is not set."""
+    for header, variable in headers.items():
+        if variable not in environment:
+            raise ConfigError(f"{setting}: {header} is to hold the variable {variable}, which is not set")
+    return {header: environment[variable] for header, variable in headers.items()}
+
+
 #: Variables that are read elsewhere: the file's own place, and secrets, which no file may hold.
-OTHER_VARIABLES = (f"{PREFIX}_CONFIG", f"{PREFIX}_EMBEDDING_TOKEN", f"{PREFIX}_STORE_TOKEN", f"{PREFIX}_API_KEY")
+OTHER_VARIABLES = (
+    f"{PREFIX}_CONFIG",
+    f"{PREFIX}_EMBEDDING_TOKEN",
+    f"{PREFIX}_STORE_TOKEN",
+    f"{PREFIX}_API_KEY",
+    f"{PREFIX}_SOURCE_KEY",
+)
 
 
 def _override(config: Config, variables: Mapping[str, str]) -> Any:

@@ -40,6 +40,8 @@ class Movie:
     votes: int | None = None
     poster: str | None = None
     """An http(s) address."""
+    link: str | None = None
+    """An http(s) address: where the source shows the film itself."""
     external_ids: Mapping[str, str] = field(default_factory=dict)
     """Ids elsewhere, by lower-case name: {"imdb": "tt0111161", "tmdb": "278"}."""
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -64,7 +66,7 @@ class Movie:
 
 FIELDS = tuple(f.name for f in fields(Movie))
 LIST_FIELDS = tuple(f.name for f in fields(Movie) if f.default == ())
-_TEMPLATE_FIELDS = tuple(name for name in FIELDS if name not in {"external_ids", "extra"})
+_TEMPLATE_FIELDS = tuple(name for name in FIELDS if name not in {"link", "external_ids", "extra"})
 
 
 def check_source(name: str) -> str:

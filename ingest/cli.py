@@ -18,6 +18,7 @@ from catalog.errors import DeletionsRefused, Stopped, UsageError
 from catalog.movie import MAIN, check_source
 from catalog.terminal import one_line_errors, say, settings, show
 from ingest.file_argument import FileOrCommand
+from ingest.servers.media_server import KINDS
 
 if TYPE_CHECKING:
     from catalog.store.draft import Draft
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 @click.option(
     "--format", "format_", metavar="FORMAT", help="json, jsonl, csv, tsv or parquet, if it is not told right."
 )
+@click.option("--from", "server", type=click.Choice(KINDS), help="Read the films of a media server, at --url.")
+@click.option("--url", metavar="ADDRESS", help="With --from: http://nas:8096; its key: PLOTSEEK_SOURCE_KEY.")
+@click.option("--wanted", is_flag=True, help="With --from radarr: also films that are not there yet.")
 @click.option("--limit", type=click.IntRange(1), help="Read only the first N rows; nothing is deleted then.")
 @click.option("--rebuild", is_flag=True, help="Build the catalog anew, with the configured model.")
 @click.option("--again", is_flag=True, help="Read FILE though it says what was rolled back.")
@@ -60,6 +64,7 @@ def main(context: click.Context, /, path: Path | None, **_: Any) -> None:
         if context.invoked_subcommand is not None:
             _refuse_options(context)
             return
+        context.params |= _where(context)
         if context.params["location"] is None:
             raise UsageError("say what to read: ingest movies.json (see ingest --help)")
         check_source(context.params["source"])
@@ -68,6 +73,31 @@ def main(context: click.Context, /, path: Path | None, **_: Any) -> None:
             _run_again_and_again(context, config)
         else:
             _run_now(context.params, config)
+
+
+def _where(context: click.Context) -> dict[str, Any]:
+    """The location that --from and --url name, and whose films these are; raises UsageError for halves of it."""
+    from ingest.servers.media_server import server_at
+
+    asked = context.params
+    kind, url, location = asked["server"], asked["url"], asked["location"]
+    if kind is None and (url or asked["wanted"]):
+        raise UsageError(f"--{'url' if url else 'wanted'} belongs to --from {' | '.join(KINDS)}")
+    if kind is not None:
+        if location is not None:
+            raise UsageError(f"--from {kind} reads a server, not {location}")
+        if not url or not url.lower().startswith(("http://", "https://")):
+            raise UsageError(f"--from {kind} needs its address: --url http://nas:8096")
+        if asked["wanted"] and kind != "radarr":
+            raise UsageError("--wanted belongs to --from radarr")
+        location = f"{kind}+{url}{'#wanted' if asked['wanted'] else ''}"
+    server = server_at(location or "")
+    if server is None:
+        return {"location": location}
+    if asked["format_"]:
+        raise UsageError("--format is for files, not for a media server")
+    named = context.get_parameter_source("source") is ParameterSource.COMMANDLINE
+    return {"location": server.location, "source": asked["source"] if named else server.kind}
 
 
 def _run_now(asked: dict[str, Any], config: Config) -> None:

@@ -1,13 +1,13 @@
 """One run from a file to a published catalog: what `ingest` does, callable without the command."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from catalog.config import Config
+from catalog.config import Config, header_values
 from catalog.embedding.factory import (
     Choice,
     Plots,
@@ -30,6 +30,7 @@ from ingest.readers.download import FetchLimits
 from ingest.readers.source import STDIN, open_rows
 from ingest.readers.waiting import Stop, never, raise_if
 from ingest.report import Report
+from ingest.servers.media_server import server_at
 from ingest.sync.apply import Progress, SyncOutcome, sync
 from ingest.sync.language import plots_of_source, some_plots
 from ingest.sync.plan import SyncOptions
@@ -135,7 +136,8 @@ def _find_changed(
     anew = request.again or request.rebuild
     known = before or (None if anew else rolled_back_origin(request.origin, history, config, request.format))
     limits = FetchLimits(total=config.sync.fetch_timeout)
-    file = find_source(request.location, known.validators if known else None, limits, stack, stop)
+    headers = header_values(config.sync.headers, "sync.headers")
+    file = find_source(request.location, known.validators if known else None, limits, headers, stack, stop)
     if file is None and before is None:
         raise SourceRolledBack(
             f"{source_name(request.location)}: says what was published of it and rolled back;"
@@ -150,7 +152,7 @@ def _read(config: Config, request: Request, file: SourceFile, history: History, 
     with ExitStack() as stack:
         opened = open_rows(file.location, format=request.format, name=file.name, stop=caller.stop)
         source = stack.enter_context(opened)
-        field_map = detect_ahead(source.peek, config.catalog.fields)
+        field_map = detect_ahead(source.peek, fields_of(config, request))
         writer = stack.enter_context(open_writer(root, configured_server(config.store), rebuild=request.rebuild))
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
         plots = partial(plots_of_source, file.location, request.format, source, field_map)
@@ -196,6 +198,11 @@ def _state(config: Config, request: Request) -> str:
     generation = Generations(config.store.path).in_force()
     edition = read_editions(generation, generation.info(older=True)).get(request.source)
     return state_of(config, request.format, edition)
+
+
+def fields_of(config: Config, request: Request) -> Mapping[str, str | Sequence[str]]:
+    """The columns that were configured, which are those of files: a media server's are known."""
+    return {} if server_at(request.location) else config.catalog.fields
 
 
 def before_reading(config: Config, request: Request, state: str, others: Mapping[str, str]) -> Before:

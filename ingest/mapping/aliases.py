@@ -70,6 +70,7 @@ USUAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "poster", "poster url", "poster link", "poster path", "image", "image url", "img", "img url", "cover",
             "remote poster", "images", "art.poster", "thumbnail", "titelbild", "plakat",
         ),
+        "link": ("link", "url"),
         "imdb": (
             "imdb id", "imdb", "imdb number", "imdb title id", "const", "tconst",
             "imdb.id", "imdb url", "imdb link", "movie imdb link",

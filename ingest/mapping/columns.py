@@ -11,7 +11,7 @@ from catalog.movie import LIST_FIELDS
 from ingest.mapping import lists, scalars
 from ingest.mapping import text as texts
 from ingest.mapping.aliases import OTHER_IDS, USUAL
-from ingest.mapping.external_ids import imdb_id, plain_id, poster, site_ids, tmdb_id
+from ingest.mapping.external_ids import address, imdb_id, plain_id, poster, site_ids, tmdb_id
 from ingest.mapping.iso_names import country_name, language_name
 from ingest.mapping.kinds import other_kind
 from ingest.readers.row import Row
@@ -40,6 +40,7 @@ CLEAN: Mapping[str, Clean] = {
     "rating": scalars.rating,
     "votes": scalars.votes,
     "poster": poster,
+    "link": address,
     "imdb": imdb_id,
     "tmdb": tmdb_id,
     "ids": site_ids,

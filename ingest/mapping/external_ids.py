@@ -67,6 +67,12 @@ def _addressed(value: object) -> list[tuple[str, str]]:
     return [(found[1], found[2]) for text in texts if isinstance(text, str) and (found := _ADDRESSED.match(text))]
 
 
+def address(value: object) -> str | None:
+    """An http(s) address."""
+    text = value.strip() if isinstance(value, str) else ""
+    return text if _URL.fullmatch(text) else None
+
+
 def poster(value: object) -> str | None:
     """An http(s) address; TMDB's, Radarr's and Kodi's ways of naming one are understood."""
     if isinstance(value, list):  # Radarr: [{"coverType": "poster", "remoteUrl": ...}, ...]
@@ -77,9 +83,7 @@ def poster(value: object) -> str | None:
     text = value.strip()
     if text.startswith(_KODI_IMAGE):
         text = unquote(text.removeprefix(_KODI_IMAGE)).rstrip("/")
-    if _URL.fullmatch(text):
-        return text
-    return _TMDB_IMAGES + text if _TMDB_IMAGE.fullmatch(text) else None
+    return _TMDB_IMAGES + text if _TMDB_IMAGE.fullmatch(text) else address(text)
 
 
 def _site(key: str) -> str:

@@ -1,7 +1,8 @@
 """A web address -> a file on disk, only when it changed."""
 
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
 from ipaddress import ip_address
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
 
 _REDIRECTS = 5
 _ATTEMPTS = 3
+_NO_KEY = (401, 403)
+_USUAL = {None, 80, 443}
+"""Ports between which a server leads from http to https."""
 _BUSY = (408, 425, 429)
 """Answers that ask to come again, as those from 500 on do."""
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,41 +76,68 @@ def download_folder() -> "TemporaryDirectory[str]":
 
 
 def fetch_if_changed(
-    url: str, path: Path, previous: Validators, limits: FetchLimits = FetchLimits(), stop: Stop = never
+    url: str,
+    path: Path,
+    previous: Validators,
+    limits: FetchLimits = FetchLimits(),
+    stop: Stop = never,
+    headers: Mapping[str, str] = _NO_HEADERS,
 ) -> Fetched | Unchanged:
     """Do as `fetch` does, but ask the server whether anything changed since `previous`: then that is one request.
 
     A server that sends the whole file again is found out by its bytes. `path` is left out then as well.
     """
-    fetched = _fetch(url, path, previous, limits, stop)
+    fetched = _fetch(Asked(url, previous, headers), path, limits, stop)
     if isinstance(fetched, Fetched) and fetched.validators.digest == previous.digest:
         path.unlink()
         return Unchanged(fetched.name)
     return fetched
 
 
-def fetch(url: str, path: Path, limits: FetchLimits = FetchLimits(), stop: Stop = never) -> Fetched:
-    """Load an http(s) address into the file `path`.
+def fetch(
+    url: str,
+    path: Path,
+    limits: FetchLimits = FetchLimits(),
+    stop: Stop = never,
+    headers: Mapping[str, str] = _NO_HEADERS,
+) -> Fetched:
+    """Load an http(s) address into the file `path`. `headers`, which may be secrets, are sent to its host alone.
 
     At most 5 redirects are followed, none to another scheme but from http to https, and none to an address that is
     special to this machine's network link. Raises SourceUnreachable, DiskFull or SourceError for whatever does not end
     with a whole file, Stopped within a second after `stop` says so, and leaves no file then.
     """
-    fetched = _fetch(url, path, Validators(), limits, stop)
+    fetched = _fetch(Asked(url, Validators(), headers), path, limits, stop)
     if isinstance(fetched, Unchanged):
         raise SourceError(f"{fetched.name}: the server answers 304, not changed, without having been asked")
     return fetched
 
 
-def _fetch(url: str, path: Path, previous: Validators, limits: FetchLimits, stop: Stop) -> Fetched | Unchanged:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a server."""
+
+    url: str
+    previous: Validators
+    headers: Mapping[str, str] = field(repr=False)
+
+    def headers_for(self, url: str) -> Mapping[str, str]:
+        """What to send to an address: of what may be secret nothing but to the host that was meant."""
+        parts, meant = urlsplit(url), urlsplit(self.url)
+        same = (parts.scheme, parts.hostname, parts.port) == (meant.scheme, meant.hostname, meant.port)
+        upgraded = parts.hostname == meant.hostname and parts.scheme == "https" and {parts.port, meant.port} <= _USUAL
+        return self.headers if same or upgraded else {}
+
+
+def _fetch(asked: Asked, path: Path, limits: FetchLimits, stop: Stop) -> Fetched | Unchanged:
     given_up = Event()
-    exchange = partial(_exchange, url, path, previous, limits, lambda: given_up.is_set() or stop())
+    exchange = partial(_exchange, asked, path, limits, lambda: given_up.is_set() or stop())
     try:
         return interruptible(exchange, stop, limits.total)
     except TimeoutError:
         path.unlink(missing_ok=True)
         raise SourceUnreachable(
-            f"{shown(url)}: not whole within {limits.total:g} seconds; raise sync.fetch_timeout"
+            f"{shown(asked.url)}: not whole within {limits.total:g} seconds; raise sync.fetch_timeout"
         ) from None
     except PlotseekError:
         path.unlink(missing_ok=True)
@@ -114,15 +146,15 @@ def _fetch(url: str, path: Path, previous: Validators, limits: FetchLimits, stop
         given_up.set()
 
 
-def _exchange(url: str, path: Path, previous: Validators, limits: FetchLimits, stop: Stop) -> Fetched | Unchanged:
+def _exchange(asked: Asked, path: Path, limits: FetchLimits, stop: Stop) -> Fetched | Unchanged:
     """Ask and save; the network's errors as ours."""
     import httpx
 
-    name = shown(url)
+    name = shown(asked.url)
     transport = httpx.HTTPTransport(retries=_ATTEMPTS - 1)  # of connecting only
     try:
-        with httpx.Client(transport=transport, timeout=limits.silence, headers=_headers(previous)) as client:
-            return _follow(client, url, path, limits, stop)
+        with httpx.Client(transport=transport, timeout=limits.silence, headers=_headers(asked.previous)) as client:
+            return _follow(client, asked, path, limits, stop)
     except httpx.TimeoutException:
         raise SourceUnreachable(f"{name}: no answer within {limits.silence:g} seconds; try again later") from None
     except httpx.RemoteProtocolError as error:
@@ -144,10 +176,10 @@ def _headers(previous: Validators) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def _follow(client: "httpx.Client", url: str, path: Path, limits: FetchLimits, stop: Stop) -> Fetched | Unchanged:
-    name = shown(url)
+def _follow(client: "httpx.Client", asked: Asked, path: Path, limits: FetchLimits, stop: Stop) -> Fetched | Unchanged:
+    url, name = asked.url, shown(asked.url)
     for _ in range(_REDIRECTS + 1):
-        with client.stream("GET", url, follow_redirects=False) as response:
+        with client.stream("GET", url, headers=dict(asked.headers_for(url)), follow_redirects=False) as response:
             if response.status_code == 304:
                 return Unchanged(name)
             if "location" in response.headers and response.is_redirect:
@@ -156,7 +188,8 @@ def _follow(client: "httpx.Client", url: str, path: Path, limits: FetchLimits, s
             if response.status_code != 200:
                 busy = response.status_code >= 500 or response.status_code in _BUSY
                 kind = SourceUnreachable if busy else SourceError
-                raise kind(f"{name}: the server answers {response.status_code} {response.reason_phrase}")
+                why = "; its key is missing or wrong" if response.status_code in _NO_KEY else ""
+                raise kind(f"{name}: the server answers {response.status_code} {response.reason_phrase}{why}")
             return _save(response, path, name, limits, stop)
     raise SourceError(f"{name}: more than {_REDIRECTS} redirects; name the address they lead to")
 

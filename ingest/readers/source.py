@@ -3,6 +3,7 @@
 import glob
 import io
 import os
+import re
 import select
 import stat
 import sys
@@ -19,11 +20,17 @@ from ingest.readers.row import AnyRow, Row, UnreadableRow
 from ingest.readers.waiting import LOOK, Stop, never, raise_if
 
 STDIN = "-"
+_ADDRESS = re.compile(r"(?:[a-z]+\+)?https?://", re.IGNORECASE)
 
 
 def is_url(location: str) -> bool:
     """Whether the location is an http(s) address rather than a path."""
     return location.lower().startswith(("http://", "https://"))
+
+
+def is_address(location: str) -> bool:
+    """Whether the location is an address of any kind, of a media server as well: `jellyfin+http://...`."""
+    return _ADDRESS.match(location) is not None
 
 
 @contextmanager

@@ -1,10 +1,10 @@
 """A run without the run: the mapping that is found, the plan, and how long embedding would take. Writes nothing."""
 
 from collections.abc import Mapping, Sequence, Set
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from time import perf_counter
 
-from catalog.config import Config, EmbeddingConfig
+from catalog.config import Config, EmbeddingConfig, header_values
 from catalog.embedding.factory import at_hand
 from catalog.errors import DeletionsRefused, ModelUnavailable
 from catalog.identity import ModelIdentity
@@ -16,12 +16,15 @@ from catalog.store.movies import Edition, Entry
 from catalog.store.writer import read_editions, read_entries, read_fingerprints, read_others
 from ingest.mapping.detect import detect_ahead
 from ingest.mapping.mapper import describe
-from ingest.readers.source import open_rows
-from ingest.run import Request, before_reading, sync_options
+from ingest.readers.download import FetchLimits
+from ingest.readers.source import Source, is_address, open_rows
+from ingest.readers.waiting import never
+from ingest.run import Request, before_reading, fields_of, sync_options
 from ingest.sync.plan import EXAMPLES, Kind, Tally, deletions, label, plan
 from ingest.sync.preview import Preview
 from ingest.sync.rejects import Refusals, RowReader
 from ingest.sync.row_cache import reading_state
+from ingest.sync.source_file import find_source
 
 _SAMPLE = 64
 """Texts embedded to learn the speed: a second or two."""
@@ -33,8 +36,8 @@ def dry_run(config: Config, request: Request) -> Preview:
     Raises SourceError, ConfigError, StoreError as a run would.
     """
     with ExitStack() as stack:
-        source = stack.enter_context(open_rows(request.location, format=request.format))
-        field_map = detect_ahead(source.peek, config.catalog.fields)
+        source = stack.enter_context(_opened(config, request, stack))
+        field_map = detect_ahead(source.peek, fields_of(config, request))
         refusals = stack.enter_context(Refusals(None))
         stored = _Stored(config, request.source)
         state = reading_state(stored.edition, field_map, config.embedding.template)
@@ -56,6 +59,16 @@ def dry_run(config: Config, request: Request) -> Preview:
         estimated_seconds=_seconds(config.embedding, stored.model, texts.sample, to_embed),
         deletions_refused=refused,
     )
+
+
+def _opened(config: Config, request: Request, stack: ExitStack) -> AbstractContextManager[Source]:
+    """The source, fetched if it is an address."""
+    if not is_address(request.location):
+        return open_rows(request.location, format=request.format)
+    limits, headers = FetchLimits(total=config.sync.fetch_timeout), header_values(config.sync.headers, "sync.headers")
+    file = find_source(request.location, None, limits, headers, stack, never)
+    assert file is not None  # noqa: S101 - it was compared with nothing
+    return open_rows(file.location, format=request.format, name=file.name)
 
 
 class _Stored:

@@ -17,7 +17,7 @@ from catalog.store.integrity import is_intact
 from catalog.store.movies import Edition
 from catalog.store.runs import History
 from ingest.readers.download import Validators, shown
-from ingest.readers.source import STDIN, is_url, local_paths, open_file
+from ingest.readers.source import STDIN, is_address, local_paths, open_file
 from ingest.readers.waiting import Stop, never, raise_if
 from ingest.report import RowCounts
 from ingest.sync.row_cache import READING
@@ -50,7 +50,7 @@ class Origin:
 
     def note_name(self, of: str) -> str:
         """A digest, because the whole address may hold secrets."""
-        whole = self.location if is_url(self.location) else str(Path(self.location).absolute())
+        whole = self.location if is_address(self.location) else str(Path(self.location).absolute())
         whole = whole if self.source == MAIN else f"{self.source}\0{whole}"
         return f"{of} {blake2b(whole.encode('utf-8', 'surrogateescape'), digest_size=16).hexdigest()}"
 
@@ -91,7 +91,7 @@ def rolled_back_origin(origin: Origin, history: History, config: Config, kind: s
 
 def source_name(location: str) -> str:
     """The location as it may be shown and stored: an address without what may be secret in it."""
-    if not is_url(location):
+    if not is_address(location):
         return location
     try:
         return shown(location)

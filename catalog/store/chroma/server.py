@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
-from catalog.config import PREFIX, StoreConfig
+from catalog.config import PREFIX, StoreConfig, header_values
 from catalog.errors import ChromaRefused, ChromaUnreachable, ConfigError
 
 if TYPE_CHECKING:
@@ -212,10 +212,7 @@ def configured_server(store: StoreConfig, environment: Mapping[str, str] = os.en
     if store.cloud and not token:
         raise ConfigError(f"store.cloud needs an API key: set {TOKEN}")
     headers = {} if store.cloud or not token else {"Authorization": f"Bearer {token}"}
-    for header, variable in store.headers.items():
-        if variable not in environment:
-            raise ConfigError(f"store.headers: {header} is to hold the variable {variable}, which is not set")
-        headers[header] = environment[variable]
+    headers |= header_values(store.headers, "store.headers", environment)
     return ChromaServer(
         (store.url or CLOUD).rstrip("/"),
         store.tenant or None,

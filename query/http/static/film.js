@@ -105,6 +105,12 @@ function headOf(film) {
   ];
 }
 
+/** A link to where the film's source shows it, such as the media server that it came from. */
+function back(link) {
+  if (!/^https?:/i.test(link ?? "") || !URL.canParse(link)) return null;
+  return el("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, new URL(link).host);
+}
+
 /** What else is known, as pairs. */
 function known(film) {
   const pairs = [
@@ -113,6 +119,7 @@ function known(film) {
     [t("countries"), film.countries?.join(", ")],
     [t("languages"), film.languages?.join(", ")],
     [t("keywords"), film.keywords?.slice(0, 12).join(", ")],
+    [t("link"), back(film.link)],
   ].filter(([, value]) => value);
   return (
     pairs.length > 0 &&

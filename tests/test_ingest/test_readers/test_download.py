@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import PASSING, SourceError, SourceUnreachable, Stopped
-from ingest.readers.download import Fetched, FetchLimits, Unchanged, Validators, fetch, fetch_if_changed, shown
+from ingest.readers.download import Asked, Fetched, FetchLimits, Unchanged, Validators, fetch, fetch_if_changed, shown
 from ingest.readers.source import open_rows
 
 pytestmark = pytest.mark.slow
@@ -57,6 +57,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.reply(304, b"")
             case "/accented":
                 self.reply(200, BODY, ETag='"caf\xe9"')
+            case "/keyed":
+                self.reply(200 if self.headers.get("X-Key") == "s3cret" else 403, BODY)
             case "/busy":
                 self.reply(503, b"")
             case "/plain" | "/films.json.gz":
@@ -221,3 +223,35 @@ def test_rows_of_an_address(server: Server) -> None:
 
 def test_addresses_are_shown_without_secrets() -> None:
     assert shown("https://user:word@example.org:8000/a/b.json?key=1#x") == "https://example.org:8000/a/b.json"
+
+
+def test_headers_go_to_the_host_that_was_meant_alone(server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "download"
+    headers = {"X-Key": "s3cret"}
+    assert fetch(f"{server.url}/keyed", path, headers=headers).size == len(BODY)
+    assert fetch(f"{server.url}/redirect?/keyed", path, headers=headers).size == len(BODY)
+    with Server() as other:
+        thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            with pytest.raises(SourceError, match=r"the server answers 403 Forbidden; its key is missing or wrong$"):
+                fetch(f"{other.url}/redirect?{server.url}/keyed", path, headers=headers)
+        finally:
+            other.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("asked", "led_to", "sent"),
+    [
+        ("http://nas/a", "http://nas/b", True),
+        ("http://nas/a", "https://nas/a", True),
+        ("http://nas:80/a", "https://nas:443/a", True),
+        ("http://nas:8096/a", "https://nas:8920/a", False),
+        ("http://nas:8096/a", "http://nas:9000/a", False),
+        ("https://nas/a", "https://nas.example.org/a", False),
+    ],
+)
+def test_where_headers_go(asked: str, led_to: str, sent: bool) -> None:
+    headers = {"X-Key": "s3cret"}
+    assert Asked(asked, Validators(), headers).headers_for(led_to) == (headers if sent else {})

@@ -20,6 +20,7 @@ from catalog.store.lock import writer_lock
 from catalog.store.runs import History, RunOutcome, RunRecord
 from catalog.store.sqlite import connect
 from ingest.cli import main
+from tests.support.media_servers import KEY, media_server
 
 pytestmark = pytest.mark.slow
 
@@ -97,6 +98,20 @@ def test_failed_runs_are_recorded_and_the_next_one_happens(tmp_path: Path, seed_
     assert json.loads(output.splitlines()[0])["added"] == 6
     assert f"ingest: no such file: {films}" in errors.splitlines()
     assert scheduler(store) is None
+
+
+def test_a_media_server_is_read_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tmp_path / "store"
+    monkeypatch.setenv("PLOTSEEK_SOURCE_KEY", KEY)
+    with media_server("radarr", 5) as running:
+        asked = ("--from", "radarr", "--url", running.url, "--wanted", "--every", "1s")
+        with started(store, *asked) as process:
+            runs = wait_for(lambda runs: bool(runs) and runs[-1].outcome is RunOutcome.UNCHANGED, store)
+            assert (runs[0].source, runs[0].location) == ("radarr", f"radarr+{running.url}")
+            assert runs[0].counts["films"] == 5
+            running.silent = True  # whoever waits for a server ends at once
+            said = ended(process)
+    assert KEY not in "".join(said)
 
 
 def test_a_run_that_is_killed_or_finds_the_catalog_locked_is_one_failed_run(tmp_path: Path, seed_file: Path) -> None:
