@@ -154,6 +154,12 @@ class MovieNotFound(PlotseekError):
     http_status = 404
 
 
+class ChangeNotFound(PlotseekError):
+    """No change has this number."""
+
+    http_status = 404
+
+
 class AccessDenied(PlotseekError):
     """A request to the service came without a key that it knows."""
 
@@ -193,6 +199,17 @@ class Overloaded(PlotseekError):
     """More requests wait than the service can answer in time."""
 
     http_status = 503
+
+
+class JournalFull(PlotseekError):
+    """More changes wait for a run than the journal takes."""
+
+    http_status = 503
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        """There may be room in so many seconds."""
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class DeadlineExceeded(PlotseekError):

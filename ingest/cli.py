@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGINT, SIGTERM
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
@@ -21,10 +21,14 @@ from ingest.file_argument import FileOrCommand
 from ingest.servers.media_server import KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from catalog.store.draft import Draft
     from ingest.report import Report
-    from ingest.run import Request
+    from ingest.run import Caller, Request
     from ingest.sync.preview import Preview
+
+T = TypeVar("T")
 
 
 @click.group(cls=FileOrCommand, invoke_without_command=True, subcommand_metavar="[FILE | COMMAND [ARGS]...]")
@@ -124,14 +128,21 @@ def _run_now(asked: dict[str, Any], config: Config) -> None:
 
 
 def _report(config: Config, request: "Request") -> "Report":
+    """What a run did."""
+    from ingest.run import run
+
+    return _watched(lambda caller: run(config, request, show=caller.show, notify=caller.notify, stop=caller.stop))
+
+
+def _watched(work: "Callable[[Caller], T]") -> T:
     """What a run did, which is shown while it goes on, and stopped by a signal."""
     from ingest.progress import ProgressDisplay
-    from ingest.run import run
+    from ingest.run import Caller
     from ingest.schedule.signals import stop_on
 
     with ProgressDisplay() as display, stop_on(SIGINT, SIGTERM) as stop:
         try:
-            return run(config, request, show=display, notify=say, stop=stop.is_set)
+            return work(Caller(display, say, stop.is_set))
         except Stopped as stopped:
             stopped.exit_code = 128 + (stop.signal or SIGINT)
             raise
@@ -237,6 +248,23 @@ def status(path: Path | None, as_json: bool, max_age: str | None, source: str | 
         if trouble:
             say(f"ingest: {trouble}")
             sys.exit(1)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object on stdout.")
+@click.pass_obj
+def changes(path: Path | None, as_json: bool) -> None:
+    """Bring in what came over HTTP (PUT and DELETE /movies) and waits; the service starts this by itself."""
+    with one_line_errors("ingest"):
+        config = settings(path)
+
+        from ingest.changes import apply_changes
+
+        report = _watched(lambda caller: apply_changes(config, caller))
+        if report is not None:
+            _show(report, as_json=as_json)
+        else:
+            show("{}" if as_json else "no changes wait")
 
 
 @main.command()

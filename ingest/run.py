@@ -81,7 +81,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class _Caller:
+class Caller:
     """Who hears where a run is, and may stop it."""
 
     show: Callable[[Progress], None]
@@ -111,13 +111,13 @@ def run(
         History.open(config.store.path, notify) as history,
         history.recording(source_name(request.location), request.source) as recording,
     ):
-        report = _run(config, request, history, _Caller(show, notify, stop))
+        report = _run(config, request, history, Caller(show, notify, stop))
         recording.outcome = RunOutcome.OK if report.published else RunOutcome.UNCHANGED
         recording.counts = report.counts()
     return replace(report, seconds=round(monotonic() - started, 3))
 
 
-def _run(config: Config, request: Request, history: History, caller: _Caller) -> Report:
+def _run(config: Config, request: Request, history: History, caller: Caller) -> Report:
     server = configured_server(config.store)
     info = whole_in_force(config.store.path, server) if request.complete and not request.rebuild else None
     before = recall(request.origin, history, _state(config, request) if info else None)
@@ -146,7 +146,7 @@ def _find_changed(
     return file
 
 
-def _read(config: Config, request: Request, file: SourceFile, history: History, caller: _Caller) -> Report:
+def _read(config: Config, request: Request, file: SourceFile, history: History, caller: Caller) -> Report:
     """Read the source, and bring the catalog to what it says."""
     root = config.store.path
     with ExitStack() as stack:
@@ -156,7 +156,7 @@ def _read(config: Config, request: Request, file: SourceFile, history: History, 
         writer = stack.enter_context(open_writer(root, configured_server(config.store), rebuild=request.rebuild))
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
         plots = partial(plots_of_source, file.location, request.format, source, field_map)
-        choice = _choose(config, None if request.rebuild else writer, plots, caller)
+        choice = choose_model(config, None if request.rebuild else writer, plots, caller)
         language = note_of_language(choice.embedder.identity, lambda: some_plots(source.peek(), field_map))
         for note in filter(None, (choice.note, language)):
             caller.notify(note)
@@ -216,7 +216,7 @@ def refused_file(root: Path, source: str) -> Path:
     return root / ("refused.jsonl" if source == MAIN else f"refused-{source}.jsonl")
 
 
-def _choose(config: Config, writer: CatalogWriter | None, plots: Plots, caller: _Caller) -> Choice:
+def choose_model(config: Config, writer: CatalogWriter | None, plots: Plots, caller: Caller) -> Choice:
     """The model of the catalog that `writer` has, or one for a new catalog."""
     if writer is None or writer.info is None:
         return choose_for_new(config.embedding, caller.notify, caller.stop, plots)

@@ -6,15 +6,16 @@ Only the standard library: every import counts for a process that lives for a te
 import io
 import json
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from time import monotonic
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from catalog.errors import PlotseekError, StoreError, UsageError
+from catalog.journal.change import ChangeReport
 from catalog.movie import Movie
 from query.answer import ModelAnswer, facets_from_dict, result_from_dict
 from query.models import FacetCounts, SearchRequest, SearchResult
@@ -165,22 +166,48 @@ class PlotseekClient(MovieCatalog):
         return self._read(lambda values, _: facets_from_dict(values), "POST", "/facets", request)
 
     def movie(self, name: str) -> Movie:
-        path = f"/movies/{quote(name, safe='', errors='replace')}"
-        return self._read(lambda values, _: Movie.from_dict(values), "GET", path)
+        return self._read(lambda values, _: Movie.from_dict(values), "GET", _address(name))
+
+    def put(self, films: Iterable[Mapping[str, Any]], *, take_over: bool = False, wait: float = 0) -> ChangeReport:
+        """Add films, or replace those with the same ids: rows as files hold them. It needs a key of the role admin.
+
+        On return they are on the service's disk, and in the catalog within seconds; at most 60 of them are waited for.
+        """
+        return self._change("PUT", "/movies", list(films), take_over=take_over, wait=wait)
+
+    def delete(self, name: str, *, take_over: bool = False, wait: float = 0) -> ChangeReport:
+        """Delete the film with this id, or `tmdb:278`, as `put` puts one; raises MovieNotFound."""
+        return self._change("DELETE", _address(name), take_over=take_over, wait=wait)
+
+    def change(self, number: int, *, wait: float = 0) -> ChangeReport:
+        """What became of what was put or deleted; raises ChangeNotFound."""
+        return self._change("GET", f"/changes/{number}", wait=wait)
+
+    def _change(
+        self, method: str, path: str, films: list[Mapping[str, Any]] | None = None, **asked: float
+    ) -> ChangeReport:
+        query = urlencode({name: str(value).lower() for name, value in asked.items() if value})
+        body = None if films is None else json.dumps(films)
+        reply = self._exchange(method, f"{path}?{query}", body, self._timeout + asked["wait"])
+        return self._understood(lambda values, _: ChangeReport.from_dict(values), reply)
 
     def close(self) -> None:
         """Nothing is held open between two questions."""
 
     def _read(self, read: Callable[[Any, str], T], method: str, path: str, request: SearchRequest | None = None) -> T:
+        body = None if request is None else json.dumps(request.to_dict())
+        return self._understood(read, self._exchange(method, path, body, self._timeout))
+
+    def _understood(self, read: Callable[[Any, str], T], reply: Reply) -> T:
         """What `read` makes of the JSON and the ETag of an answer; raises what the service says is wrong."""
-        reply = self._exchange(method, path, request)
+        is_answer = reply.status in (200, 202)
         try:
             values = json.loads(reply.body)
-            if reply.status == 200:
+            if is_answer:
                 return read(values, reply.etag)
             problem = values if isinstance(values, dict) else {}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            if reply.status == 200:
+            if is_answer:
                 raise StoreError(
                     f"{self._url}: its answer is not understood; is it query-server, and of this version?"
                 ) from error
@@ -188,18 +215,21 @@ class PlotseekClient(MovieCatalog):
         said = problem.get("detail") or f"answers {reply.status} {reply.reason}"
         raise error_of(problem) or PlotseekError(f"{self._host}: {said}")
 
-    def _exchange(self, method: str, path: str, request: SearchRequest | None) -> Reply:
-        body = None if request is None else json.dumps(request.to_dict())
+    def _exchange(self, method: str, path: str, body: str | None, seconds: float) -> Reply:
         headers = self._headers | ({"Content-Type": "application/json"} if body else {})
         http = self._kind(self._host, self._port)
         try:
             with closing(Connection(http, self._connect)) as connection:
                 if self._check is not None:
                     self._check(connection)
-                connection.allow(self._timeout)
+                connection.allow(seconds)
                 return connection.exchange(method, f"{self._path}{path}", body, headers)
         except (OSError, HTTPException, ValueError) as error:
             reason = " ".join(str(error).split())
             raise StoreError(f"{self._url}: does not answer: {reason}; is query-server running?") from error
         finally:
             http.close()  # one that was not made: a handshake that failed leaves its socket open
+
+
+def _address(name: str) -> str:
+    return f"/movies/{quote(name, safe='', errors='replace')}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from catalog.errors import Overloaded, PlotseekError, TooManyRequests
+from catalog.errors import JournalFull, Overloaded, PlotseekError, TooManyRequests
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "urn:plotseek:"
@@ -40,7 +40,7 @@ def problem_of(error: PlotseekError, root: str = "") -> Problem:
     if root and error.http_status >= 500:  # others repeat what was asked, which may hold the same letters
         detail = re.sub(rf"(?<![\w/.-]){re.escape(root)}(?![\w.-])", "catalog", detail)
     headers: dict[str, str] = {}
-    if isinstance(error, Overloaded | TooManyRequests):
+    if isinstance(error, JournalFull | Overloaded | TooManyRequests):
         headers["Retry-After"] = str(getattr(error, "retry_after", 1))
     if error.http_status == 401:
         headers["WWW-Authenticate"] = "Bearer"

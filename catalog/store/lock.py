@@ -48,7 +48,7 @@ def is_held(path: Path) -> bool:
 
 def writer(root: Path) -> str | None:
     """Who is writing a catalog now; None if nobody is."""
-    return _read_holder(root) if (root / "LOCK.holder").exists() and is_held(root / "LOCK") else None
+    return read_holder(root) if (root / "LOCK.holder").exists() and is_held(root / "LOCK") else None
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def writer_lock(root: Path) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
         lock = take_lock(root / "LOCK")
     except CatalogLocked:
-        raise CatalogLocked(f"{root}: is being written by {_read_holder(root)}; wait for it to end") from None
+        raise CatalogLocked(f"{root}: is being written by {read_holder(root)}; wait for it to end") from None
     except OSError as error:
         raise StoreError(f"{root}: cannot be written: {error.strerror}; check the folder's permissions") from error
     try:
@@ -71,7 +71,7 @@ def writer_lock(root: Path) -> Iterator[None]:
         lock.release()
 
 
-def _read_holder(root: Path) -> str:
+def read_holder(root: Path) -> str:
     """What LOCK.holder says, if it says what was written there."""
     try:
         said = (root / "LOCK.holder").read_text(encoding="ascii", errors="replace").strip()

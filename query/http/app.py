@@ -67,7 +67,7 @@ def create_app(config: Config, config_file: Path | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    routers = (routes.films, routes.operation)
+    routers = (routes.films, routes.changes, routes.operation)
     for router in routers:
         app.include_router(router)
     _pages(app)
@@ -86,7 +86,7 @@ def _wrap(app: FastAPI, config: Config, service: Service) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(config.server.cors_origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "X-API-Key", "Content-Type", "If-None-Match"],
             expose_headers=["ETag", "X-Catalog-Generation", "Retry-After"],
             max_age=3600,
@@ -143,7 +143,9 @@ def _errors(app: FastAPI, root: str, routes: Sequence[BaseRoute]) -> None:
 def _methods(routes: Sequence[BaseRoute], request: Request) -> list[str]:
     """What can be done with an address; the framework names only what its first route can do."""
     matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for route in matching for method in getattr(route, "methods", None) or ()})
+    # Those of the most special pattern: /movies/{name} matches /movies/{name}/similar, too.
+    same = [route for route in matching if getattr(route, "path", "") == getattr(matching[0], "path", "")]
+    return sorted({method for route in same for method in getattr(route, "methods", None) or ()})
 
 
 def _problem(problem: Problem) -> Response:

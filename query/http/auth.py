@@ -144,7 +144,9 @@ class Authenticator:
                 " set server.require_key: never"
             )
 
-    def authorize(self, path: str, peer: str, client: str, headers: Mapping[str, Sequence[str]]) -> str:
+    def authorize(
+        self, path: str, peer: str, client: str, headers: Mapping[str, Sequence[str]], method: str = "GET"
+    ) -> str:
         """Let a request in, or raise UsageError, AccessDenied, NotAllowed, TooManyRequests.
 
         `peer` is the address that the connection comes from, `client` the one that a proxy there asks for. `headers`
@@ -158,7 +160,7 @@ class Authenticator:
         if (buckets := self._buckets_of(who)) is not None:
             buckets.take(who, monotonic())
         if not is_public(path):
-            self._check_key(path, peer, key, presented)
+            self._check_key(needs_admin(method, path), peer, key, presented)
         return who
 
     def charge(self, who: str, cost: float) -> None:
@@ -166,10 +168,10 @@ class Authenticator:
         if cost > 0 and (buckets := self._buckets_of(who)) is not None:
             buckets.spend(who, monotonic(), cost)
 
-    def _check_key(self, path: str, peer: str, key: Key | None, presented: str | None) -> None:
+    def _check_key(self, is_admin: bool, peer: str, key: Key | None, presented: str | None) -> None:
         if presented is not None and key is None:
             raise AccessDenied("this API key is not known")
-        if path.startswith("/admin/"):
+        if is_admin:
             if key is None:
                 raise AccessDenied("this needs an API key with the role admin: Authorization: Bearer KEY")
             if key.role is not Role.ADMIN:
@@ -217,6 +219,13 @@ def _without_port(host: str) -> str:
 def is_public(path: str) -> bool:
     """Whether a path, as it was decoded, needs no key."""
     return path in _PUBLIC or path.startswith(_PUBLIC_FOLDERS)
+
+
+def needs_admin(method: str, path: str) -> bool:
+    """Whether a request changes the catalog, or tells of that."""
+    if method in ("PUT", "DELETE", "PATCH"):
+        return path.startswith("/movies")
+    return path.startswith(("/admin/", "/changes"))
 
 
 def presented_key(headers: Mapping[str, Sequence[str]]) -> str | None:

@@ -108,7 +108,7 @@ class RequestMiddleware:
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
         client = scope["client"][0] if scope.get("client") else "unknown"
         peer = scope.get("state", {}).get("peer", "unknown")
-        who = self._authenticator.authorize(scope["path"], peer, client, headers)
+        who = self._authenticator.authorize(scope["path"], peer, client, headers, scope["method"])
         if "content-encoding" in headers:
             raise UsageError("bodies are read as they come; send this one without Content-Encoding")
         if "transfer-encoding" in headers and "content-length" in headers:

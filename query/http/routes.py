@@ -10,9 +10,11 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.responses import PlainTextResponse
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 from starlette.exceptions import HTTPException
 
+from catalog.errors import UsageError
+from catalog.journal.change import Change, ChangeReport
 from query.discovery import prove, read_secret
 from query.http import schemas as api
 from query.http.schemas import problems
@@ -26,6 +28,8 @@ T = TypeVar("T")
 
 films = APIRouter(tags=["films"], default_response_class=Response)
 """What is asked about films."""
+changes = APIRouter(tags=["changes"])
+"""How films come and go one by one."""
 operation = APIRouter(tags=["operation"])
 """What operators and their machines ask."""
 
@@ -96,6 +100,7 @@ async def _caller(
 
 Calling = Annotated[Caller, Depends(_caller)]
 FilmName = Annotated[str, PathParameter(description="Our id, or `tmdb:278`, `imdb:tt0111161`", examples=["tmdb:348"])]
+ChangeNumber = Annotated[int, PathParameter(ge=1, le=2**53, description="As PUT and DELETE told it")]
 Several = Annotated[list[api.SearchBody], Field(min_length=1, max_length=api.MOST_TOGETHER)]
 _FOUND = {200: {"model": api.SearchAnswer}, **problems(404)}
 _SEVERAL = {200: {"model": api.SearchAnswer | list[api.SearchAnswer]}, **problems(404)}
@@ -128,11 +133,16 @@ async def recommend(caller: Calling, body: api.RecommendBody) -> Response:
 @films.get("/movies/{name:path}/similar", responses=_FOUND)
 async def similar(caller: Calling, name: FilmName, asked: Annotated[api.SimilarAddress, Query()]) -> Response:
     """Films like this one."""
-    if unquote(caller.request.scope["raw_path"].decode("ascii").rpartition("/")[2]) != "similar":
+    if not _asks_for_similar(caller.request):
         # %2Fsimilar: the end of an id.
         return await movie(caller, f"{name}/similar", api.Nothing())
     (request,) = caller.read(asked)
     return await caller.send(caller.service.similar(name, request, caller.deadline, caller.known))
+
+
+def _asks_for_similar(request: Request) -> bool:
+    """Whether an address that was decoded ends as it was written: an id may end so, too."""
+    return unquote(request.scope["raw_path"].decode("ascii").rpartition("/")[2]) == "similar"
 
 
 @films.get("/movies/{name:path}", responses={200: {"model": api.Film}, **problems(404)})
@@ -173,6 +183,62 @@ async def _unpack(caller: Caller, packed: Awaitable[EncodedAnswer]) -> EncodedAn
 async def suggest(caller: Calling, typed: Annotated[api.Typed, Query()]) -> Response:
     """Titles as someone types them, the best known first."""
     return await caller.send(caller.service.suggest(typed.q, typed.limit, caller.deadline, caller.known))
+
+
+_CHANGED: dict[str, Any] = {
+    "status_code": 202,
+    "responses": {200: {"model": api.ChangeBody}, 202: {"model": api.ChangeBody}, **problems(404)},
+    "response_model": None,
+    "openapi_extra": {"security": api.KEY_NEEDED},
+}
+Rows = Annotated[Any, Body(description="A film, or a list of films"), WithJsonSchema(api.ROWS)]
+
+
+@changes.put("/movies", **_CHANGED)
+async def put_movies(
+    caller: Calling, response: Response, asked: Annotated[api.ChangeAsked, Query()], body: Rows
+) -> dict[str, Any]:
+    """Add films, or replace those with the same ids; on disk when it is answered, found within seconds."""
+    rows = body if isinstance(body, list) else [body]
+    if not rows or not all(isinstance(row, dict) and row for row in rows):
+        raise UsageError("a film is a JSON object with title and plot, several are a list of them")
+    return await _accepted(caller, response, Change(put=tuple(rows), take_over=asked.take_over), asked.wait)
+
+
+async def _names_a_film(request: Request) -> None:
+    """First of all, whatever else is wrong with a request to delete what is like a film."""
+    if "/" in request.path_params["name"] and _asks_for_similar(request):
+        raise HTTPException(405, "Method Not Allowed")
+
+
+@changes.delete("/movies/{name:path}", dependencies=[Depends(_names_a_film)], **_CHANGED)
+async def delete_movie(
+    caller: Calling, name: FilmName, response: Response, asked: Annotated[api.ChangeAsked, Query()]
+) -> dict[str, Any]:
+    """Delete a film."""
+    identity = await caller.service.id_to_delete(name, caller.deadline)
+    change = Change(delete=(identity,), take_over=asked.take_over)
+    return await _accepted(caller, response, change, asked.wait)
+
+
+@changes.get("/changes/{number}", **{**_CHANGED, "status_code": 200})
+async def change(
+    caller: Calling, response: Response, number: ChangeNumber, asked: Annotated[api.ChangeLook, Query()]
+) -> dict[str, Any]:
+    """What became of a change: 200 once it is done or refused, 202 before."""
+    return _told(await caller.wait(caller.service.outcome(number, asked.wait)), response)
+
+
+async def _accepted(caller: Caller, response: Response, change: Change, wait: float) -> dict[str, Any]:
+    report = await caller.service.changes.append(change)
+    return _told(await caller.wait(caller.service.outcome(report.number, wait)) if wait else report, response)
+
+
+def _told(report: ChangeReport, response: Response) -> dict[str, Any]:
+    address = f"/changes/{report.number}"
+    response.status_code = 200 if report.ended else 202
+    response.headers["Location"] = address
+    return {"address": address, **report.to_dict()}
 
 
 _STATE = {200: {"model": api.State}, **problems()}

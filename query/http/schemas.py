@@ -5,6 +5,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
+from catalog.journal.change import ChangeReport
 from catalog.movie import Movie
 from query.film_map import DrawnMap
 from query.http.shapes import Asked, Shape, shaped_like
@@ -183,6 +184,36 @@ class ServiceStatus(BaseModel):
 @shaped_like(IngestRun)
 class Sync(Shape):
     """A sync that the service was asked for."""
+
+
+class ChangeAsked(Asked):
+    """How films are changed."""
+
+    wait: float = Field(0, ge=0, le=60, description="Seconds to wait for the outcome")
+    take_over: bool = Field(False, description="Change films of other sources, too")
+
+
+class ChangeLook(Asked):
+    """How long a look at a change may take."""
+
+    wait: float = Field(0, ge=0, le=60, description="Seconds to wait for the outcome")
+
+
+@shaped_like(ChangeReport)
+class ChangeBody(Shape):
+    """A change that was accepted, and what became of it so far."""
+
+    address: str = Field(examples=["/changes/12"])
+
+
+#: What PUT takes: rows as files hold them, whose columns are found by their names.
+ROWS: JsonDict = {
+    "anyOf": [
+        {"type": "object", "minProperties": 1},
+        {"type": "array", "minItems": 1, "items": {"type": "object", "minProperties": 1}},
+    ],
+    "examples": [{"id": "heat", "title": "Heat", "plot": "A thief and a policeman respect each other.", "year": 1995}],
+}
 
 
 class ProblemBody(BaseModel):

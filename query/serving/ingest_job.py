@@ -5,11 +5,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from catalog.config import PREFIX
 from catalog.cores import THREAD_VARIABLES
 from catalog.errors import IngestRunning, StoreError, UsageError
 from catalog.store.files import disk_errors, write_atomically
@@ -70,30 +72,14 @@ class IngestRunner:
         return run
 
     def _begin(self, source: str) -> subprocess.Popen[bytes]:
-        """The sync's process.
-
-        By Popen: uvloop forks, at which OpenBLAS waits for its threads to end, and a question that they are just
-        multiplying for waits for it, for ever.
-        """
-        return subprocess.Popen(  # noqa: S603 - our own program
-            self._command(source),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # A service shares the cores among its workers; a sync may have them all.
-            env={name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES},
-        )
-
-    def _command(self, source: str) -> list[str]:
-        config = [] if self._config is None else ["--config", str(self._config)]
-        return [sys.executable, "-m", "ingest", f"--file={source}", "--json", *config]
+        return begin_ingest(self._store, self._config, [f"--file={source}", "--json"])
 
     async def _follow(self, process: subprocess.Popen[bytes], run: IngestRun, release: Any) -> None:
         try:
             out, err = await asyncio.to_thread(process.communicate)
             code = process.returncode or 0
             ended = replace(run, ended=_now(), exit_code=code, state="failed" if code else "done")
-            ended = replace(ended, report=_report(out), error=_last_line(err) if code else None)
+            ended = replace(ended, report=_report(out), error=last_line(err) if code else None)
             await asyncio.to_thread(self._keep, ended)
         finally:
             release()
@@ -124,11 +110,34 @@ class IngestRunner:
         """Ask a running sync to stop; what it has embedded is kept."""
         if self._task is None or self._process is None or self._task.done():
             return
-        self._process.terminate()
-        done, _ = await asyncio.wait({self._task}, timeout=_GRACE)
-        if not done:
-            self._process.kill()
-            await self._task
+        await end(self._process, self._task)
+
+
+def begin_ingest(store: Path, config: Path | None, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    """A process of `ingest` for the catalog in `store`, with the settings of the service.
+
+    By Popen: uvloop forks, at which OpenBLAS waits for its threads to end, and a question that they are just
+    multiplying for waits for it, for ever.
+    """
+    settings = [] if config is None else ["--config", str(config)]
+    # A service shares the cores among its workers; a sync may have them all.
+    environment = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
+    return subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "ingest", *settings, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**environment, f"{PREFIX}_STORE_PATH": str(store.absolute())},
+    )
+
+
+async def end(process: subprocess.Popen[bytes], follower: asyncio.Task[None]) -> None:
+    """Ask a process to stop, and wait for the task that follows it."""
+    process.terminate()
+    done, _ = await asyncio.wait({follower}, timeout=_GRACE)
+    if not done:
+        process.kill()
+        await follower
 
 
 def _report(out: bytes) -> dict[str, Any] | None:
@@ -139,7 +148,7 @@ def _report(out: bytes) -> dict[str, Any] | None:
     return report if isinstance(report, dict) else None
 
 
-def _last_line(err: bytes) -> str:
+def last_line(err: bytes) -> str:
     lines = err.decode("utf-8", "replace").strip().splitlines()
     return lines[-1][-_STDERR_KEPT:] if lines else "it said nothing"
 

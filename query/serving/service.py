@@ -19,7 +19,8 @@ from typing import Any
 from cachetools import LRUCache
 
 from catalog.config import Config, EmbeddingConfig
-from catalog.errors import UsageError
+from catalog.errors import CatalogMissing, ChangeNotFound, MovieNotFound, UsageError
+from catalog.journal.change import ChangeReport
 from catalog.store.chroma.server import configured_server
 from catalog.store.runs import History
 from catalog.store.snapshot import Snapshot
@@ -29,6 +30,7 @@ from query.models import SearchRequest
 from query.names import movie_named
 from query.problems import problem_of
 from query.serving.batcher import MOST_TOGETHER
+from query.serving.changes import ChangeQueue
 from query.serving.cost import cost_of, is_dear
 from query.serving.executor import Deadline, WorkPool
 from query.serving.hot_reload import Follower, LoadedGeneration
@@ -97,6 +99,7 @@ class Service:
         self._health: WorkPool[SearchRequest] = WorkPool(1, config.server.queue, self._prefetch)
         self._cache: LRUCache[str, EncodedAnswer] = LRUCache(config.server.cache_mb << 20, EncodedAnswer.size)
         self.ingest = IngestRunner(config.store.path, config.server.source, config_file)
+        self.changes = ChangeQueue(config.store.path, config_file)
         self._ready_until = 0.0
         self._trials = count()
         self._started = time()
@@ -104,6 +107,7 @@ class Service:
     def start(self) -> None:
         """Open the catalog, in a thread; until that is done requests wait for it."""
         self._follower.start()
+        self.changes.start()
 
     def _load(self, snapshot: Snapshot, before: LoadedGeneration | None) -> LoadedGeneration:
         patient = replace(self.config, embedding=_embedding_within(self.config.embedding, self.config.server.deadline))
@@ -112,6 +116,7 @@ class Service:
     async def close(self) -> None:
         """Answer what waits, but for an endpoint that is away, and end."""
         self._closing.set()
+        await self.changes.close()
         await self.ingest.close()
         self._pool.close()
         self._dear.close()
@@ -156,6 +161,34 @@ class Service:
         """One film by its id."""
         task = _Task("movie", name, lambda loaded: movie_named(loaded.snapshot, name).to_dict())
         return await self._give(task, deadline, known)
+
+    async def id_to_delete(self, name: str, deadline: Deadline) -> str:
+        """The id of a film by its id, ours or one from elsewhere; one that is not there yet where changes wait.
+
+        Raises MovieNotFound, CatalogMissing.
+        """
+
+        def look() -> str:
+            with self._follower.acquire() as loaded:
+                return movie_named(loaded.snapshot, name).id
+
+        try:
+            return await self._pool.run(look, deadline)
+        except (MovieNotFound, CatalogMissing):
+            if not await self.changes.count_waiting():
+                raise
+            return name
+
+    async def outcome(self, number: int, seconds: float) -> ChangeReport:
+        """What became of a change, once searches see it or after so many seconds; raises ChangeNotFound."""
+        report = await self.changes.outcome(number, seconds, self._sees)
+        if report is None:
+            raise ChangeNotFound(f"no change has the number {number}, or its report is not kept any more")
+        return report
+
+    def _sees(self, generation: int) -> bool:
+        current = self._follower.current
+        return current is not None and current.snapshot.number >= generation
 
     async def similar(self, name: str, request: SearchRequest, deadline: Deadline, known: str = "") -> EncodedAnswer:
         """Films like one that is named by its id."""

@@ -225,6 +225,11 @@ def test_names_from_elsewhere(tmp_path: Path) -> None:
         ("POST", "/admin/ingest", None, 401, "access-denied", None),
         ("GET", "/admin/ingest", None, 401, "access-denied", None),
         ("GET", "//admin/ingest", None, 404, "not-found", None),
+        ("PUT", "/movies", '{"title": "x"}', 401, "access-denied", None),
+        ("DELETE", "/movies/1", None, 401, "access-denied", None),
+        ("DELETE", "/%6dovies/1", None, 401, "access-denied", None),
+        ("DELETE", "//movies/1", None, 404, "not-found", None),
+        ("GET", "/changes/1", None, 401, "access-denied", None),
     ],
 )
 def test_a_wrong_request_is_a_problem(
