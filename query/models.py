@@ -40,7 +40,7 @@ class SearchRequest:
     """Ids that must not be in the answer."""
     seen: tuple[str, ...] = ()
     """What was watched, and is left out: ids, `imdb:tt0133093`, "The Matrix (1999)", or these behind each other."""
-    ratings: Mapping[str, float] = field(default_factory=dict)
+    ratings: Mapping[str, float] = field(default_factory=dict, hash=False)
     """What someone rated, named as in `seen`, from 0 to 10: the best become likes, the worst dislikes; all is seen."""
     sort: str = "relevance"
     """"relevance", or a field of `SORTS`, "-" before it for descending."""

@@ -1,6 +1,7 @@
 """What was watched and rated finds its movies in the catalog, and becomes likes, dislikes and what is left out."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -134,4 +135,5 @@ def test_what_cannot_be_answered(snapshot: Snapshot, asked: SearchRequest, told:
 def test_a_request_travels_with_what_was_seen_and_rated() -> None:
     asked = SearchRequest("ship", seen=("tmdb:42",), ratings={"Lost": 9.0})
     assert SearchRequest.from_dict(asked.to_dict()) == asked
+    assert len({asked, SearchRequest.from_dict(asked.to_dict()), replace(asked, ratings={})}) == 2
     assert SearchRequest("ship").to_dict() == {"text": "ship"}
