@@ -150,7 +150,7 @@ def _notes(question: Question, scored: Scored) -> tuple[str, ...]:
 def _sorted(question: Question, snapshot: Snapshot, ranking: Ranking) -> Ranking:
     if question.request.sort == "relevance" or not (question.request.text or question.request.likes):
         return ranking
-    if question.wishes and question.reading.is_request:
+    if question.request.likes or (question.wishes and question.reading.is_request):
         ranking = ranking.at(range(ranking.total))
     rows = sort_rows(snapshot, ranking.rows.tolist(), question.request.sort)
     place = {row: place for place, row in enumerate(ranking.rows.tolist())}

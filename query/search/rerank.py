@@ -18,6 +18,8 @@ from query.search.scoring import Question, Scored
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+MOST_ALIKE = 50
+"""Movies that fit examples: every movie is like a film in some measure, and only the best are recommended."""
 _NOWHERE = np.float32(np.inf)
 """The tier of movies that are not shown."""
 _POOL = 200
@@ -95,7 +97,8 @@ def _falling(fits: Floats) -> Floats:
 def order(question: Question, snapshot: Snapshot, scored: Scored) -> Order:
     """The candidates, best first; equal ones by row, so that pages never overlap.
 
-    Of a request that names what is wanted those fit that meet it; others come behind.
+    Of a request that names what is wanted those fit that meet it, of one with examples the MOST_ALIKE best; others
+    come behind.
     """
     request, rows = question.request, scored.found.rows
     shown = ~np.isin(rows, question.excluded)
@@ -104,6 +107,8 @@ def order(question: Question, snapshot: Snapshot, scored: Scored) -> Order:
     places = np.flatnonzero(shown & (tiers < _NOWHERE))
     places = places[np.lexsort((rows[places], -scored.relevance[places], tiers[places]))]
     fitting = int((tiers[places] == tiers[places].min(initial=_NOWHERE)).sum())
+    if request.likes and not request.all:
+        fitting = min(fitting, MOST_ALIKE)
     if request.diversity or request.franchise:
         pool = places[: min(fitting, _POOL)]
         kept = diversify(snapshot, rows[pool], scored.relevance[pool], request.diversity or 0.0, request.franchise)

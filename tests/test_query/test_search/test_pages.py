@@ -159,7 +159,8 @@ def test_a_filter_makes_an_answer_complete(films: Snapshot, written: str, option
     expected = min(len(kept), 1000) if "plain" in options else len(kept)
     assert set(ids(result)) <= kept
     assert len(set(ids(result))) == len(result.hits) == expected
-    assert (result.total, result.total_is_exact, result.notes) == (len(kept), True, ())
+    total = min(len(kept), 50) if "likes" in options else len(kept)
+    assert (result.total, result.total_is_exact, result.notes) == (total, True, ())
 
 
 def by_id(result: SearchResult) -> dict[str, Hit]:
@@ -253,6 +254,19 @@ def test_facets_count_the_films_of_the_total(films: Snapshot, sort: str) -> None
     assert genres == Counter(genre for hit in fitting for genre in hit.movie.genres)
     counted = count_facets(SearchRequest(QUESTION, sort=sort), films, WordEmbedder(), SearchConfig())
     assert (counted.facets, counted.total) == (result.facets, best.total)
+
+
+@pytest.mark.parametrize("text", ["", "space robot"])
+def test_of_films_like_some_the_best_few_dozen_are_counted_and_sorted(films: Snapshot, text: str) -> None:
+    best = ask(films, text, likes=("m0001",), facets=True, limit=100)
+    assert (best.total, len(best.hits)) == (50, 100)
+    genres = Counter(genre for hit in best.hits[:50] for genre in hit.movie.genres)
+    assert best.facets is not None
+    counted = {value.value: value.count for facet in best.facets if facet.field == "genre" for value in facet.values}
+    assert counted == genres
+    by_title = ask(films, text, likes=("m0001",), sort="title", limit=100)
+    assert sorted(ids(by_title)) == sorted(ids(best)[:50])
+    assert ask(films, text, likes=("m0001",), all=True).total > 50
 
 
 def test_what_is_less_sure_is_left_out_unless_all_is_asked_for(films: Snapshot) -> None:
