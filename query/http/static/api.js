@@ -1,6 +1,7 @@
 // The service. Where it wants a key, `needKey` gets one, and the question is asked again.
 
 const KEPT = "plotseek-key";
+export const TOO_LATE = 408;
 let needKey = () => Promise.reject(new Error("no key"));
 
 export class Problem extends Error {
@@ -22,7 +23,7 @@ async function call(path, options = {}) {
     if (response.ok) return response.json();
     const problem = await problemOf(response);
     if (response.status !== 401) throw problem;
-    sessionStorage.setItem(KEPT, await needKey(key ? problem.message : ""));
+    sessionStorage.setItem(KEPT, await needKey(key ? problem : null));
   }
 }
 
@@ -34,7 +35,8 @@ async function sent(path, options) {
   try {
     return await fetch(path, options);
   } catch (error) {
-    throw error.name === "AbortError" ? error : new Problem(0, error.message);
+    if (error.name === "AbortError") throw error;
+    throw new Problem(error.name === "TimeoutError" ? TOO_LATE : 0, error.message);
   }
 }
 

@@ -49,6 +49,15 @@ export class Camera {
     this.lookAt((this.low[0] + this.high[0]) / 2, (this.low[1] + this.high[1]) / 2);
   }
 
+  /** Look at all of these places, [x, y] each. */
+  fit(places) {
+    const [xs, ys] = [0, 1].map((axis) => places.map((place) => place[axis]));
+    this.zoom = 1;
+    const [across, down] = [most(xs) - least(xs), most(ys) - least(ys)].map((length) => Math.max(length * this.scale, 1));
+    this.zoom = clamp(0.8 * Math.min(this.width / across, this.height / down), 1, CLOSEST / 4);
+    this.lookAt((least(xs) + most(xs)) / 2, (least(ys) + most(ys)) / 2);
+  }
+
   lookAt(x, y) {
     this.x = clamp(x, this.low[0], this.high[0]);
     this.y = clamp(y, this.low[1], this.high[1]);

@@ -5,8 +5,11 @@ import { Camera } from "./camera.js";
 const REACH = 14;
 const ROUND_FROM = 1.6;
 const MOST_LABELS = 20;
+const CLOSE = 3;
+const CLOSER = 16;
+/** Zooms from which on regions are small ones, and from which on titles say enough. */
 
-/** `films` holds x and y, `titles` one title a film, the best known first. */
+/** `films` holds x and y, `titles` one title a film, the best known first; `regions` have a place and a name. */
 export class Chart {
   constructor(canvas, films) {
     this.canvas = canvas;
@@ -54,9 +57,10 @@ export class Chart {
     brush.fillStyle = this.ground;
     brush.fillRect(0, 0, this.camera.width, this.camera.height);
     this.drawPoints(brush);
-    for (const hit of this.hits) this.drawRing(brush, hit, 1.5);
-    if (this.pointed >= 0) this.drawRing(brush, this.pointed, 3);
-    this.drawLabels(brush);
+    for (const hit of this.hits) this.drawRing(brush, hit, 2, style.caretColor);
+    if (this.pointed >= 0) this.drawRing(brush, this.pointed, 3, this.ink);
+    this.drawLabels(brush, this.drawRegions(brush));
+    this.drawOutside(brush, style.caretColor);
     if (this.middle) this.drawMiddle(brush);
   }
 
@@ -91,22 +95,73 @@ export class Chart {
     brush.fill();
   }
 
-  drawRing(brush, film, width) {
+  drawRing(brush, film, width, colour) {
     const [left, top] = this.place(film);
-    brush.strokeStyle = this.ink;
+    brush.strokeStyle = colour;
     brush.lineWidth = width;
     brush.beginPath();
     brush.arc(left, top, this.radius + 3.5, 0, 2 * Math.PI);
     brush.stroke();
   }
 
-  /** Titles where there is room: of what is pointed at, of hits, then of the best known. */
-  drawLabels(brush) {
-    brush.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+  /** What films have in common where they lie; gives the boxes that it took. */
+  drawRegions(brush) {
+    const level = this.camera.zoom < CLOSE ? 0 : 1;
+    brush.font = `italic 600 ${level ? 14 : 16}px ${getComputedStyle(this.canvas).fontFamily}`;
     brush.textBaseline = "middle";
     const taken = [];
+    const shown = this.camera.zoom < CLOSER ? (this.films.regions ?? []).filter((each) => each.level === level) : [];
+    const names = shown.filter((region) => {
+      const [middle, top] = [this.camera.left(region.x), this.camera.top(region.y)];
+      const width = brush.measureText(region.name).width + 12;
+      const box = { left: middle - width / 2, top: top - 11, width, height: 22 };
+      if (!this.holds(box) || taken.some((other) => overlap(box, other))) return false;
+      taken.push(box);
+      this.drawText(brush, region.name, box.left + 6, top, this.hits.size ? 0.55 : 0.85);
+      return true;
+    });
+    this.canvas.dataset.regions = names.map((region) => region.name).join(", ");
+    return taken;
+  }
+
+  holds(box) {
+    const { width, height } = this.camera;
+    return box.left > 0 && box.top > 0 && box.left + box.width < width && box.top + box.height < height;
+  }
+
+  drawText(brush, text, left, top, strength) {
+    brush.lineJoin = "round";
+    brush.lineWidth = 3.5;
+    brush.strokeStyle = this.ground;
+    brush.strokeText(text, left, top);
+    brush.globalAlpha = strength;
+    brush.fillStyle = this.ink;
+    brush.fillText(text, left, top);
+    brush.globalAlpha = 1;
+  }
+
+  /** At the edge, where a hit lies beyond it. */
+  drawOutside(brush, colour) {
+    const { width, height } = this.camera;
+    const outside = [...this.hits].filter((hit) => !this.seen(hit));
+    brush.fillStyle = colour;
+    for (const hit of outside) {
+      const [x, y] = this.place(hit);
+      const [left, top] = [Math.min(Math.max(x, 7), width - 7), Math.min(Math.max(y, 7), height - 7)];
+      const turn = Math.atan2(y - top, x - left);
+      brush.beginPath();
+      for (const corner of [0, 2.5, -2.5]) brush.lineTo(left + 7 * Math.cos(turn + corner), top + 7 * Math.sin(turn + corner));
+      brush.fill();
+    }
+    this.canvas.dataset.outside = outside.length;
+  }
+
+  /** Titles where there is room: of what is pointed at, of hits, then of the best known. */
+  drawLabels(brush, regions) {
+    brush.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+    const taken = [...regions];
     for (const film of this.toLabel()) {
-      if (taken.length >= MOST_LABELS) break;
+      if (taken.length >= MOST_LABELS + regions.length) break;
       const box = this.labelBox(brush, film);
       if (film !== this.pointed && taken.some((other) => overlap(box, other))) continue;
       taken.push(box);
@@ -133,15 +188,7 @@ export class Chart {
 
   drawLabel(brush, film, box) {
     const strong = film === this.pointed || this.hits.has(film);
-    const title = short(this.films.title[film]);
-    brush.lineJoin = "round";
-    brush.lineWidth = 3.5;
-    brush.strokeStyle = this.ground;
-    brush.strokeText(title, box.left + 4, box.top + 9.5);
-    brush.globalAlpha = strong ? 1 : 0.7;
-    brush.fillStyle = this.ink;
-    brush.fillText(title, box.left + 4, box.top + 9.5);
-    brush.globalAlpha = 1;
+    this.drawText(brush, short(this.films.title[film]), box.left + 4, box.top + 9.5, strong ? 1 : 0.7);
   }
 
   drawMiddle(brush) {

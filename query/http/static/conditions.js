@@ -2,6 +2,8 @@
 
 const CONDITION = /(?:[^\s"]|"(?:[^"]|"")*"?)+/g;
 
+const VALUE = /"(?:[^"]|"")*"?|[^,]+/g;
+
 /** `year:1980.. genre:"Film Noir"` -> both conditions. */
 export const conditions = (filter) => filter.match(CONDITION) ?? [];
 
@@ -35,8 +37,11 @@ export function asFilter({ field, operator, values, negated }) {
   return `${negated ? "-" : ""}${field}${operator}${(field === "year" ? values : quoted).join(",")}`;
 }
 
-/** A condition as people read it: the value of `genre:"Film Noir"`. */
+/** The parts of a condition: `-genre:"Film Noir",War` -> the field, the operator, the values, and that it is negated. */
 export function spokenCondition(condition) {
-  const found = /^(-?)(\w+):"((?:[^"]|"")*)"$/.exec(condition);
-  return found ? { negated: found[1] === "-", field: found[2], value: found[3].replaceAll('""', '"') } : null;
+  const found = /^(-?)(\w+)(:|!=|>=|<=|=|>|<)(.+)$/.exec(condition);
+  if (!found) return null;
+  const [, minus, field, operator, rest] = found;
+  const values = rest.match(VALUE).map((value) => value.replace(/^"|"$/g, "").replaceAll('""', '"'));
+  return { negated: (minus === "-") !== (operator === "!="), field, operator: operator.replace(/^(!?=)$/, ":"), values };
 }

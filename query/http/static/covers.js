@@ -1,4 +1,4 @@
-// A quiet cover for a film without a poster: its genre gives the colour, its id the drawing.
+// A quiet cover for a film without a poster: its genre gives the colour, its id the drawing. Its title stands beside it.
 
 import { el, svg } from "./dom.js";
 
@@ -17,6 +17,7 @@ const HUES = {
   Music: 318,
   Mystery: 252,
   Romance: 338,
+  "Sci-Fi": 204,
   "Science Fiction": 204,
   Thriller: 212,
   War: 76,
@@ -45,15 +46,11 @@ export function cover(film) {
 function drawn(film) {
   const chance = chances(film.id);
   const hue = HUES[film.genres?.[0]] ?? Math.floor(chance() * 360);
-  const tone = (lightness, saturation = 28) => `hsl(${hue} ${saturation}% ${lightness}%)`;
+  const tone = (lightness, saturation = 24) => `hsl(${hue} ${saturation * 0.6}% ${lightness}%)`;
   const drawing = DRAWINGS[Math.floor(chance() * DRAWINGS.length)](tone, chance);
-  const ground = svg("rect", { width: 100, height: 150, fill: tone(22) });
-  const shade = svg("rect", { y: 88, width: 100, height: 62, fill: tone(15), "fill-opacity": 0.9 });
-  return [
-    svg("svg", { viewBox: "0 0 100 150", preserveAspectRatio: "xMidYMid slice" }, ground, drawing, shade),
-    el("span", { class: `cover-title ${film.title.length > 24 ? "long" : ""}` }, film.title),
-    film.year && el("span", { class: "cover-year" }, String(film.year)),
-  ].filter(Boolean);
+  const ground = svg("rect", { width: 100, height: 150, fill: tone(24) });
+  const shade = svg("rect", { y: 88, width: 100, height: 62, fill: tone(18) });
+  return svg("svg", { viewBox: "0 0 100 150", preserveAspectRatio: "xMidYMid slice" }, ground, drawing, shade);
 }
 
 /** Numbers from 0 to 1 that an id always gives alike. */

@@ -4,7 +4,9 @@ import { facets } from "./api.js";
 import { asFilter, conditions, holds, replaced, spokenCondition, toggled, without } from "./conditions.js";
 import { byId, el, fill } from "./dom.js";
 import { ask, now } from "./state.js";
-import { genreName, number, t } from "./words.js";
+import { nameOf, valueName } from "./names.js";
+import { filterInWords } from "./problems.js";
+import { number, t } from "./words.js";
 
 const ORDER = ["genre", "year", "rating", "language", "country", "keyword", "director", "actor"];
 const FEW = 6;
@@ -36,6 +38,7 @@ function draw(counted, state) {
   const place = (facet) => ORDER.indexOf(facet.field);
   const shown = counted.filter((facet) => facet.values.length > 0).sort((one, other) => place(one) - place(other));
   const groups = shown.map((facet) => group(facet, state));
+  byId("facets-fold").hidden = groups.length === 0 && !problem; // forms alone narrow nothing down
   fill(byId("facets"), groups, bounds(state), line(state));
   const count = conditions(state.filter).length;
   byId("facets-count").textContent = count ? `(${number(count)})` : "";
@@ -84,16 +87,13 @@ function choice(field, value, state) {
     "data-key": value.filter,
     click: () => ask({ filter: toggled(now().filter, value.filter), all: now().all }),
   };
-  const name = field === "genre" ? genreName(value.value) : valueName(field, value.value);
   return el(
     "button",
     attributes,
-    el("span", { class: "name" }, name),
+    el("span", { class: "name" }, valueName(field, value.value)),
     el("span", { class: "count" }, number(value.count)),
   );
 }
-
-const valueName = (field, value) => (field === "rating" ? `★ ${value.replace("-", "–")}` : value);
 
 /** Years from and to, and a least rating. */
 function bounds(state) {
@@ -151,7 +151,8 @@ let problem = "";
 
 /** Show what is wrong with the filter at its place, "" for nothing; false if it is about something else. */
 export function filterProblem(detail) {
-  problem = detail.startsWith("filter: ") ? detail.slice("filter: ".length) : "";
+  problem = detail.startsWith("filter: ") ? detail : "";
+  if (problem) byId("facets-fold").hidden = false;
   tellProblem();
   if (!problem || !byId("filter")) return Boolean(problem);
   pointAtProblem();
@@ -172,32 +173,24 @@ function pointAtProblem() {
 function tellProblem() {
   const [error, input] = [byId("filter-error"), byId("filter")];
   if (!error) return;
-  error.textContent = problem && `${t("filter-wrong")}: ${problem}`;
+  error.textContent = problem && `${t("filter-wrong")}: ${filterInWords(problem)}`;
   input.setAttribute("aria-invalid", String(Boolean(problem)));
 }
 
 /** The conditions in force, each of which can be taken out: those of the filter, and what was `understood`. */
 export function showChips(state, understood = []) {
   const written = conditions(state.filter).map((condition) => {
-    const spoken = spokenCondition(condition);
-    return chip(spoken ? nameOf(spoken) : condition, () => ({ filter: without(now().filter, condition) }));
+    const said = spokenCondition(condition);
+    return chip(said ? nameOf(said) : condition, () => ({ filter: without(now().filter, condition) }));
   });
-  const read = understood.map((each) => {
-    const name = nameOf({ ...each, value: each.values.map((value) => valueOf(each.field, value)).join(", ") });
-    return chip(name, () => ({ disregard: [...now().disregard, asFilter(each)] }), "chip read");
-  });
+  const read = understood.map((each) =>
+    chip(nameOf(each), () => ({ disregard: [...now().disregard, asFilter(each)] }), "chip read"),
+  );
   byId("chips").hidden = written.length + read.length === 0;
   fill(
     byId("chips"),
     [...written, ...read].map((each) => el("li", {}, each)),
   );
-}
-
-const valueOf = (field, value) => (field === "genre" ? genreName(value) : field === "year" ? value.replace("..", "–") : value);
-
-function nameOf({ field, value, negated }) {
-  if (field === "like") return t("alike", { title: value });
-  return negated ? t("without", { name: valueOf(field, value) }) : valueOf(field, value);
 }
 
 function chip(name, change, kind = "chip") {

@@ -3,7 +3,8 @@
 import { remember, movie } from "./api.js";
 import { cover } from "./covers.js";
 import { byId, el, fill, icon } from "./dom.js";
-import { address, go, now } from "./state.js";
+import { valueNames } from "./names.js";
+import { address, ask, go, now } from "./state.js";
 import { actions } from "./taste.js";
 import { whyButton } from "./why.js";
 import { genreName, number, spoken, t } from "./words.js";
@@ -18,13 +19,27 @@ export function card(film) {
   const buttons = el("div", { class: "actions" }, actions(film), whyButton(film, why, text));
   return el(
     "li",
-    { class: "film", "data-id": film.id },
+    { class: "film", "data-id": film.id, click: openAnywhere },
     cover(film),
     el("div", { class: "about" }, el("h3", {}, link(film)), facts(film), text, why, buttons),
   );
 }
 
 const plotLanguage = (film) => (plot(film) === film.plot ? null : "de");
+
+/** In the place of a card, until there is one. */
+export function skeleton() {
+  const lines = ["name", "line", "line"].map((kind) => el("div", { class: kind }));
+  return el("li", { class: "film skeleton", "aria-hidden": "true" }, el("div", { class: "cover" }), el("div", {}, lines));
+}
+
+/** A click anywhere on a card opens the film, but on what does something else, and at the end of marking words. */
+function openAnywhere(event) {
+  if (event.target.closest("a, button, .why") || getSelection().toString()) return;
+  const title = event.currentTarget.querySelector("h3 a");
+  title.focus({ preventScroll: true }); // where one comes back to
+  title.click();
+}
 
 /** Its title, which opens it; the address can be copied or opened elsewhere. */
 function link(film) {
@@ -47,7 +62,7 @@ function facts(film) {
   );
 }
 
-const rating = (film) => film.rating && `★ ${number(film.rating)}`;
+const rating = (film) => film.rating && `★\u00a0${number(film.rating)}`;
 
 /** Open the film of the address in the dialog; `failed` hears why it cannot be. */
 export async function openFilm(id, failed) {
@@ -92,8 +107,10 @@ function opened(film, sheet) {
 
 function headOf(film) {
   const runtime = film.runtime && t("minutes", { n: film.runtime });
-  const parts = [film.year, (film.genres ?? []).map(genreName).join(", "), runtime, rating(film)].filter(Boolean);
-  const directors = film.directors?.length && el("p", { class: "by" }, t("by", { names: film.directors.join(", ") }));
+  const votes = film.votes && t("votes", { n: film.votes });
+  const genres = (film.genres ?? []).map(genreName).join(", ");
+  const parts = [film.year, genres, runtime, rating(film), votes].filter(Boolean);
+  const directors = film.directors?.length && el("p", { class: "by" }, t("by"), " ", apart(film.directors.map(byDirector)));
   return [
     el("h2", { id: "film-title", tabindex: "-1" }, film.title),
     el(
@@ -111,14 +128,34 @@ function back(link) {
   return el("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, new URL(link).host);
 }
 
+const apart = (parts) => parts.flatMap((part, place) => (place ? [", ", part] : [part]));
+
+/** A name that asks for all films of a director. */
+function byDirector(name) {
+  const filter = `director:"${name.replaceAll('"', '""')}"`;
+  return el("button", { type: "button", class: "link", click: () => ask({ ...NOTHING_ASKED, filter }) }, name);
+}
+
+const NOTHING_ASKED = { q: "", similar: "", recommend: false, sort: "relevance", disregard: [] };
+
+/** Where else the film is described. */
+function elsewhere({ external_ids: ids = {} }) {
+  const sites = [
+    ["IMDb", /^tt\d+$/.test(ids.imdb) && `https://www.imdb.com/title/${ids.imdb}/`],
+    ["TMDB", /^\d+$/.test(ids.tmdb) && `https://www.themoviedb.org/movie/${ids.tmdb}`],
+  ].filter(([, href]) => href);
+  return sites.length > 0 && apart(sites.map(([name, href]) => el("a", { href, rel: "noreferrer", target: "_blank" }, name)));
+}
+
 /** What else is known, as pairs. */
 function known(film) {
   const pairs = [
     [t("original-title"), film.original_title],
     [t("field-actor"), film.actors?.slice(0, 8).join(", ")],
-    [t("countries"), film.countries?.join(", ")],
-    [t("languages"), film.languages?.join(", ")],
+    [t("countries"), valueNames("country", film.countries)],
+    [t("languages"), valueNames("language", film.languages)],
     [t("keywords"), film.keywords?.slice(0, 12).join(", ")],
+    [t("elsewhere"), elsewhere(film)],
     [t("link"), back(film.link)],
   ].filter(([, value]) => value);
   return (

@@ -1,6 +1,7 @@
 // Asks for an API key where the service wants one.
 
 import { byId, el, fill } from "./dom.js";
+import { inWords } from "./problems.js";
 import { t } from "./words.js";
 
 let asking = null;
@@ -34,7 +35,7 @@ function show(wrong, resolve) {
       { class: "key", submit },
       el("h2", { id: "key-title" }, t("key-title")),
       el("p", { id: "key-lead" }, t("key-lead")),
-      wrong && el("p", { class: "wrong", role: "alert" }, wrong),
+      wrong && el("p", { class: "wrong", role: "alert" }, inWords(wrong)),
       el("label", { for: "key-input" }, t("key-label")),
       input,
       el("button", { type: "submit", class: "go" }, t("key-go")),

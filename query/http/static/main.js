@@ -11,6 +11,7 @@ import { prepareSearchBox, showQuestion } from "./search_box.js";
 import { asked, go, listen, now, question } from "./state.js";
 import { showChoices, showTray } from "./taste.js";
 import { showWelcome } from "./welcome.js";
+import { inWords } from "./problems.js";
 import { sayAll, spoken, switchLanguage, t } from "./words.js";
 
 const SORTS = ["relevance", "-year", "year", "-rating", "-votes", "title", "runtime"];
@@ -56,7 +57,7 @@ async function showMapOf(state) {
 function showFilm(state) {
   const sheet = byId("film");
   if (state.film)
-    openFilm(state.film, (error) => fill(byId("notice"), el("p", { class: "notice wrong" }, error.message)));
+    openFilm(state.film, (error) => fill(byId("notice"), el("p", { class: "notice wrong" }, inWords(error))));
   else if (sheet.open) sheet.close();
 }
 

@@ -5,6 +5,7 @@ import { Chart } from "./chart.js";
 import { afterPause, announce, byId, el, fill } from "./dom.js";
 import { listenTo } from "./gestures.js";
 import { asked, go, now, question } from "./state.js";
+import { inWords } from "./problems.js";
 import { genreName, t } from "./words.js";
 
 const MOST = 30000;
@@ -50,7 +51,7 @@ export async function showMap() {
   try {
     films ??= await map(MOST);
   } catch (error) {
-    fill(place, el("p", { class: "notice" }, `${t("failed")}: ${error.message}`));
+    fill(place, el("p", { class: "notice" }, `${t("failed")}: ${inWords(error)}`));
     return;
   }
   if (now().view === "map") build(place);
@@ -115,8 +116,11 @@ function buttons() {
     button("+", "map-in", (camera) => camera.zoomAt(1.6)),
     button("−", "map-out", (camera) => camera.zoomAt(1 / 1.6)),
     button("⤢", "map-all", (camera) => camera.reset()),
+    button("◎", "map-to-hits", (camera) => chart.hits.size && camera.fit([...chart.hits].map(lies))),
   );
 }
+
+const lies = (film) => [films.x[film], films.y[film]];
 
 /** Colour by genre or decade, and say what each colour means. */
 function colour() {
@@ -124,6 +128,7 @@ function colour() {
   chart.draw();
   fill(
     byId("legend"),
+    el("li", {}, el("span", { class: "swatch found", "aria-hidden": "true" }), t("map-found")),
     names.map((name, each) => el("li", {}, swatch(chart.colours[each]), name)),
   );
 }

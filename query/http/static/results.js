@@ -2,13 +2,18 @@
 
 import { movie, remember, search } from "./api.js";
 import { announce, byId, el, fill } from "./dom.js";
-import { card } from "./film.js";
+import { card, skeleton } from "./film.js";
 import { filterProblem, showChips } from "./facets.js";
+import { inWords } from "./problems.js";
 import { ask, go, now, PAGE } from "./state.js";
+import { showHelp } from "./welcome.js";
 import { t } from "./words.js";
 
 const MOST = 100;
 /** As many films as the service gives at once. */
+const SLOW = 300;
+const TOO_SLOW = 20000;
+/** Milliseconds until waiting is seen, and until it ends. */
 
 let running = new AbortController();
 const NOTHING = Object.freeze({ films: [], total: 0, understood: [], more: false, ended: true });
@@ -23,7 +28,7 @@ export const shownFilms = () => answer.films;
 export async function showAnswer(state, { focus = false } = {}) {
   running.abort();
   running = new AbortController();
-  byId("results").setAttribute("aria-busy", "true");
+  const settled = wait(running);
   try {
     const found = await upTo(state, state.shown, running.signal);
     filterProblem("");
@@ -32,17 +37,44 @@ export async function showAnswer(state, { focus = false } = {}) {
   } catch (error) {
     if (error.name !== "AbortError") showProblem(error, state);
   } finally {
-    byId("results").removeAttribute("aria-busy");
+    settled();
   }
+}
+
+/** Show that an answer is on its way; to be called when it is there, or will not come. */
+function wait(asking) {
+  const say = () => (byId("heading").textContent = t("loading"));
+  byId("results").setAttribute("aria-busy", "true");
+  if (answer.films.length === 0) {
+    say();
+    fill(byId("notice"));
+    fill(byId("films"), Array.from({ length: 6 }, skeleton));
+  }
+  const slow = setTimeout(() => {
+    say();
+    byId("spinner").hidden = false;
+  }, SLOW);
+  const late = setTimeout(() => asking.abort(new DOMException("", "TimeoutError")), TOO_SLOW);
+  return () => {
+    clearTimeout(slow);
+    clearTimeout(late);
+    if (asking !== running) return; // somebody waits for another answer
+    byId("spinner").hidden = true;
+    byId("results").removeAttribute("aria-busy");
+  };
 }
 
 /** The next page below what is there. */
 export async function showMore() {
   const state = now();
   const first = answer.films.length;
-  const next = await search(state, { offset: first, limit: PAGE });
+  const next = await search(state, { offset: first, limit: PAGE, signal: running.signal }).catch((error) => error);
+  if (next instanceof Error) {
+    if (next.name !== "AbortError") fill(byId("notice"), el("p", { class: "notice wrong" }, inWords(next)));
+    return;
+  }
   remember(next.results);
-  answer = grown(answer, next);
+  answer = grown(answer, next, state);
   go({ shown: answer.films.length }, { replace: true });
   byId("films").append(...cards(next.results));
   showRest();
@@ -63,14 +95,15 @@ async function upTo(state, count, signal) {
   let found = { ...NOTHING, ended: false };
   while (found.films.length < count && !found.ended) {
     const limit = Math.min(count - found.films.length, MOST);
-    found = grown(found, await search(state, { offset: found.films.length, limit, signal }));
+    found = grown(found, await search(state, { offset: found.films.length, limit, signal }), state);
   }
   return found;
 }
 
-function grown(found, { results, total, total_is_exact: exact, understood }) {
+function grown(found, { results, total, total_is_exact: exact, understood }, state) {
   const films = [...found.films, ...results];
-  return { films, total, understood, more: !exact, ended: results.length === 0 || films.length >= total };
+  const best = state.similar || state.recommend; // of films like some there are always more
+  return { films, total, understood, more: !exact && !best, ended: results.length === 0 || films.length >= total };
 }
 
 async function show(found, state) {
@@ -82,6 +115,7 @@ async function show(found, state) {
   announce(found.total ? heading : t("nothing"));
   fill(byId("films"), cards(found.films));
   fill(byId("notice"), notice(state, found.total));
+  if (found.total === 0) showHelp(byId("notice"), state.q);
   showRest();
 }
 
@@ -96,9 +130,9 @@ function showRest() {
 async function headingOf(state, { total: n, more }) {
   if (state.similar) {
     const film = await movie(state.similar).catch(() => ({ title: state.similar }));
-    return t("films-like", { n, more, title: film.title });
+    return t("films-like", { n, title: film.title });
   }
-  if (state.recommend) return t("films-chosen", { n, more });
+  if (state.recommend) return t(state.q.trim() ? "films-chosen-for" : "films-chosen", { n, q: state.q.trim() });
   return state.q.trim() ? t("films-for", { n, more, q: state.q.trim() }) : t("films", { n, more });
 }
 
@@ -130,9 +164,9 @@ function button(name, work, before) {
 function showProblem(error, state) {
   showNothing();
   byId("heading").textContent = t("failed");
-  const detail = error.status === 0 ? t("failed-network") : error.message;
+  const detail = inWords(error);
   announce(`${t("failed")}: ${detail}`);
-  if (filterProblem(detail)) return;
+  if (filterProblem(error.message)) return;
   const again = button("again", () => showAnswer(state));
   fill(byId("notice"), el("div", { class: "notice wrong" }, el("p", {}, detail), again));
 }

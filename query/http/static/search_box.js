@@ -2,7 +2,7 @@
 
 import { suggest } from "./api.js";
 import { afterPause, byId, el, fill } from "./dom.js";
-import { ask, now } from "./state.js";
+import { ask, go, now } from "./state.js";
 
 const PAUSE = 120;
 
@@ -40,7 +40,15 @@ function showClear() {
 function submitted(event) {
   event.preventDefault();
   const option = byId("suggestions").children[chosen];
-  search(option ? option.dataset.title : byId("q").value);
+  if (option) openSuggested(option.dataset.film);
+  else search(byId("q").value);
+}
+
+/** Whoever chooses a title wants that film; what was asked before stays. */
+function openSuggested(film) {
+  close();
+  showQuestion(now());
+  go({ film });
 }
 
 function search(text) {
@@ -73,10 +81,10 @@ function option(film, place) {
     id: `option-${place}`,
     role: "option",
     "aria-selected": "false",
-    "data-title": film.title,
+    "data-film": film.id,
     pointerdown: (event) => {
       event.preventDefault();
-      search(film.title);
+      openSuggested(film.id);
     },
   };
   return el(

@@ -86,7 +86,7 @@ function chosenFilm(film, kind) {
 }
 
 function trayButtons(ready) {
-  const recommend = () => ask({ recommend: true, similar: "", q: "", sort: "relevance" });
+  const recommend = () => ask({ recommend: true, similar: "", q: byId("q").value.trim(), sort: "relevance" });
   const clear = () => {
     go({ likes: [], dislikes: [], recommend: false });
     byId("q").focus();

@@ -1,26 +1,27 @@
 // What is shown before anything is asked: examples, and what there is to look around.
 
+import { suggest } from "./api.js";
 import { byId, el, fill } from "./dom.js";
-import { ask } from "./state.js";
-import { genreName, number, t } from "./words.js";
+import { valueName } from "./names.js";
+import { ask, go, now } from "./state.js";
+import { number, t } from "./words.js";
 
 /** `counted` are the facets of the whole catalog, null if they cannot be had. */
 export function showWelcome(counted) {
-  const examples = t("examples").map((text) => pill(text, () => ask({ q: text })));
   const genres = values(counted, "genre").slice(0, 12);
   const decades = values(counted, "year").slice(0, 10);
   fill(
     byId("welcome"),
-    row(t("try"), examples),
+    exampleRow(),
     genres.length > 0 &&
       row(
         t("browse"),
-        genres.map((value) => facetPill(value, genreName(value.value))),
+        genres.map((value) => facetPill("genre", value)),
       ),
     decades.length > 0 &&
       row(
         "",
-        decades.map((value) => facetPill(value, value.value)),
+        decades.map((value) => facetPill("year", value)),
       ),
   );
 }
@@ -49,4 +50,17 @@ function pill(text, work, count) {
   );
 }
 
-const facetPill = (value, name) => pill(name, () => ask({ filter: value.filter }), value.count);
+const facetPill = (field, value) =>
+  pill(valueName(field, value.value), () => ask({ filter: value.filter }), value.count);
+
+const exampleRow = () => row(t("try"), t("examples").map((text) => pill(text, () => ask({ q: text, filter: "" }))));
+
+/** Where nothing was found: titles that may be meant, and what else can be asked. */
+export async function showHelp(place, asked) {
+  place.append(exampleRow());
+  if (asked.trim().length < 2) return;
+  const { suggestions } = await suggest(asked.trim().slice(0, 200)).catch(() => ({ suggestions: [] }));
+  if (now().q !== asked || suggestions.length === 0) return;
+  const titles = suggestions.slice(0, 4).map(({ id, title }) => pill(title, () => go({ film: id })));
+  place.lastChild.before(row(t("meant"), titles));
+}

@@ -3,6 +3,7 @@
 import { search } from "./api.js";
 import { el, fill, icon } from "./dom.js";
 import { now, question } from "./state.js";
+import { inWords } from "./problems.js";
 import { t } from "./words.js";
 
 const RETRIEVERS = { dense: "dense", lexical: "lexical", title: "title-retriever" };
@@ -36,7 +37,7 @@ async function toggle(button, film, panel, plot) {
     await explain(answer.results[0]?.why, panel, plot);
   } catch (error) {
     delete panel.dataset.of;
-    fill(panel, el("p", {}, `${t("failed")}: ${error.message}`));
+    fill(panel, el("p", {}, `${t("failed")}: ${inWords(error)}`));
   }
 }
 
