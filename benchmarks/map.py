@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python -m benchmarks.map STORE [--films 1000]
 
 Prints seconds of one core, and the share of a film's 10 nearest on the map that are among its 50 and its 1 %
-nearest by meaning, beside the first two principal components.
+nearest by meaning, beside the first two principal components; then the same of films that were put in later.
 """
 
 import argparse
@@ -50,12 +50,13 @@ def main() -> None:
     everything = np.arange(films)
     with timed(f"draw {films} films"):
         drawn = FilmMap.draw(vectors, everything)
-    for fresh in (100, 1000):
-        with timed(f"put {fresh} new films in"):
-            drawn.follow(vectors, everything, everything[-fresh:])
     rows = np.linspace(0, films - 1, min(options.films, films)).astype(np.int64)
-    maps = (("map", drawn.coordinates.astype(np.float32)), ("principal components", principal(vectors, 2)))
-    for name, coordinates in maps:
+    with timed(f"put {len(rows)} new films in"):
+        followed = drawn.follow(vectors, everything, rows)
+    maps = [("map", drawn.coordinates), ("principal components", principal(vectors - vectors.mean(axis=0), 2))]
+    maps += [("new films on the map", followed.coordinates)] if followed else []
+    for name, places in maps:
+        coordinates = np.asarray(places, dtype=np.float32)
         for among in (50, films // 100):
             share = kept(coordinates, vectors, rows, among)
             print(f"| {name}: of 10 nearest, among the {among} most like | {share:.3f} |")

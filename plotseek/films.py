@@ -39,6 +39,8 @@ class IngestOptions(TypedDict, total=False):
     allow_deletes: bool
     rebuild: bool
     again: bool
+    source: str
+    take_over: bool
 
 
 class Plotseek(MovieCatalog):

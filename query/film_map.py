@@ -1,11 +1,12 @@
 """The map as it is sent: a column for each thing that is drawn, the best known movies first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from catalog.store.columns.conditions import EVERYTHING
 from catalog.store.lexical.fields import folded
+from catalog.store.maintenance.regions import Region
 from catalog.store.snapshot import Snapshot
 from query.search.listing import list_rows
 
@@ -31,10 +32,13 @@ class DrawnMap:
     """0 to 65535."""
     y: list[int]
     """0 to 65535, of one unit with x."""
+    regions: tuple[Region, ...] = ()
+    """Parts of the map, named by words that many films there hold; of level 1 where one looks at it closely."""
 
     def to_dict(self) -> dict[str, Any]:
         """What `GET /map` answers."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        columns = {item.name: getattr(self, item.name) for item in fields(self)}
+        return columns | {"regions": [asdict(region) for region in self.regions]}
 
 
 def draw_map(snapshot: Snapshot, limit: int) -> DrawnMap:
@@ -57,6 +61,7 @@ def draw_map(snapshot: Snapshot, limit: int) -> DrawnMap:
         genre=[_rarest(heading.genres, frequent) for heading in shown],
         x=drawn[:, 0].tolist(),
         y=drawn[:, 1].tolist(),
+        regions=snapshot.film_map.regions or (),
     )
 
 

@@ -207,7 +207,12 @@ class Draft:
                 drawn = FilmMap.load(self._plan.before[0].film_map).follow(vectors, rows, fresh)
             except CatalogDamaged:
                 drawn = None  # drawn anew, it is whole again
-        (drawn or FilmMap.draw(vectors, rows)).save(self._generation.film_map)
+        if drawn is None or len(fresh):
+            drawn = (drawn or FilmMap.draw(vectors, rows)).named(rows, self._plots)
+        drawn.save(self._generation.film_map)
+
+    def _plots(self, rows: Sequence[int]) -> list[str]:
+        return [movie.plot for movie in self.movies.at(rows).values()]
 
     def _write_lexical(self, info: GenerationInfo, difference: Difference) -> GenerationInfo:
         """The lexical index of before with what changed, or a new one."""

@@ -1,5 +1,6 @@
 """The map: like films beside like films, the same picture every time, and films that keep their places."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from catalog.arrays import Floats
 from catalog.errors import CatalogDamaged
 from catalog.store.maintenance.film_map import FilmMap
+from catalog.store.maintenance.neighbours import nearest
 from catalog.store.maintenance.projection import beside, drawn
 
 
@@ -36,7 +38,7 @@ def alike(drawn_map: FilmMap, kinds: NDArray[np.int64]) -> float:
     return float((kinds[far.argmin(axis=1)] == kinds).mean())
 
 
-@pytest.mark.parametrize("films", [0, 1, 2, 3, 5, 9, 10, 11, 30])
+@pytest.mark.parametrize("films", [0, 1, 2, 3, 5, 10, 30, 49, 50, 51])
 def test_any_number_of_films_has_a_map(films: int) -> None:
     found = drawn_of(groups(films)[0])
     assert found.coordinates.shape == (films, 2)
@@ -74,7 +76,7 @@ def test_a_film_like_two_groups_joins_one_of_them() -> None:
     anchors = np.eye(2, dtype=np.float32)[[0, 0, 0, 1, 1]]
     places = np.array([[0, 0], [0, 1], [1, 0], [100, 100], [100, 101]], dtype=np.float32)
     between = np.array([[0.9, 0.44]], dtype=np.float32)
-    x, y = beside(between, np.arange(1), anchors, places)[0]
+    x, y = beside(np.vstack([anchors, between]), rows(5), np.arange(5), places)[0]
     assert max(x, y) < 2  # their mean lies beyond 10
 
 
@@ -143,3 +145,54 @@ def test_a_map_comes_back_from_disk(tmp_path: Path) -> None:
     (tmp_path / "film_map.npz").write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(CatalogDamaged, match="run 'ingest verify --repair'"):
         FilmMap.load(tmp_path / "film_map.npz")
+
+
+def test_of_few_films_all_are_compared_and_of_many_most_neighbours_are_found() -> None:
+    few, _ = groups(300)
+    exact = np.argsort(-(few @ few.T - 2 * np.eye(300)), axis=1)[:, :5]
+    assert np.array_equal(np.sort(nearest(few, 5)), np.sort(exact))
+    many, _ = groups(8000)
+    found, wanted = nearest(many, 5), np.argsort(-(many[:200] @ many.T), axis=1)[:, 1:6]
+    assert np.mean([len(np.intersect1d(*pair)) / 5 for pair in zip(found[:200], wanted, strict=True)]) > 0.8
+    assert not (found == np.arange(8000)[:, None]).any()
+
+
+def test_films_that_are_all_alike_have_neighbours() -> None:
+    same = np.tile(groups(1)[0], (8000, 1))
+    found = nearest(same, 5)
+    assert (found.min() >= 0, found.max() < 8000, (found == np.arange(8000)[:, None]).any()) == (True, True, False)
+
+
+def told(kinds: NDArray[np.int64]) -> Callable[[Sequence[int]], list[str]]:
+    """Plots that all have a word in common, and one of their kind."""
+    words = ("submarine", "vampire", "wedding", "outlaw")
+    return lambda some: [f"Somebody meets a {words[kinds[row]]} {row} in town" for row in some]
+
+
+def test_regions_are_named_by_what_the_films_there_have_in_common() -> None:
+    vectors, kinds = groups(400)
+    drawn_map = drawn_of(vectors).named(np.arange(400), told(kinds))
+    assert drawn_map.regions
+    assert {region.name for region in drawn_map.regions} == {"submarine", "vampire", "wedding", "outlaw"}
+    assert {region.level for region in drawn_map.regions} == {0, 1}
+    region = drawn_map.regions[0]
+    far = np.linalg.norm(drawn_map.coordinates.astype(np.float64) - (region.x, region.y), axis=1)
+    assert {told(kinds)([row])[0].split()[3] for row in far.argsort()[:5].tolist()} == {region.name}
+
+
+def test_a_few_films_have_a_map_without_regions() -> None:
+    vectors, kinds = groups(20)
+    assert drawn_of(vectors).named(np.arange(20), told(kinds)).regions == ()
+
+
+def test_a_map_keeps_its_regions_and_one_of_an_earlier_version_is_drawn_anew(tmp_path: Path) -> None:
+    vectors, kinds = groups(60)
+    named = drawn_of(vectors).named(np.arange(60), told(kinds))
+    named.save(tmp_path / "map.npz")
+    stored = FilmMap.load(tmp_path / "map.npz")
+    assert stored.regions == named.regions != ()
+    followed = stored.follow(vectors, np.arange(60), rows())
+    assert followed is not None
+    assert followed.regions == named.regions
+    np.savez(tmp_path / "old.npz", coordinates=named.coordinates, added=np.array(0))
+    assert FilmMap.load(tmp_path / "old.npz").follow(vectors, np.arange(60), rows()) is None

@@ -1,0 +1,112 @@
+"""Names for parts of the map: the words that many films there hold, and few elsewhere."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.arrays import Floats
+from catalog.text.folding import tokens
+from catalog.text.stems import english_stem, german_stem
+
+Rows = NDArray[np.int64]
+PlotsAt = Callable[[Sequence[int]], Iterable[str]]
+"""Reads the plots of the movies in some rows."""
+
+_LEVELS = (16, 96)
+"""Regions of the whole map, and of one that is looked at closely."""
+_FEWEST = 12
+"""Films of a region that is worth a name."""
+_READ = 4800
+"""Films whose plots are read, as many of each region, spread through it."""
+_WORDS = 2
+_SHORTEST = 4
+_ROUNDS = 12
+_SAMPLE = 10_000
+"""Films from which the regions are learned."""
+_LEAST_SHARE = 0.06
+"""Of the films that are read, for a word to name them."""
+_LEAST_RARER = 1.5
+"""How many times as rare it has to be on the whole map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of the map."""
+
+    x: int
+    y: int
+    """Its middle, 0 to 65535."""
+    level: int
+    """0 for the whole map, 1 for one that is looked at closely."""
+    name: str
+
+
+def name_regions(places: Floats, rows: Rows, plots_at: PlotsAt) -> tuple[Region, ...]:
+    """Regions of the films in some rows, which lie at these places, shape (n, 2); `plots_at` reads plots of rows."""
+    return tuple(
+        region for level, count in enumerate(_LEVELS) for region in _level(level, count, places, rows, plots_at)
+    )
+
+
+def _level(level: int, count: int, places: Floats, rows: Rows, plots_at: PlotsAt) -> list[Region]:
+    count = min(count, len(places) // _FEWEST)
+    if count < 2:
+        return []
+    middles, own = _middles(places, count)
+    told: list[list[frozenset[str]]] = []
+    for group in range(count):
+        members = np.flatnonzero(own == group)
+        some = members[:: -(-len(members) * count // _READ) or 1]
+        told.append([frozenset(tokens(plot)) for plot in plots_at(rows[some].tolist())])
+    names = _names(told)
+    found = zip(middles.round().astype(int).tolist(), names, told, strict=True)
+    return [Region(x, y, level, name) for (x, y), name, films in found if name and len(films) >= _FEWEST]
+
+
+def _middles(places: Floats, count: int) -> tuple[Floats, Rows]:
+    """The middles of groups, shape (count, 2), and the group of each film, shape (n,): Lloyd's k-means."""
+    some = places[:: -(-len(places) // _SAMPLE)]
+    order = np.lexsort((some[:, 1], some[:, 0]))
+    middles = some[order[np.linspace(0, len(order) - 1, count).astype(np.int64)]]
+    for _ in range(_ROUNDS):
+        own = _nearest(some, middles)
+        sizes = np.bincount(own, minlength=count)[:, None]
+        sums = np.stack([np.bincount(own, weights=axis, minlength=count) for axis in some.T], axis=1)
+        middles = np.where(sizes > 0, sums / np.maximum(sizes, 1), middles)
+    return middles.astype(np.float32), _nearest(places, middles)
+
+
+def _nearest(places: Floats, middles: NDArray[np.floating]) -> Rows:
+    """The middle nearest to each place, shape (n,)."""
+    return np.asarray(((middles**2).sum(axis=1) / 2 - places @ middles.T).argmin(axis=1))
+
+
+def _names(told: Sequence[Sequence[frozenset[str]]]) -> list[str]:
+    """Of the words of each region's films, which say most: how many there hold it, times a squared log of how rare."""
+    counts = [Counter(word for film in films for word in film) for films in told]
+    everywhere = sum(counts, Counter[str]())
+    films = max(sum(map(len, told)), 1)
+    return [_name(count, len(group), everywhere, films) for count, group in zip(counts, told, strict=True)]
+
+
+def _name(count: Counter[str], size: int, everywhere: Counter[str], films: int) -> str:
+    scores: dict[str, float] = {}
+    for word, held in count.items():
+        share = held / size
+        rarer = share / (everywhere[word] / films)
+        if held >= 3 and share >= _LEAST_SHARE and rarer >= _LEAST_RARER and _says_something(word):
+            scores[word] = share * log(rarer) ** 2
+    chosen: dict[str, str] = {}
+    for word in sorted(scores, key=lambda word: (-scores[word], word)):
+        if len(chosen) == _WORDS:
+            break
+        chosen.setdefault(english_stem(word), word)
+    return " · ".join(chosen.values())
+
+
+def _says_something(word: str) -> bool:
+    return len(word) >= _SHORTEST and word.isalpha() and bool(english_stem(word)) and bool(german_stem(word))
