@@ -89,7 +89,7 @@ def test_every_option_of_the_command_can_be_given(films: Plotseek) -> None:
         "dislikes",
     }
     command = {option.name for option in query.params}
-    edge = {"text", "likes", "dislikes", "unlike", "as_json", "no_server", "config", "version"}
+    edge = {"text", "likes", "dislikes", "unlike", "seen_in", "rated_in", "as_json", "no_server", "config", "version"}
     assert command - edge - Options.__annotations__.keys() == set()
     found = films.search(
         "ghosts", sort="title", exclude="5", diversity=0.5, franchise=1, all=True, limit=3, facets=True
