@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas
 
     from ingest.report import Report
+    from query.film_map import DrawnMap
     from query.serving.local import LocalCatalog, MovieVectors
 
 Rows = Iterable[Mapping[str, object]]
@@ -101,6 +102,10 @@ class Plotseek(MovieCatalog):
         Raises MovieNotFound, CatalogMissing.
         """
         return self._catalog().vectors(movies)
+
+    def map(self, limit: int = 20_000) -> "DrawnMap":
+        """Where the best known films lie, like ones beside each other; `to_frame` makes it a table."""
+        return self._catalog().map(limit)
 
     def search(self, text: str | Floats | Sequence[float], **options: Unpack[Options]) -> SearchResult:
         """Films by what happens in them, or by cosine similarity to a vector, shape (d,)."""

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.store.columns.conditions import EVERYTHING
 from catalog.store.lexical.fields import folded
 from catalog.store.maintenance.regions import Region
 from catalog.store.snapshot import Snapshot
+from catalog.tables import frame_of
 from query.search.listing import list_rows
+
+if TYPE_CHECKING:
+    import pandas
 
 _GENRES = 11
 """As many as colours can be told apart."""
@@ -34,6 +38,13 @@ class DrawnMap:
     """0 to 65535, of one unit with x."""
     regions: tuple[Region, ...] = ()
     """Parts of the map, named by words that many films there hold; of level 1 where one looks at it closely."""
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """A line for each film: id, title, year, genre, x, y. Raises UsageError where pandas is not installed."""
+        genres = [self.genres[place] if place >= 0 else None for place in self.genre]
+        columns = {"id": self.id, "title": self.title, "year": self.year, "genre": genres, "x": self.x, "y": self.y}
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return frame_of(rows, columns)
 
     def to_dict(self) -> dict[str, Any]:
         """What `GET /map` answers."""

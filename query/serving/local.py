@@ -12,6 +12,7 @@ from catalog.embedding.embedder import Embedder
 from catalog.movie import Movie
 from catalog.store.chroma.server import configured_server
 from catalog.store.snapshot import Snapshot
+from query.film_map import DrawnMap, draw_map
 from query.models import FacetCounts, SearchRequest, SearchResult
 from query.movie_catalog import MovieCatalog
 from query.names import movie_named
@@ -81,6 +82,11 @@ class LocalCatalog(MovieCatalog):
             ids = snapshot.movies.ids() if names is None else [movie_named(snapshot, name).id for name in names]
             rows = snapshot.movies.rows_of(ids)
             return MovieVectors(tuple(ids), np.array(snapshot.vectors[[rows[identity] for identity in ids]]))
+
+    def map(self, limit: int) -> DrawnMap:
+        """Where the best known films lie on the map."""
+        with self._follower.acquire() as loaded:
+            return draw_map(loaded.snapshot, limit)
 
     def embedder(self) -> Embedder:
         """The model of the generation in force."""

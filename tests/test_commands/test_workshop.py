@@ -43,6 +43,6 @@ def test_it_runs_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "<td>Ghostbusters II</td>" in said['films.similar("Ghostbusters", plain=True, limit=5)']
     assert "Nosferatu" in said["remote.ingest(movies.head(20))"]
     assert float(said["from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer"]) > 0.999
-    assert (
-        "country:Germany" in said['found = films.search("a German film about a man who is hunted", limit=5, why=True)']
-    )
+    assert "<Figure size" in said["drawn = films.map()"]
+    explained = 'found = films.search("a German film about a man who is hunted", limit=5, why=True)'
+    assert "country:Germany" in said[explained]

@@ -77,6 +77,14 @@ def test_a_search_by_vector_is_by_cosine_similarity_alone(films: Plotseek) -> No
         films.search([1.0, 2.0])
 
 
+def test_the_map_is_a_table(films: Plotseek) -> None:
+    frame = films.map().to_frame()
+    assert list(frame.columns) == ["id", "title", "year", "genre", "x", "y"]
+    assert sorted(frame["id"]) == ["1", "2", "3", "4", "5", "6"]
+    assert {frame[["x", "y"]].to_numpy().min(), frame[["x", "y"]].to_numpy().max()} == {0, 65_535}
+    assert len(films.map(limit=2).id) == 2
+
+
 def test_recommendations_leave_out_the_film_itself(films: Plotseek) -> None:
     assert titles(films.similar("Ghostbusters", limit=1)) == ["Ghostbusters II"]
     assert "Ghostbusters" not in titles(films.recommend("Ghostbusters", dislikes="Fight Club"))

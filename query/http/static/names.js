@@ -42,13 +42,38 @@ function rangeName(value) {
   return low && high ? `${low}–${high}` : t(low ? "since" : "until", { name: low || high });
 }
 
+/** Countries that are no more, and names that catalogues have and CLDR has not. */
+const OTHER_GERMAN = {
+  "west germany": "Westdeutschland",
+  "east germany": "DDR",
+  "soviet union": "Sowjetunion",
+  yugoslavia: "Jugoslawien",
+  "federal republic of yugoslavia": "Bundesrepublik Jugoslawien",
+  czechoslovakia: "Tschechoslowakei",
+  "czech republic": "Tschechien",
+  turkey: "Türkei",
+  "bosnia and herzegovina": "Bosnien und Herzegowina",
+  "occupied palestinian territory": "Palästina",
+  cantonese: "Kantonesisch",
+  "serbo-croatian": "Serbokroatisch",
+  "swiss german": "Schweizerdeutsch",
+  flemish: "Flämisch",
+  gaelic: "Gälisch",
+  "irish gaelic": "Irisch",
+  tibetan: "Tibetisch",
+  "central khmer": "Khmer",
+  "sign languages": "Gebärdensprachen",
+  "american sign language": "Amerikanische Gebärdensprache",
+};
+
 const known = new Map();
 
 /** An English name of a country or a language, as catalogues have them, in the language of the page. */
 function translated(kind, name) {
   if (spoken() === "en") return name;
   if (!known.has(kind)) known.set(kind, translations(kind));
-  return known.get(kind).get(name.toLowerCase()) ?? name;
+  const plain = name.toLowerCase();
+  return known.get(kind).get(plain) ?? OTHER_GERMAN[plain] ?? name;
 }
 
 function translations(kind) {

@@ -115,6 +115,7 @@ async function show(found, state) {
   announce(found.total ? heading : t("nothing"));
   fill(byId("films"), cards(found.films));
   fill(byId("notice"), notice(state, found.total));
+  byId("sort-label").hidden = found.total === 0;
   if (found.total === 0) showHelp(byId("notice"), state.q);
   showRest();
 }
