@@ -27,6 +27,8 @@ class Movie:
     year: int | None = None
     original_title: str | None = None
     plot_de: str | None = None
+    synopsis: str | None = None
+    """The whole story, told at length: what the plot is too short for, or the plot itself where there is no other."""
     genres: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     directors: tuple[str, ...] = ()
@@ -46,6 +48,11 @@ class Movie:
     """Ids elsewhere, by lower-case name: {"imdb": "tt0111161", "tmdb": "278"}."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further columns of the source that were asked for: JSON values."""
+
+    @property
+    def story(self) -> str:
+        """What happens, told as long as it is known."""
+        return self.synopsis or self.plot
 
     def to_dict(self) -> dict[str, Any]:
         """The film as plain JSON values, empty fields left out."""
@@ -84,6 +91,8 @@ class Fingerprints:
     """Of the exact text the model read."""
     metadata: bytes
     """Of everything the catalog keeps about the film."""
+    synopsis: bytes = b""
+    """Of the synopsis, which the model reads in passages; empty without one."""
 
 
 def check_template(template: str) -> str:
@@ -122,7 +131,12 @@ class _Spoken(dict[str, str]):
 def fingerprints(movie: Movie, template: str) -> Fingerprints:
     """The digests that decide whether a film is new, changed in text, changed in metadata only, or unchanged."""
     everything = json.dumps(movie.to_dict(), ensure_ascii=False, sort_keys=True)
-    return Fingerprints(text_digest(model_text(movie, template)), text_digest(everything))
+    return Fingerprints(text_digest(model_text(movie, template)), text_digest(everything), synopsis_digest(movie))
+
+
+def synopsis_digest(movie: Movie) -> bytes:
+    """Empty without a synopsis."""
+    return text_digest(movie.synopsis) if movie.synopsis else b""
 
 
 def text_digest(text: str) -> bytes:

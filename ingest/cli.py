@@ -314,7 +314,8 @@ def verify(path: Path | None, sample: int | None, repair: bool, as_json: bool) -
         if as_json:
             show(json.dumps(asdict(found), ensure_ascii=False))
         else:
-            clean = f"generation {found.generation}, {found.films} films: everything agrees"
+            told = f" and {found.passages} passages" if found.passages else ""
+            clean = f"generation {found.generation}, {found.films} films{told}: everything agrees"
             show("\n".join(found.differences or [clean]))
         if found.differences:
             sys.exit(1)

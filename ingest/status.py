@@ -99,6 +99,7 @@ class CatalogStatus:
             "catalog": info
             and {
                 "films": info.films,
+                "passages": info.passages,
                 "generation": info.number,
                 "collection": self.collection,
                 "model": info.model.name,
@@ -220,7 +221,10 @@ def _source_dict(source: SourceStatus) -> dict[str, Any]:
 def _catalog_line(info: GenerationInfo | None, zone: tzinfo) -> str:
     if info is None:
         return "there is no catalog yet; run 'ingest movies.json'"
-    return f"{info.films} films, generation {info.number} of {_time(info.published, zone)}, model {info.model.name}"
+    told = f" and {info.passages} passages of long stories" if info.passages else ""
+    return (
+        f"{info.films} films{told}, generation {info.number} of {_time(info.published, zone)}, model {info.model.name}"
+    )
 
 
 def _next_line(appointment: Appointment, zone: tzinfo, *, running: bool) -> str:

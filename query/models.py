@@ -128,11 +128,15 @@ class Why:
     words: tuple[str, ...] = ()
     """Words of the question that the movie holds."""
     sentence: str | None = None
-    """The sentence of the plot nearest to the question."""
+    """The sentence nearest to the question: of the passage, or of the plot."""
     nearest_like: str | None = None
     """The id of the liked movie nearest to it."""
     nearest_title: str | None = None
     """Its title."""
+    passage: str | None = None
+    """The passage of the story that is nearer to the question than the movie as a whole."""
+    into_story: float | None = None
+    """How far into the story that passage is, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)

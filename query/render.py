@@ -31,12 +31,13 @@ def as_json(query: str | Mapping[str, object], model: str, result: SearchResult)
 
 
 def hit_to_dict(hit: Hit) -> dict[str, Any]:
-    """A result as plain JSON values; `why` only where it was asked for."""
+    """A result as plain JSON values; `why` only where it was asked for, and a long synopsis in no list."""
     movie = hit.movie
     head = {"id": movie.id, "title": movie.title, "year": movie.year, "fit": hit.fit, "score": hit.score}
     sure = {} if hit.score is None else {"confidence": hit.confidence}
     why = {} if hit.why is None else {"why": _known(asdict(hit.why))}
-    return _known(head) | sure | {"plot": movie.plot} | movie.to_dict() | why
+    fields = {name: value for name, value in movie.to_dict().items() if name != "synopsis"}
+    return _known(head) | sure | {"plot": movie.plot} | fields | why
 
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,14 +126,15 @@ _RETRIEVERS = {"dense": "by meaning", "lexical": "by words", "title": "by title"
 
 
 def _why_line(why: Why) -> str:
-    """`no. 1 by meaning · no. 16 by words (day, man) · nearest to Alien · "A sentence."`"""
+    """`no. 1 by meaning · no. 16 by words (day, man) · nearest to Alien · about 40% into the story: "A sentence."`"""
     words = f" ({', '.join(why.words)})" if why.words else ""
     ranks = [
         f"no. {rank} {_RETRIEVERS.get(retriever, retriever)}{words if retriever == 'lexical' else ''}"
         for retriever, rank in why.ranks.items()
     ]
     nearest = f"nearest to {why.nearest_title or why.nearest_like}" if why.nearest_like else ""
-    parts = [*ranks, nearest, f'"{why.sentence}"' if why.sentence else ""]
+    place = "" if why.into_story is None else f"about {why.into_story:.0%} into the story: "
+    parts = [*ranks, nearest, f'{place}"{why.sentence}"' if why.sentence else ""]
     return " · ".join(part for part in parts if part)
 
 

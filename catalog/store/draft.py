@@ -1,11 +1,14 @@
 """A generation in the making: movies first, then vectors, then the indexes, then publish."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from time import time
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +16,23 @@ from numpy.typing import NDArray
 from catalog.arrays import Floats
 from catalog.errors import CatalogDamaged, CheckFailed
 from catalog.identity import ModelIdentity
-from catalog.movie import model_text, text_digest
-from catalog.store.chroma.build import fill_index, put_rows
+from catalog.movie import Movie, model_text, text_digest
+from catalog.store.chroma.build import fill_index, passage_ids, put_passages, put_rows
 from catalog.store.chroma.collection import BATCH, VectorIndex
 from catalog.store.embedding_cache import VectorCache
 from catalog.store.files import disk_errors
-from catalog.store.generation import Generation, GenerationInfo, file_digests
+from catalog.store.generation import Generation, GenerationInfo, file_digests, stored_vectors
 from catalog.store.generations import Generations, as_catalog
 from catalog.store.integrity import seal_index
 from catalog.store.lexical.fields import ANALYSIS
 from catalog.store.lexical.writer import build_lexical, patch_lexical
 from catalog.store.maintenance.film_map import FilmMap
 from catalog.store.movies import Entry, Movies
-from catalog.store.vectors.by_row import open_vectors, write_vectors
+from catalog.store.vectors.by_row import StoredVectors, write_vectors
 from catalog.store.vectors.moments import FEWEST, Moments
+from catalog.store.vectors.passage_rows import PassageRow, passage_texts
 from catalog.store.vectors.questions import example_vectors, missing_questions
+from catalog.text.passages import SPLITTER
 
 Rows = NDArray[np.int64]
 
@@ -63,6 +68,15 @@ class Plan:
     """Share of the vector index that was changed in place after which it is built afresh."""
 
 
+class Unread(NamedTuple):
+    """A text that the model has to read."""
+
+    row: int
+    """Of the movie."""
+    passage: int = 0
+    """Which of its passages, from 1; 0 for what is read of the movie itself."""
+
+
 class Draft:
     """A private generation; nobody sees it until it is published."""
 
@@ -74,6 +88,7 @@ class Draft:
         self.movies = movies
         self._cache = cache
         self._plan = plan
+        self._splitter = plan.before[1].splitter if plan.before else 0
         self._tell: Callable[[int], None] = lambda _: None
 
     @property
@@ -85,23 +100,42 @@ class Draft:
         """The configured model that could not be had when the catalog was first built."""
         return self._plan.fallback_for
 
-    def without_vector(self, changed: frozenset[str] = frozenset()) -> list[int]:
-        """The rows of the first movies of those distinct texts that still have to be embedded, in order.
+    def _split_stories(self, changed: frozenset[str]) -> None:
+        """Find the passages of the `changed` movies; of all where those of before were cut otherwise."""
+        before, self._splitter = self._splitter, SPLITTER
+        for entries in self._entries(changed) if before == SPLITTER else self.movies.entries(BATCH):
+            texts = {entry.row: self._passage_texts(entry.movie) for entry in entries}
+            if self.movies.passages.count() or any(texts.values()):
+                self.movies.passages.put({row: list(map(text_digest, told)) for row, told in texts.items()})
+
+    def without_vector(self, changed: frozenset[str] = frozenset()) -> list[Unread]:
+        """What still has to be embedded, of movies and of the passages that this finds: each distinct text once.
 
         Of the `changed` movies alone where all others keep the vectors of the generation before.
         """
-        missing: dict[bytes, int] = {}
-        for part in self._to_read(changed):
+        self._split_stories(changed)
+        missing: dict[bytes, Unread] = {}
+        own = ([(Unread(row), digest) for row, digest in part] for part in self._to_read(changed))
+        told = ([(Unread(each.row, each.number), each.digest) for each in part] for part in self._passages(changed))
+        for part in chain(own, told):
             known = self._cache.known(self._plan.model, [digest for _, digest in part])
-            for row, digest in part:
+            for unread, digest in part:
                 if digest not in known:
-                    missing.setdefault(digest, row)
+                    missing.setdefault(digest, unread)
         return sorted(missing.values())
 
-    def texts(self, rows: Sequence[int]) -> dict[bytes, str]:
-        """What the model reads of the movies in these rows, by digest."""
-        texts = (model_text(movie, self._plan.template) for movie in self.movies.at(rows).values())
+    def texts(self, unread: Sequence[Unread]) -> dict[bytes, str]:
+        """What the model is to read, by digest."""
+        movies = self.movies.at([each.row for each in unread])
+        told = {each.row: self._passage_texts(movies[each.row]) for each in unread if each.passage}
+        texts = (
+            told[each.row][each.passage - 1] if each.passage else model_text(movies[each.row], self._plan.template)
+            for each in unread
+        )
         return {text_digest(text): text for text in texts}
+
+    def _passage_texts(self, movie: Movie) -> list[str]:
+        return passage_texts(movie, self._plan.template, self._plan.model.max_tokens)
 
     def missing_questions(self) -> list[tuple[str, list[str]]]:
         """The example questions that still have to be embedded, by kind; none for a handful of movies."""
@@ -156,19 +190,24 @@ class Draft:
             published=time(),
             height=self.movies.height(),
             analysis=ANALYSIS,
+            passages=self.movies.passages.count(),
+            passage_height=self.movies.passages.height(),
+            splitter=self._splitter,
         )
         before = None if self._plan.before is None else self._plan.before[0].vectors
-        parts = self._parts(difference.embed)
+        parts = self._parts(self._to_read(difference.embed))
         write_vectors(self._generation.vectors, info.height, info.model.dimension, parts, before)
-        vectors = open_vectors(self._generation.vectors, info.height, info.model.dimension)
+        if info.passages:
+            self._write_passages(info, difference.embed)
+        vectors = stored_vectors(self._generation, info)
         rows = self.movies.rows()
         self._write_moments(vectors, rows, difference)
         changed = sorted(self.movies.rows_of(difference.embed).values())
-        self._write_map(vectors, rows, np.array(changed, dtype=np.int64))
+        self._write_map(vectors.movies, rows, np.array(changed, dtype=np.int64))
         info = self._write_lexical(info, difference)
         self.movies.mark(dict.fromkeys(difference.sources, info.edition))
         self.movies.check()
-        info = self._patch_index(info, difference, vectors) or self._build_index(info, vectors)
+        info = self._patch_index(info, difference) or self._build_index(info)
         self._tell(info.films)
         return info
 
@@ -178,27 +217,51 @@ class Draft:
             return self.movies.digests()
         return self.movies.digests_at(sorted(self.movies.rows_of(changed).values()))
 
-    def _parts(self, changed: frozenset[str]) -> Iterator[dict[int, Floats]]:
-        """Vectors by row, in order; raises CatalogDamaged if the cache lacks one."""
-        for part in self._to_read(changed):
+    @property
+    def _keeps_passages(self) -> bool:
+        """Whether passages that did not change are those of the generation before."""
+        return self._plan.before is not None and self._plan.before[1].splitter == self._splitter
+
+    def _passages(self, changed: frozenset[str]) -> Iterator[list[PassageRow]]:
+        """The passages whose vectors come from the cache, in batches."""
+        if self._keeps_passages:
+            return self.movies.passages.of(sorted(self.movies.rows_of(changed).values()))
+        return self.movies.passages.all()
+
+    def _parts(self, wanted: Iterable[Sequence[tuple[int, bytes]]]) -> Iterator[dict[int, Floats]]:
+        """Vectors by row, of texts by their digests; raises CatalogDamaged if the cache lacks one."""
+        for part in wanted:
             vectors = self._cache.get(self._plan.model, [digest for _, digest in part])
             missing = sum(digest not in vectors for _, digest in part)
             if missing:
                 raise CatalogDamaged(f"{self._cache.path}: {missing} vectors are missing; run ingest again")
             yield {row: vectors[digest] for row, digest in part}
 
-    def _write_moments(self, vectors: Floats, rows: Rows, difference: Difference) -> None:
+    def _write_passages(self, info: GenerationInfo, changed: frozenset[str]) -> None:
+        before = self._plan.before[0].passages if self._plan.before and self._keeps_passages else None
+        wanted = ([(each.place, each.digest) for each in part] for part in self._passages(changed))
+        write_vectors(
+            self._generation.passages,
+            info.passage_height,
+            info.model.dimension,
+            self._parts(wanted),
+            before if before and before.exists() else None,
+        )
+
+    def _write_moments(self, vectors: StoredVectors, rows: Rows, difference: Difference) -> None:
         """Those of before, where no vector came or went: learning them takes a second of 65,451 movies.
 
         Nor where the cache lost the example questions: their means are then nowhere else.
         """
         examples = example_vectors(self._cache, self._plan.model)
-        if self._plan.before is not None and not difference.embed and not difference.gone:
+        if self._plan.before is not None and self._keeps_passages and not difference.embed and not difference.gone:
             moments = Moments.load(self._plan.before[0].moments)
             if len(examples) in (0, len(moments.questions)):
                 shutil.copyfile(self._plan.before[0].moments, self._generation.moments)
                 return
-        Moments.of(vectors, rows, examples).save(self._generation.moments)
+        moments = Moments.of(vectors.movies, rows, examples)
+        moments = moments.with_chance(vectors.passages, self.movies.passages.places(rows.tolist()), examples)
+        moments.save(self._generation.moments)
 
     def _write_map(self, vectors: Floats, rows: Rows, fresh: Rows) -> None:
         drawn = None
@@ -234,41 +297,51 @@ class Draft:
         for start in range(0, len(rows), BATCH):
             yield self.movies.entries_at(rows[start : start + BATCH])
 
-    def _patch_index(self, info: GenerationInfo, difference: Difference, vectors: Floats) -> GenerationInfo | None:
+    def _patch_index(self, info: GenerationInfo, difference: Difference) -> GenerationInfo | None:
         """The copied and changed vector index, checked; None if it has to be built instead."""
         before = self._plan.before
         if before is None or info.films < 2 or self._generation.on_server or before[0].on_server:
             # A server copies no collection, and what readers search there is never changed in place.
             return None
-        churn = before[1].churn + len(difference.embed) + len(difference.gone)
-        if churn > self._plan.rebuild_after * info.films:
+        if before[1].passages + info.passages and not self._keeps_passages:
+            return None
+        with closing(Movies.open(before[0].movies)) as movies:
+            stale = passage_ids(movies, difference.embed | difference.gone)
+        fresh = passage_ids(self.movies, difference.embed)
+        churn = before[1].churn + len(difference.embed) + len(difference.gone) + len(stale | fresh)
+        if churn > self._plan.rebuild_after * info.rows:
             return None
         try:
-            self._change_copy(before[0], info, difference, vectors)
+            self._change_copy(before[0], info, difference, stale)
             return seal_index(self._generation, replace(info, churn=churn), None)
         except CatalogDamaged:
             # The copy carried a fault that its files' digests do not show; our own vectors do not.
             shutil.rmtree(self._generation.chroma)
             return None
 
-    def _change_copy(self, before: Generation, info: GenerationInfo, difference: Difference, vectors: Floats) -> None:
+    def _change_copy(
+        self, before: Generation, info: GenerationInfo, difference: Difference, stale: AbstractSet[str]
+    ) -> None:
         shutil.copytree(before.chroma, self._generation.chroma)
+        vectors = stored_vectors(self._generation, info)
         with closing(VectorIndex.open(self._generation.backend(None), before.collection)) as index:
             index.rename(self._generation.collection, info.about())
             # Chroma takes six times as long to overwrite a vector as to forget it and take in another one.
-            index.remove(sorted(difference.gone | difference.embed))
+            index.remove(sorted(difference.gone | difference.embed | stale))
             done = 0
             for part in self._entries(difference.embed):
-                put_rows(index, part, vectors)
+                put_rows(index, part, vectors.movies)
                 self._tell(done := done + len(part))
+            for told in self._passages(difference.embed):
+                put_passages(index, self.movies, told, vectors.passages)
             for part in self._entries(difference.metadata):
                 index.put_metadata([entry.movie for entry in part])
                 self._tell(done := done + len(part))
             index.flush_on_open()
 
-    def _build_index(self, info: GenerationInfo, vectors: Floats) -> GenerationInfo:
+    def _build_index(self, info: GenerationInfo) -> GenerationInfo:
         server = self._generations.server
-        backend = self._generation.backend(server)
-        with closing(VectorIndex.create(backend, self._generation.collection, info.about(), info.films)) as index:
-            fill_index(index, self.movies.entries(BATCH), vectors, self._tell)
+        backend, vectors = self._generation.backend(server), stored_vectors(self._generation, info)
+        with closing(VectorIndex.create(backend, self._generation.collection, info.about(), info.rows)) as index:
+            fill_index(index, self.movies, vectors, self._tell)
         return seal_index(self._generation, info, server)

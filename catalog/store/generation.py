@@ -12,6 +12,7 @@ from catalog.identity import ModelIdentity
 from catalog.store.chroma.folder import ChromaFolder
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.files import disk_errors, sync_to_disk, write_atomically
+from catalog.store.vectors.by_row import StoredVectors, open_vectors
 
 #: Of the folders' layout. Readers refuse a catalog of another one by name; the next run moves one that is not older
 #: than OLDEST over: its films and vectors are read, everything else is built anew.
@@ -45,6 +46,17 @@ class GenerationInfo:
     """Documents replaced in the lexical index since it was last built afresh."""
     analysis: int = 0
     """By which version of the analysis (`fields.ANALYSIS`) the lexical index was made."""
+    passages: int = 0
+    """Rows of the vector index that are passages of long stories, not movies."""
+    passage_height: int = 0
+    """Rows of passages.npy, those that are free counted; without any there is no such file."""
+    splitter: int = 0
+    """By which version of `catalog.text.passages` (`SPLITTER`) stories were cut into passages; 0 for none."""
+
+    @property
+    def rows(self) -> int:
+        """Of the vector index."""
+        return self.films + self.passages
 
     @property
     def edition(self) -> tuple[int, float]:
@@ -112,6 +124,10 @@ class Generation:
     @property
     def vectors(self) -> Path:
         return self.folder / "vectors.npy"
+
+    @property
+    def passages(self) -> Path:
+        return self.folder / "passages.npy"
 
     @property
     def lexical(self) -> Path:
@@ -204,6 +220,15 @@ class Generation:
         text = json.dumps(asdict(info), indent=2, ensure_ascii=False) + "\n"
         write_atomically(self.seal_file, f"{digest_of(text.encode())}\n")
         write_atomically(self.info_file, text)
+
+
+def stored_vectors(generation: Generation, info: GenerationInfo) -> StoredVectors:
+    """Open the files of vectors; raises CatalogDamaged."""
+    dimension = info.model.dimension
+    return StoredVectors(
+        open_vectors(generation.vectors, info.height, dimension),
+        open_vectors(generation.passages, info.passage_height, dimension),
+    )
 
 
 def index_digests(generation: Generation) -> dict[str, str]:

@@ -5,16 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from catalog.errors import MEND, CatalogDamaged, StoreError
-from catalog.store.chroma.collection import VectorIndex
+from catalog.errors import MEND, WAY_BACK, CatalogDamaged, StoreError
+from catalog.store.chroma.build import passage_ids
+from catalog.store.chroma.collection import VectorIndex, passage_id
 from catalog.store.chroma.private import PrivateFolder
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.files import disk_errors
-from catalog.store.generation import Generation, GenerationInfo, check_part, index_digests
+from catalog.store.generation import Generation, GenerationInfo, check_part, index_digests, stored_vectors
 from catalog.store.lexical.index import LexicalIndex
 from catalog.store.movies import Movies
 from catalog.store.sqlite import compact
-from catalog.store.vectors.by_row import open_vectors, same_vector, unit_vectors
+from catalog.store.vectors.by_row import same_vector, unit_vectors
 
 #: A published generation is compared with the truth at so many movies.
 _SAMPLE = 100
@@ -32,12 +33,15 @@ def check_generation(generation: Generation, info: GenerationInfo, server: Chrom
     """
     with closing(Movies.open(generation.movies)) as movies:
         ids = movies.ids()
+        told = passage_ids(movies, ids) if info.passages else set()
+    if len(told) != info.passages:
+        raise CatalogDamaged(f"{generation.movies}: holds {len(told)} passages instead of {info.passages}; {WAY_BACK}")
     if len(ids) != info.films:
         raise CatalogDamaged(f"{generation.movies}: holds {len(ids)} movies instead of {info.films}")
     if (documents := LexicalIndex.open(generation.lexical).movies) != info.films:
         raise CatalogDamaged(f"{generation.lexical}: holds {documents} movies instead of {info.films}; {MEND}")
     with closing(_open(generation, server)) as index:
-        if difference := index.ids().symmetric_difference(ids):
+        if difference := index.ids().symmetric_difference(told.union(ids)):
             raise CatalogDamaged(f"{index.where}: {len(difference)} ids differ, {min(difference)!r} for one; {MEND}")
         _compare_sample(index, generation, info, _SAMPLE)
 
@@ -83,10 +87,13 @@ def is_intact(generation: Generation, info: GenerationInfo, server: ChromaServer
 
 def _holds_unit_vectors(generation: Generation, info: GenerationInfo) -> bool:
     """Whether no vector is one that an earlier version took from a damaged cache."""
-    vectors = open_vectors(generation.vectors, info.height, info.model.dimension)
+    vectors = stored_vectors(generation, info)
     with closing(Movies.open(generation.movies)) as movies:
         parts = ([row for row, _ in part] for part in movies.digests())
-        return all(unit_vectors(vectors[rows]).all() for rows in parts)
+        told = ([passage.place for passage in part] for part in movies.passages.all())
+        return all(unit_vectors(vectors.movies[rows]).all() for rows in parts) and all(
+            unit_vectors(vectors.passages[places]).all() for places in told
+        )
 
 
 def seal_index(generation: Generation, info: GenerationInfo, server: ChromaServer | None) -> GenerationInfo:
@@ -115,24 +122,30 @@ def _open(generation: Generation, server: ChromaServer | None) -> VectorIndex:
 
 
 def _glance(index: VectorIndex, generation: Generation, info: GenerationInfo) -> None:
-    if (count := index.count()) != info.films:
+    if (count := index.count()) != info.rows:
         raise CatalogDamaged(
-            f"{index.where}: collection {generation.collection} holds {count} rows instead of {info.films}; {MEND}"
+            f"{index.where}: collection {generation.collection} holds {count} rows instead of {info.rows}; {MEND}"
         )
     _compare_sample(index, generation, info, _GLANCE)
 
 
 def _compare_sample(index: VectorIndex, generation: Generation, info: GenerationInfo, sample: int) -> None:
-    """Movies spread over the catalog: what the index holds of them, and what it finds by their vectors."""
-    vectors = open_vectors(generation.vectors, info.height, info.model.dimension)
+    """Movies spread over the catalog: what the index holds of them, and what it finds by their vectors.
+
+    Of their passages the first ones.
+    """
+    vectors = stored_vectors(generation, info)
     rows = np.linspace(0, info.height - 1, min(sample, info.height), dtype=int) if info.height else np.arange(0)
     with closing(Movies.open(generation.movies)) as movies:
         chosen = movies.ids_at(rows.tolist())
-    stored = index.vectors(list(chosen.values()))
-    for row, identity in chosen.items():
-        vector = np.asarray(vectors[row])
+        told = [passage for part in movies.passages.of(list(chosen)) for passage in part][:sample]
+    expected = {identity: np.asarray(vectors.movies[row]) for row, identity in chosen.items()}
+    for passage in told:
+        expected[passage_id(chosen[passage.row], passage.number)] = np.asarray(vectors.passages[passage.place])
+    stored = index.vectors(list(expected))
+    for identity, vector in expected.items():
         if identity not in stored or not same_vector(stored[identity], vector):
-            raise CatalogDamaged(f"{index.where}: the vector of movie {identity!r} is lost or another one; {MEND}")
+            raise CatalogDamaged(f"{index.where}: the vector of {identity!r} is lost or another one; {MEND}")
         found = index.nearest(vector, 1)
         if not found or not found[0].similarity >= _SAME:  # NaN is neither
-            raise CatalogDamaged(f"{index.where}: movie {identity!r} is not found by its own vector; {MEND}")
+            raise CatalogDamaged(f"{index.where}: {identity!r} is not found by its own vector; {MEND}")

@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import WAY_BACK, CatalogDamaged
-from catalog.movie import MAIN, Fingerprints, Movie
+from catalog.movie import MAIN, Fingerprints, Movie, synopsis_digest
 from catalog.store.lexical.fields import KINDS, NUMBERS, folded, inverse_document_frequency, listed_values
-from catalog.store.sqlite import BATCH, Connection, check, connect, connect_read_only, marked, translated
+from catalog.store.sqlite import BATCH, Connection, check, connect, connect_read_only, has_table, marked, translated
+from catalog.store.vectors.passage_rows import SCHEMA as PASSAGES
+from catalog.store.vectors.passage_rows import PassageRows
 
 Rows = NDArray[np.int64]
 Edition = tuple[int, float]
@@ -55,6 +57,9 @@ ALTER TABLE movies ADD COLUMN source TEXT NOT NULL DEFAULT 'main';
 CREATE TABLE sources (name TEXT PRIMARY KEY, number INTEGER NOT NULL, published REAL NOT NULL) WITHOUT ROWID;
 """
 """What a file lacks that was written before movies remembered their source."""
+_SYNOPSES = """
+CREATE TABLE IF NOT EXISTS synopses (row INTEGER PRIMARY KEY, digest BLOB NOT NULL);
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ class Movies:
         self._connection = connection
         self.path = path
         self._place = place
+        self.passages = PassageRows(connection, path)
+        self._has_synopses = has_table(connection, path, "synopses")
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -99,6 +106,7 @@ class Movies:
                 connection.executescript(_SCHEMA)
             elif not _has_sources(connection):
                 connection.executescript(_SOURCES_ADDED)
+            connection.executescript(_SYNOPSES + PASSAGES)
         return cls(connection, path)
 
     @classmethod
@@ -125,8 +133,9 @@ class Movies:
 
     def fingerprints(self) -> dict[str, Fingerprints]:
         """What every movie looked like, by id."""
-        rows = self._rows("SELECT id, text_digest, metadata_digest FROM movies")
-        return {identity: Fingerprints(text, metadata) for identity, text, metadata in rows}
+        rows = self._rows("SELECT row, id, text_digest, metadata_digest FROM movies")
+        told = dict(self._rows("SELECT row, digest FROM synopses")) if self._has_synopses else {}
+        return {identity: Fingerprints(text, metadata, told.get(row, b"")) for row, identity, text, metadata in rows}
 
     def others(self, source: str) -> dict[str, str]:
         """The movies that are not of this source: the source of each, by id."""
@@ -305,12 +314,18 @@ class Movies:
                 [_values(rows.get(entry.movie.id), entry) for entry in stored],
             )
             self._count(before.values(), (entry.movie for entry in stored))
+            self._note_synopses([movie.id for movie in before.values() if movie.synopsis], stored)
 
     def remove(self, ids: Iterable[str]) -> None:
         """Forget movies; their rows are free from now on."""
         gone = list(ids)
         with translated(self.path), self._connection:
             self._count(self.get(gone).values(), ())
+            for table in ("passages", "synopses"):
+                self._connection.executemany(
+                    f"DELETE FROM {table} WHERE row = (SELECT row FROM movies WHERE id = ?)",  # noqa: S608
+                    [(identity,) for identity in gone],
+                )
             self._connection.executemany("DELETE FROM movies WHERE id = ?", [(identity,) for identity in gone])
 
     def mark(self, editions: Mapping[str, Edition]) -> None:
@@ -324,6 +339,14 @@ class Movies:
     def check(self) -> None:
         """Raise CatalogDamaged if SQLite finds the file damaged."""
         check(self._connection, self.path)
+
+    def _note_synopses(self, before: Iterable[str], entries: Iterable[Entry]) -> None:
+        """Keep the fingerprints of synopses in place of those that movies had before, by id."""
+        self._connection.executemany(
+            "DELETE FROM synopses WHERE row = (SELECT row FROM movies WHERE id = ?)", [(each,) for each in before]
+        )
+        told = [(entry.fingerprints.synopsis, entry.movie.id) for entry in entries if entry.fingerprints.synopsis]
+        self._connection.executemany("INSERT INTO synopses SELECT row, ? FROM movies WHERE id = ?", told)
 
     def _free_rows(self, count: int) -> list[int]:
         """The first rows that hold no movie, so that the file of vectors does not grow with every change."""
@@ -377,7 +400,8 @@ def _values(row: int | None, entry: Entry) -> tuple[object, ...]:
 
 
 def _entry(row: int, text: str, digest: bytes, metadata: bytes, source: str) -> Entry:
-    return Entry(_movie(text), Fingerprints(digest, metadata), row, source)
+    movie = _movie(text)
+    return Entry(movie, Fingerprints(digest, metadata, synopsis_digest(movie)), row, source)
 
 
 def _has_sources(connection: Connection) -> bool:

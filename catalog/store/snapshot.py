@@ -55,6 +55,11 @@ class Snapshot:
         return open_vectors(self._generation.vectors, self.info.height, self.info.model.dimension)
 
     @cached_property
+    def passage_vectors(self) -> Floats:
+        """The vectors of all passages, shape (passage height, d), by place; mapped, as `vectors` are."""
+        return open_vectors(self._generation.passages, self.info.passage_height, self.info.model.dimension)
+
+    @cached_property
     def moments(self) -> Moments:
         """What all movies have in common."""
         check_part(self._generation, self.info, self._generation.moments)

@@ -73,6 +73,13 @@ def check_file(path: Path) -> None:
         connection.close()
 
 
+def has_table(connection: Connection, path: Path, name: str) -> bool:
+    """Whether an open file has a table, which those of earlier versions may lack."""
+    with translated(path):
+        asked = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+        return bool(connection.execute(asked, (name,)).fetchone()[0])
+
+
 def compact(path: Path) -> None:
     """Give back the room in a file that nothing is in any more; nobody else may have it open."""
     connection = connect(path)

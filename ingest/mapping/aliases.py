@@ -15,13 +15,13 @@ USUAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "orig title", "original title", "original name",
         ),
         "plot": (
-            "plot", "overview", "fullplot", "full plot", "plot summary", "synopsis", "sypnopsis", "plot synopsis",
-            "movie overview",
+            "plot", "overview", "plot summary", "movie overview",
             "description", "movie description", "summary", "story", "storyline", "movie info", "long description",
             "plot outline", "outline", "short plot", "text", "content", "abstract", "handlung", "inhalt",
             "inhaltsangabe", "beschreibung", "filmbeschreibung", "zusammenfassung", "kurzbeschreibung", "kurzinhalt",
         ),
         "plot_de": ("plot de", "overview de", "plot german", "german plot", "description de", "synopsis de"),
+        "synopsis": ("synopsis", "sypnopsis", "plot synopsis", "full plot", "full synopsis", "long synopsis"),
         "original_title": ("original title", "original name", "orig title", "originaltitel", "title original"),
         "year": (
             "year", "release year", "released year", "production year", "title year", "start year", "movie year",

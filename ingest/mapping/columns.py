@@ -28,6 +28,7 @@ CLEAN: Mapping[str, Clean] = {
     "title": texts.title,
     "plot": texts.plot,
     "plot_de": texts.plot,
+    "synopsis": texts.plot,
     "original_title": texts.title,
     "year": scalars.year,
     "genres": partial(lists.names, slashes=True),
@@ -46,7 +47,7 @@ CLEAN: Mapping[str, Clean] = {
     "ids": site_ids,
 }
 """Field -> what makes its value out of a cell."""
-TEXTS = frozenset({"title", "plot", "plot_de", "original_title"})
+TEXTS = frozenset({"title", "plot", "plot_de", "synopsis", "original_title"})
 LISTS = frozenset(LIST_FIELDS)
 """Fields that collect from all their columns; the others take the first that has a value."""
 _STAFF = ("crew", "people")

@@ -18,7 +18,9 @@ _MORE = 20_000
 """Rows that are looked at; more of them where none of the first has a rating above 0, which tells no scale."""
 _LONGEST, _SHORTEST = 600, 60_000
 """A film of so many minutes is too long, and one of so many milliseconds too short."""
-_NEVER_GIVEN_UP = ("title", "plot", "poster", "imdb", "tmdb", "ids")
+_PLOTS = ("plot", "synopsis")
+"""Either will do: a synopsis is the plot, too, where there is no other."""
+_NEVER_GIVEN_UP = ("title", *_PLOTS, "poster", "imdb", "tmdb", "ids")
 
 
 def detect_ahead(
@@ -45,10 +47,10 @@ def detect(rows: Sequence[AnyRow], given: Mapping[str, str | Sequence[str]] | No
     sample = [row for row in rows if isinstance(row, Row)]
     if not sample:
         return field_map
-    if not _has(field_map, sample, "title") or not _has(field_map, sample, "plot"):
+    if not _has(field_map, sample, "title") or not _has(field_map, sample, *_PLOTS):
         field_map = _unwrapped(field_map, sample)
     fields = [movie_fields(row, field_map) for row in sample]
-    if not any(_firsts(field_map, fields, "plot")):
+    if not any(any(_firsts(field_map, fields, target)) for target in _PLOTS):
         _refuse_list(sample)
     field_map = replace(field_map, ignored=frozenset(_misfits(field_map, fields)), _shapes={})
     scale, unit = _scale(field_map, fields), _runtime_unit(field_map, fields)
@@ -63,16 +65,17 @@ def _checked(given: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, .
     return {target: (names,) if isinstance(names, str) else tuple(names) for target, names in given.items()}
 
 
-def _has(field_map: FieldMap, rows: Iterable[AnyRow], target: str) -> bool:
+def _has(field_map: FieldMap, rows: Iterable[AnyRow], *targets: str) -> bool:
+    """Whether some row has a column for one of these fields."""
     fields = (movie_fields(row, field_map) for row in rows if isinstance(row, Row))
-    return any(step.target == target for row in fields for step in field_map.columns(row).steps)
+    return any(step.target in targets for row in fields for step in field_map.columns(row).steps)
 
 
 def _unwrapped(field_map: FieldMap, sample: Sequence[Row]) -> FieldMap:
     """The map for rows that hold the film in one of their columns."""
     for name, value in sample[0].fields.items():
         candidate = replace(field_map, inside=name, _shapes={})
-        if isinstance(value, dict) and _has(candidate, sample, "title") and _has(candidate, sample, "plot"):
+        if isinstance(value, dict) and _has(candidate, sample, "title") and _has(candidate, sample, *_PLOTS):
             return candidate
     _refuse_list(sample)
     missing = "plot" if _has(field_map, sample, "title") else "title"

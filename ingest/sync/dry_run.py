@@ -5,14 +5,16 @@ from contextlib import AbstractContextManager, ExitStack, closing
 from time import perf_counter
 
 from catalog.config import Config, EmbeddingConfig, header_values
+from catalog.embedding.embedder import Embedder
 from catalog.embedding.factory import at_hand
 from catalog.errors import DeletionsRefused, ModelUnavailable
 from catalog.identity import ModelIdentity
-from catalog.movie import Fingerprints, model_text
+from catalog.movie import Fingerprints, model_text, text_digest
 from catalog.store.embedding_cache import VectorCache
 from catalog.store.generation import GenerationInfo
 from catalog.store.generations import Generations
 from catalog.store.movies import Edition, Entry
+from catalog.store.vectors.passage_rows import passage_texts
 from catalog.store.writer import read_editions, read_entries, read_fingerprints, read_others
 from ingest.mapping.detect import detect_ahead
 from ingest.mapping.mapper import describe
@@ -43,20 +45,22 @@ def dry_run(config: Config, request: Request) -> Preview:
         state = reading_state(stored.edition, field_map, config.embedding.template)
         before = before_reading(config, request, state, stored.others)
         reading = RowReader(source, field_map, refusals, request.limit, before)
-        tally, texts = Tally(), _Texts()
+        embedder = _at_hand(config.embedding, stored.model)
+        tally, texts = Tally(), _Texts(config.embedding, embedder.identity if embedder else stored.model)
         for change in plan(reading, stored.fingerprints, config.embedding.template, request.source, stored.others):
             tally.add(change)
             if change.entry is not None and change.kind in (Kind.ADDED, Kind.TEXT_CHANGED):
-                texts.add(change.entry, config.embedding.template)
+                texts.add(change.entry)
     gone, refused = _gone(config, request, stored, tally.seen, reading.refused)
-    to_embed = len(texts.digests) - stored.vectors_of(list(texts.digests))
+    own, passages = (len(digests) - stored.vectors_of(list(digests)) for digests in (texts.own, texts.passages))
     return Preview(
         mapping=tuple(describe(field_map, source.peek())),
         rows=reading.counts({**tally.counts, Kind.DELETED: len(gone)}),
         examples=_examples(tally, stored.label(gone)),
         refusals=tuple(refusals.shown),
-        to_embed=to_embed,
-        estimated_seconds=_seconds(config.embedding, stored.model, texts.sample, to_embed),
+        to_embed=own + passages,
+        passages_to_embed=passages,
+        estimated_seconds=_seconds(embedder, texts.sample, own + passages),
         deletions_refused=refused,
     )
 
@@ -115,14 +119,19 @@ class _Stored:
 class _Texts:
     """The distinct texts of new and changed films: digests of all, some in full."""
 
-    def __init__(self) -> None:
-        self.digests: set[bytes] = set()
+    def __init__(self, settings: EmbeddingConfig, model: ModelIdentity | None) -> None:
+        self._template = settings.template
+        self._max_tokens = model.max_tokens if model else settings.max_tokens
+        self.own: set[bytes] = set()
+        self.passages: set[bytes] = set()
         self.sample: list[str] = []
 
-    def add(self, entry: Entry, template: str) -> None:
-        self.digests.add(entry.fingerprints.text)
+    def add(self, entry: Entry) -> None:
+        told = passage_texts(entry.movie, self._template, self._max_tokens)
+        self.own.add(entry.fingerprints.text)
+        self.passages.update(map(text_digest, told))
         if len(self.sample) < _SAMPLE:
-            self.sample.append(model_text(entry.movie, template))
+            self.sample += [model_text(entry.movie, self._template), *told]
 
 
 def _gone(
@@ -141,14 +150,18 @@ def _examples(tally: Tally, gone: list[str]) -> dict[str, list[str]]:
     return found | {Kind.DELETED.value: gone} if gone else found
 
 
-def _seconds(settings: EmbeddingConfig, model: ModelIdentity | None, sample: list[str], texts: int) -> float | None:
-    """How long embedding would take, by a sample; None where the model is not on this disk."""
-    if not texts:
-        return 0.0
+def _at_hand(settings: EmbeddingConfig, model: ModelIdentity | None) -> Embedder | None:
+    """The model that the run would most likely use; None where it is not on this disk."""
     try:
-        embedder = at_hand(settings, model)
+        return at_hand(settings, model)
     except ModelUnavailable:
         return None
+
+
+def _seconds(embedder: Embedder | None, sample: list[str], texts: int) -> float | None:
+    """How long embedding would take, by a sample; None without the model."""
+    if not texts or embedder is None:
+        return None if texts else 0.0
     embedder.embed_documents(sample[:1])  # reads the weights
     started = perf_counter()
     embedder.embed_documents(sample)

@@ -1,19 +1,23 @@
-"""Why movies were found: rank in each retriever's list, matching words, the nearest sentence, the nearest like."""
+"""Why movies were found: rank in each retriever's list, matching words, the nearest sentence, the nearest like.
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+And where in a long story the passage stands that fits.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.arrays import Floats
+from catalog.arrays import Floats, Vector
 from catalog.embedding.embedder import Embedder
 from catalog.movie import Movie
 from catalog.store.lexical.fields import movie_terms
 from catalog.store.lexical.titles import TitleMatch
 from catalog.store.snapshot import Snapshot
+from catalog.store.vectors.passage_rows import movie_passages
 from catalog.text.folding import tokens
+from catalog.text.passages import SPLITTER, Passage, sentences
 from catalog.text.stems import english_stem, german_stem
 from query.models import Why
 from query.search.query_analysis import Analysis
@@ -22,7 +26,6 @@ from query.search.retrievers import TIER_ONE, cosines
 
 Rows = NDArray[np.int64]
 
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^a-z])")
 _MOST_SENTENCES = 12
 
 
@@ -37,15 +40,19 @@ class Evidence:
     analysis: Analysis | None
     titles: Sequence[TitleMatch]
     taste: Taste
+    vector: Vector | None = None
+    """Of the question, shape (d,)."""
 
 
 def explain(
     evidence: Evidence, snapshot: Snapshot, embedder: Embedder, rows: Sequence[int], movies: Sequence[Movie]
 ) -> list[Why]:
     """What brought each of some candidates."""
-    sentences = _sentences(evidence, embedder, movies)
+    told = _nearest_passages(evidence, snapshot, dict(zip(rows, movies, strict=True)))
+    texts = [told[row].text if row in told else movie.plot for row, movie in zip(rows, movies, strict=True)]
+    nearest = _sentences(evidence, embedder, texts)
     likes = _nearest_likes(evidence, snapshot, rows)
-    return [
+    reasons = [
         Why(
             _ranks(evidence, row, movie),
             _words(evidence, snapshot, movie),
@@ -53,8 +60,31 @@ def explain(
             like.id if like else None,
             like.title if like else None,
         )
-        for row, movie, sentence, like in zip(rows, movies, sentences, likes, strict=True)
+        for row, movie, sentence, like in zip(rows, movies, nearest, likes, strict=True)
     ]
+    return [_with_passage(why, told.get(row)) for row, why in zip(rows, reasons, strict=True)]
+
+
+def _with_passage(why: Why, passage: Passage | None) -> Why:
+    if passage is None:
+        return why
+    return replace(why, passage=passage.text, into_story=round((passage.start + passage.end) / 2, 2))
+
+
+def _nearest_passages(evidence: Evidence, snapshot: Snapshot, movies: Mapping[int, Movie]) -> dict[int, Passage]:
+    """By row of a movie, its passage nearest to the question, where that is nearer than the movie as a whole."""
+    if evidence.vector is None or not snapshot.info.passages or snapshot.info.splitter != SPLITTER:
+        return {}
+    rows = np.array(sorted(movies), dtype=np.int64)
+    best = dict(zip(rows.tolist(), cosines(snapshot, rows, evidence.vector[None])[:, 0].tolist(), strict=True))
+    numbers: dict[int, int] = {}
+    for part in snapshot.movies.passages.of(rows.tolist()):
+        near = snapshot.passage_vectors[[each.place for each in part]] @ evidence.vector
+        for each, similarity in zip(part, near.tolist(), strict=True):
+            if similarity > best[each.row]:
+                best[each.row], numbers[each.row] = similarity, each.number
+    most = snapshot.info.model.max_tokens
+    return {row: movie_passages(movies[row], most)[number - 1] for row, number in numbers.items()}
 
 
 def _ranks(evidence: Evidence, row: int, movie: Movie) -> dict[str, int]:
@@ -92,18 +122,17 @@ def _written(*texts: str) -> dict[str, str]:
     return found
 
 
-def _sentences(evidence: Evidence, embedder: Embedder, movies: Sequence[Movie]) -> list[str | None]:
-    """The sentence of each plot that is nearest to the question; all are embedded together."""
+def _sentences(evidence: Evidence, embedder: Embedder, told: Sequence[str]) -> list[str | None]:
+    """The sentence of each text that is nearest to the question; all are embedded together."""
     if evidence.analysis is None:
-        return [None] * len(movies)
-    split = [[part.strip() for part in _SENTENCE.split(movie.plot) if part.strip()] for movie in movies]
-    split = [sentences[:_MOST_SENTENCES] for sentences in split]
-    texts = [sentence for sentences in split if len(sentences) > 1 for sentence in sentences]
+        return [None] * len(told)
+    split = [sentences(text)[:_MOST_SENTENCES] for text in told]
+    texts = [sentence for parts in split if len(parts) > 1 for sentence in parts]
     near: dict[str, float] = {}
     if texts:
         vectors = embedder.embed_queries([evidence.analysis.text, *texts])
         near = dict(zip(texts, (vectors[1:] @ vectors[0]).tolist(), strict=True))
-    return [max(sentences, key=lambda text: near.get(text, 0.0)) if sentences else None for sentences in split]
+    return [max(parts, key=lambda text: near.get(text, 0.0)) if parts else None for parts in split]
 
 
 def _nearest_likes(evidence: Evidence, snapshot: Snapshot, rows: Sequence[int]) -> list[Movie | None]:

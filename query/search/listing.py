@@ -13,7 +13,7 @@ from catalog.store.lexical.index import LexicalIndex
 from catalog.store.snapshot import Snapshot
 from query.filters import stated_conditions
 from query.search.rerank import Ranking
-from query.search.retrievers import EXACT, cosines
+from query.search.retrievers import EXACT, cosines, nearest_told
 from query.search.scoring import Question
 from query.search.wishes import wished
 
@@ -115,12 +115,16 @@ def rank_plain(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ra
     """By cosine similarity to the words, or to the movie, alone."""
     request = question.request
     liked = question.taste.likes
-    vector = liked[0].vector if liked and liked[0].movie else embedder.embed_query(request.text or request.likes[0])
-    return rank_near(question, snapshot, vector)
+    whole = bool(liked and liked[0].movie)
+    vector = liked[0].vector if whole else embedder.embed_query(request.text or request.likes[0])
+    return rank_near(question, snapshot, vector, whole=whole)
 
 
-def rank_near(question: Question, snapshot: Snapshot, vector: Vector) -> Ranking:
-    """Near a vector, shape (d,), alone: Chroma's own answer, but among few movies that pass a filter."""
+def rank_near(question: Question, snapshot: Snapshot, vector: Vector, *, whole: bool = False) -> Ranking:
+    """Near a vector, shape (d,), alone: Chroma's own answer, but among few movies that pass a filter.
+
+    By the nearest passage of a movie, unless it is to be alike as a `whole`.
+    """
     passing = snapshot.lexical.count(question.keep)
     if question.keep and passing <= EXACT:
         rows = snapshot.lexical.rows(question.keep, passing)
@@ -128,10 +132,10 @@ def rank_near(question: Question, snapshot: Snapshot, vector: Vector) -> Ranking
         share = passing / max(snapshot.lexical.movies, 1)
         # As deep for every page: of equally near movies Chroma chooses others at another depth.
         wanted = MOST_PLAIN + len(question.excluded)
-        near = snapshot.index.nearest(vector, int(wanted / max(share, 1e-6)) + 1)
+        near = snapshot.index.nearest(vector, int(wanted / max(share, 1e-6)) + 1, whole=whole)
         rows = snapshot.lexical.score({}, [neighbour.id for neighbour in near], keep=question.keep).rows
     rows = rows[~np.isin(rows, question.excluded)]
-    near_to = cosines(snapshot, rows, vector[None])[:, 0]
+    near_to = cosines(snapshot, rows, vector[None])[:, 0] if whole else nearest_told(snapshot, rows, vector)
     order = np.lexsort((rows, -near_to))[:MOST_PLAIN]
     total = snapshot.lexical.count(without_excluded(question, snapshot))
     return Ranking(rows[order], near_to[order], np.ones(len(order), dtype=np.float32), total, complete=True)

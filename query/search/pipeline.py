@@ -188,7 +188,13 @@ def _explain(
     assert ranking.scored is not None  # noqa: S101
     found = ranking.scored.found
     evidence = Evidence(
-        found.rows, ranking.scored.cosines, found.lexical, question.analysis, question.titles, question.taste
+        found.rows,
+        ranking.scored.cosines,
+        found.lexical,
+        question.analysis,
+        question.titles,
+        question.taste,
+        question.vector,
     )
     rows = ranking.rows[begin : begin + len(hits)].tolist()
     why = explain(evidence, snapshot, embedder, rows, [hit.movie for hit in hits])

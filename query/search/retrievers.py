@@ -3,7 +3,7 @@
 Each retriever has its own list; their union is then scored exactly. Nothing here is as long as the catalog.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -15,6 +15,7 @@ from catalog.errors import StoreError
 from catalog.store.columns.conditions import EVERYTHING, Filter, Numbers, Range
 from catalog.store.lexical.index import LexicalHits, LexicalIndex
 from catalog.store.snapshot import Snapshot
+from catalog.store.vectors.chance import best_of_each
 
 Rows = NDArray[np.int64]
 
@@ -28,6 +29,8 @@ _ENOUGH = 100
 AWAY = "the vector index cannot be asked now: found by words, titles and votes alone; 'ingest verify' tells why"
 _AT_ONCE = 16_384
 """Vectors in memory while movies are compared: 25 MB."""
+_PASSAGES_A_MOVIE = 16
+"""About as many as a long synopsis has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,10 @@ class Sought:
     """What the retrievers look for."""
 
     terms: Mapping[str, float]
-    vectors: Sequence[Vector]
+    questions: Sequence[Vector]
+    """What a movie, or a passage of it, is to be near to."""
+    likes: Sequence[Vector] = ()
+    """What a movie is to be like as a whole."""
     ids: Sequence[str] = ()
     """Movies that are candidates whatever else is said."""
     more: Sequence[LexicalHits] = ()
@@ -69,9 +75,9 @@ def retrieve(snapshot: Snapshot, sought: Sought, depth: int) -> Candidates:
     if sought.keep and passing <= EXACT:
         return _united([lexical.passing(sought.terms, sought.keep, passing)], passing)
     share = passing / max(lexical.movies, 1)
-    near, notes = _nearest(snapshot, sought.vectors, _deep(depth / max(share, 1e-6)))
+    near, notes = _nearest(snapshot, sought, _deep(depth / max(share, 1e-6)))
     if sought.keep and not notes and len(lexical.score({}, near, keep=sought.keep).rows) < _ENOUGH:
-        near, notes = _nearest(snapshot, sought.vectors, _DEEPEST)
+        near, notes = _nearest(snapshot, sought, _DEEPEST)
         if len(lexical.score({}, near, keep=sought.keep).rows) < _ENOUGH:
             return _united([lexical.passing(sought.terms, sought.keep, passing)], passing)
     parts = [lexical.score(sought.terms, [*near, *sought.ids], keep=sought.keep)]
@@ -94,12 +100,13 @@ def _deep(depth: float) -> int:
     return int(min(max(depth, 1), _DEEPEST))
 
 
-def _nearest(snapshot: Snapshot, vectors: Iterable[Vector], count: int) -> tuple[list[str], tuple[str, ...]]:
+def _nearest(snapshot: Snapshot, sought: Sought, count: int) -> tuple[list[str], tuple[str, ...]]:
     """Ids of the movies nearest to any of the vectors; without an index a note instead."""
     found: dict[str, None] = {}
-    for vector in vectors:
+    asked = [(vector, False) for vector in sought.questions] + [(vector, True) for vector in sought.likes]
+    for vector, whole in asked:
         try:
-            found |= dict.fromkeys(neighbour.id for neighbour in snapshot.index.nearest(vector, count))
+            found |= dict.fromkeys(near.id for near in snapshot.index.nearest(vector, count, whole=whole))
         except StoreError:
             return [], (AWAY,)
     return list(found), ()
@@ -124,12 +131,55 @@ def cosines(snapshot: Snapshot, rows: Rows, vectors: Floats) -> Floats:
 
 
 def compare(snapshot: Snapshot, rows: Rows, vector: Vector, direction: Vector) -> tuple[Floats, Floats]:
-    """Exact cosine similarity of some movies to a vector, and to its direction from a mean; both (movies,)."""
+    """Exact cosine similarity of some movies, by ascending row, to a vector, and to its direction from a mean.
+
+    Both have the shape (movies,), and are those of what is nearest of a movie: itself, or one of its passages. From the
+    second one is subtracted, for a passage, what the best of so many has by chance.
+    """
     parts = [snapshot.vectors[part] for part in _parts(rows)]
     if not parts:
         return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
-    seen = [snapshot.moments.similarity(part, direction[None])[:, 0] for part in parts]
-    return np.concatenate([part @ vector for part in parts]), np.concatenate(seen)
+    moments = snapshot.moments
+    seen = np.concatenate([moments.similarity(part, direction[None])[:, 0] for part in parts])
+    near = np.concatenate([part @ vector for part in parts])
+    if snapshot.info.passages:
+        for told in _told(snapshot, rows):
+            best = best_of_each(moments.similarity(told.vectors, direction[None])[:, 0], told.starts)
+            best -= np.float32(moments.spread(direction)) * moments.chance.expected(told.counts)
+            seen[told.at] = np.maximum(seen[told.at], best)
+            near[told.at] = np.maximum(near[told.at], best_of_each(told.vectors @ vector, told.starts))
+    return near, seen
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The passages of some movies; the movies are those of some rows that have any, at these places of the rows."""
+
+    vectors: Floats
+    """(passages, d), a movie's together."""
+    at: Rows
+    """(movies,)"""
+    starts: Rows
+    """Where the passages of each begin, (movies,)."""
+    counts: Rows
+    """How many each has, (movies,)."""
+
+
+def _told(snapshot: Snapshot, rows: Rows) -> Iterator[_Told]:
+    """The passages of movies in ascending rows, as many at a time as fit into memory."""
+    for part in _parts(rows, _AT_ONCE // _PASSAGES_A_MOVIE):
+        places, owners = snapshot.movies.passages.places(part.tolist())
+        movies, starts, counts = np.unique(owners, return_index=True, return_counts=True)
+        if len(movies):
+            yield _Told(snapshot.passage_vectors[places], np.searchsorted(rows, movies), starts, counts)
+
+
+def nearest_told(snapshot: Snapshot, rows: Rows, vector: Vector) -> Floats:
+    """Exact cosine similarity of movies, by ascending row, to a vector, or of their nearest passage; (movies,)."""
+    near = cosines(snapshot, rows, vector[None])[:, 0]
+    for told in _told(snapshot, rows) if snapshot.info.passages else ():
+        near[told.at] = np.maximum(near[told.at], best_of_each(told.vectors @ vector, told.starts))
+    return near
 
 
 def similarities(snapshot: Snapshot, rows: Rows, vectors: Floats) -> Floats:
@@ -139,5 +189,5 @@ def similarities(snapshot: Snapshot, rows: Rows, vectors: Floats) -> Floats:
     return np.concatenate(parts) if parts else np.zeros((0, len(vectors)), dtype=np.float32)
 
 
-def _parts(rows: Rows) -> list[Rows]:
-    return [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
+def _parts(rows: Rows, size: int = _AT_ONCE) -> list[Rows]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]

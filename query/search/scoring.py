@@ -141,7 +141,7 @@ def _retrieve(question: Question, keep: Filter, snapshot: Snapshot, depth: int) 
     terms = question.analysis.terms if question.analysis else {}
     known = question.analysis is not None and (question.request.popularity or 0.0) > 0
     own = [] if question.vector is None else [question.vector]
-    return retrieve(snapshot, Sought(terms, [*own, *vectors], ids, more, keep, best_known=known), depth)
+    return retrieve(snapshot, Sought(terms, own, vectors, ids, more, keep, best_known=known), depth)
 
 
 def score(question: Question, snapshot: Snapshot, found: Candidates) -> Scored:

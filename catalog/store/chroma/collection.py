@@ -1,13 +1,14 @@
 """Chroma: one collection a generation, the index of nearest neighbours by cosine similarity that every search asks.
 
 A row of it has the id, the vector, the title and the year of a movie: whoever opens it with Chroma alone finds the
-rest in the catalog. Nothing here is the only copy of anything: a broken index is thrown away and built again from
-SQLite.
+rest in the catalog. Or it has the vector of a passage of a long story, and says of which film it is which passage.
+Nothing here is the only copy of anything: a broken index is thrown away and built again from SQLite.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -35,13 +36,16 @@ BATCH = 5000
 #: Rows of one answer at most: it costs 10 ms from there on.
 MOST_NEAREST = 5000
 
+_PART = "\x1f"
+"""Between the id of a film and the number of a passage; no id holds this sign, ASCII's separator of units."""
+
 
 class Neighbour(NamedTuple):
     """A film near a vector."""
 
     id: str
     similarity: float
-    """Cosine similarity, -1 to 1."""
+    """Cosine similarity of what is nearest of it, -1 to 1."""
 
 
 class Backend(Protocol):
@@ -82,6 +86,7 @@ class VectorIndex:
         self._collection = collection
         self._backend = backend
         self._batch = min(BATCH, backend.batch or BATCH, client.get_max_batch_size())
+        self._rows_a_film = 1.0
 
     @classmethod
     def create(cls, backend: Backend, name: str, about: Mapping[str, str | int | bool], expected: int) -> Self:
@@ -144,6 +149,17 @@ class VectorIndex:
                     metadatas=[metadata(movie) for movie in movies[part]],
                 )
 
+    def put_passages(self, passages: Sequence[tuple[str, int]], vectors: NDArray[np.float32]) -> None:
+        """Upsert passages, each the id of its film and its number there, with their vectors, shape (n, d)."""
+        with _writing(self._backend):
+            for start in range(0, len(passages), self._batch):
+                part = slice(start, start + self._batch)
+                self._collection.upsert(
+                    ids=[passage_id(*passage) for passage in passages[part]],
+                    embeddings=vectors[part],
+                    metadatas=[passage_metadata(*passage) for passage in passages[part]],
+                )
+
     def put_metadata(self, movies: Sequence[Movie]) -> None:
         """Update title and year of movies whose text stayed the same."""
         with _writing(self._backend):
@@ -191,16 +207,43 @@ class VectorIndex:
                 found.update({identity: dict(metadata or {}) for identity, metadata in pairs})
         return found
 
-    def nearest(self, vector: NDArray[np.float32], count: int) -> list[Neighbour]:
-        """The rows nearest to a vector, shape (d,), most similar first; equal ones by id; `count` at most."""
+    def nearest(self, vector: NDArray[np.float32], count: int, *, whole: bool = False) -> list[Neighbour]:
+        """The films nearest to a vector, shape (d,), most similar first; equal ones by id; `count` at most.
+
+        By what is nearest of each, itself or a passage; only by themselves if they are to be alike as a `whole`.
+        """
         if not np.isfinite(vector).all():
             raise ValueError("the query vector holds NaN or infinity")
+        count = min(count, MOST_NEAREST)
+        while True:
+            asked = min(ceil(self._rows_a_film * count), MOST_NEAREST)
+            rows = self._nearest_rows(vector, asked)
+            films: dict[str, float] = {}
+            for distance, identity in rows:
+                film, part, _ = identity.partition(_PART)
+                if not (whole and part):
+                    films.setdefault(film, distance)
+            if len(films) >= count or len(rows) < asked or asked == MOST_NEAREST:
+                return [Neighbour(film, 1.0 - distance) for film, distance in list(films.items())[:count]]
+            self._rows_a_film *= 2  # remembered: the next question need not find out
+
+    def _nearest_rows(self, vector: NDArray[np.float32], count: int) -> list[tuple[float, str]]:
+        """Distance and id of the nearest rows, the nearest first."""
         with _translated(self._backend):
             answer = self._collection.query(
-                query_embeddings=np.atleast_2d(vector), n_results=min(count, MOST_NEAREST), include=["distances"]
+                query_embeddings=np.atleast_2d(vector), n_results=count, include=["distances"]
             )
-            near = sorted(zip((answer["distances"] or [[]])[0], answer["ids"][0], strict=True))
-            return [Neighbour(identity, 1.0 - distance) for distance, identity in near]
+            return sorted(zip((answer["distances"] or [[]])[0], answer["ids"][0], strict=True))
+
+
+def passage_id(film: str, number: int) -> str:
+    """The id of a passage's row."""
+    return f"{film}{_PART}{number}"
+
+
+def passage_metadata(film: str, number: int) -> dict[str, str | int]:
+    """What any Chroma user can read beside the vector of a passage."""
+    return {"film": film, "passage": number}
 
 
 def metadata(movie: Movie) -> dict[str, str | int | None]:

@@ -35,15 +35,15 @@ class IndexReader:
         """Why it cannot be asked now."""
         return self._problem
 
-    def nearest(self, vector: NDArray[np.float32], count: int) -> list[Neighbour]:
-        """The rows nearest to a vector, shape (d,), most similar first.
+    def nearest(self, vector: NDArray[np.float32], count: int, *, whole: bool = False) -> list[Neighbour]:
+        """The films nearest to a vector, shape (d,), most similar first, as `VectorIndex.nearest` has them.
 
         Raises what is wrong with the index: ChromaUnreachable, CatalogDamaged, StoreError.
         """
         if self._problem is not None:
             raise self._problem
         try:
-            return self._opened().nearest(vector, count)
+            return self._opened().nearest(vector, count, whole=whole)
         except StoreError as error:
             self._fail(error)
             raise

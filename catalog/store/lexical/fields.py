@@ -36,7 +36,7 @@ NUMBERS = ("year", "rating", "votes", "runtime")
 KINDS = ("genre", "keyword")
 
 #: What a movie has or has not, name -> field of the movie; sites with an id come on top.
-HAS = {name: name for name in (*NUMBERS, "original_title", "plot_de", "poster")} | LISTS
+HAS = {name: name for name in (*NUMBERS, "original_title", "plot_de", "synopsis", "poster")} | LISTS
 
 _NOTHING = (None, "", ())
 

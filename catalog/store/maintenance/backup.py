@@ -14,19 +14,18 @@ from secrets import token_hex
 
 from catalog.errors import MEND, CatalogDamaged, CatalogMissing, StoreError
 from catalog.store.chroma.build import fill_index
-from catalog.store.chroma.collection import BATCH, VectorIndex
+from catalog.store.chroma.collection import VectorIndex
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.draft import Difference, Draft, Plan
 from catalog.store.embedding_cache import VectorCache, set_aside_if_damaged
 from catalog.store.files import disk_errors, sync_to_disk, write_atomically
-from catalog.store.generation import LAYOUT, Generation, GenerationInfo, damaged_files, file_digests
+from catalog.store.generation import LAYOUT, Generation, GenerationInfo, damaged_files, file_digests, stored_vectors
 from catalog.store.generations import Generations
 from catalog.store.integrity import seal_index
 from catalog.store.lock import writer_lock
 from catalog.store.movies import Movies
 from catalog.store.runs import History, RunOutcome
 from catalog.store.sqlite import copy_database, leave_wal, replace_database
-from catalog.store.vectors.by_row import open_vectors
 from catalog.store.writer import read_entries
 
 _MARK = "BACKUP"
@@ -174,12 +173,12 @@ def _rename_index(copy: Generation, name: str, info: GenerationInfo) -> Generati
 
 
 def _build_folder_index(copy: Generation, info: GenerationInfo) -> GenerationInfo:
-    vectors = open_vectors(copy.vectors, info.height, info.model.dimension)
+    vectors = stored_vectors(copy, info)
     with (
         closing(Movies.open(copy.movies)) as movies,
-        closing(VectorIndex.create(copy.backend(None), copy.collection, info.about(), info.films)) as index,
+        closing(VectorIndex.create(copy.backend(None), copy.collection, info.about(), info.rows)) as index,
     ):
-        fill_index(index, movies.entries(BATCH), vectors)
+        fill_index(index, movies, vectors)
     return seal_index(copy, info, None)
 
 

@@ -1,6 +1,6 @@
 """Verify: compare everything that should say the same. Repair: build again, from our own vectors."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,21 +8,25 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.arrays import Floats
 from catalog.errors import MEND, CatalogDamaged, StoreError
-from catalog.movie import fingerprints, model_text, text_digest
-from catalog.store.chroma.collection import VectorIndex, metadata
+from catalog.identity import ModelIdentity
+from catalog.movie import Movie, fingerprints, model_text, text_digest
+from catalog.store.chroma.collection import VectorIndex, metadata, passage_id, passage_metadata
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.draft import Difference, Draft
 from catalog.store.embedding_cache import VectorCache, set_aside_if_damaged
-from catalog.store.generation import Generation, GenerationInfo, damaged_files
+from catalog.store.generation import Generation, GenerationInfo, damaged_files, stored_vectors
 from catalog.store.generations import Generations
 from catalog.store.integrity import check_generation, open_checked
 from catalog.store.lock import writer_lock
 from catalog.store.movies import Entry, Movies
 from catalog.store.runs import History
 from catalog.store.sqlite import check, connect_shared
-from catalog.store.vectors.by_row import open_vectors, same_vector, unit_vectors
+from catalog.store.vectors.by_row import same_vector, unit_vectors
+from catalog.store.vectors.passage_rows import PassageRow, passage_texts
 from catalog.store.writer import CatalogWriter, check_movies
+from catalog.text.passages import SPLITTER
 
 #: Films compared in one go.
 _BATCH = 1000
@@ -35,6 +39,8 @@ class Verification:
     generation: int
     films: int
     differences: tuple[str, ...]
+    passages: int = 0
+    """Of long stories: rows of the vector index besides the films."""
 
 
 @dataclass(slots=True)
@@ -61,7 +67,7 @@ def verify(root: Path, sample: int | None = None, server: ChromaServer | None = 
     differences = _cache_damage(root) + _generation_damage(generation)
     if not differences:
         differences = _differences(root, generation, info, sample, server)
-    return Verification(info.number, info.films, tuple(differences))
+    return Verification(info.number, info.films, tuple(differences), info.passages)
 
 
 def _generation_damage(generation: Generation) -> list[str]:
@@ -99,11 +105,18 @@ def _differences(
             movies = stack.enter_context(closing(Movies.open(generation.movies)))
             cache = stack.enter_context(closing(VectorCache(root / "vectors.sqlite3", reading=True)))
             index = stack.enter_context(closing(open_checked(generation, info, server)))
-            vectors = open_vectors(generation.vectors, info.height, info.model.dimension)
+            vectors = stored_vectors(generation, info)
             for entries in _chosen(movies, info.films, sample):
-                stored = vectors[[entry.row for entry in entries]]
+                stored = vectors.movies[[entry.row for entry in entries]]
                 _compare_truth(entries, stored, info, cache, found)
                 _compare_index(entries, stored, index, found)
+                owners = {entry.row: entry.movie for entry in entries}
+                told = [each for part in movies.passages.of(sorted(owners)) for each in part]
+                _compare_texts(owners, told, info, found)
+                _compare_passages(
+                    owners, told, vectors.passages, cache.get(info.model, [p.digest for p in told]), found
+                )
+                _compare_index_passages(owners, told, vectors.passages, index, found)
     except CatalogDamaged as error:
         return [*found.lines(), str(error).removesuffix(f"; {MEND}")]
     return found.lines()
@@ -156,6 +169,57 @@ def _compare_index(
             found.add("the vector index holds other metadata", identity)
 
 
+def _compare_texts(
+    movies: Mapping[int, Movie], passages: Sequence[PassageRow], info: GenerationInfo, found: _Differences
+) -> None:
+    """The passages that are stored of movies, by row, against those that their stories have."""
+    if info.splitter != SPLITTER:
+        return
+    stored: dict[int, list[bytes]] = {row: [] for row in movies}
+    for passage in passages:
+        stored[passage.row].append(passage.digest)
+    for row, movie in movies.items():
+        texts = passage_texts(movie, info.template, info.model.max_tokens)
+        if stored[row] != list(map(text_digest, texts)):
+            found.add("the passages are not those of the story", movie.id)
+
+
+def _compare_passages(
+    movies: Mapping[int, Movie],
+    passages: Sequence[PassageRow],
+    vectors: Floats,
+    kept: Mapping[bytes, Floats],
+    found: _Differences,
+) -> None:
+    """passages.npy against the cache."""
+    for passage in passages:
+        identity, vector = movies[passage.row].id, vectors[passage.place]
+        if not unit_vectors(vector[None])[0]:
+            found.add("passages.npy holds no vector of length 1", identity)
+        if passage.digest not in kept:
+            found.add("the vector cache lacks the vector of a passage", identity)
+        elif not np.array_equal(kept[passage.digest], vector):
+            found.add("passages.npy and the vector cache hold different vectors", identity)
+
+
+def _compare_index_passages(
+    movies: Mapping[int, Movie],
+    passages: Sequence[PassageRow],
+    vectors: Floats,
+    index: VectorIndex,
+    found: _Differences,
+) -> None:
+    """Chroma's vectors and metadata against the passages."""
+    named = [(movies[passage.row].id, passage.number) for passage in passages]
+    ids = [passage_id(*each) for each in named]
+    stored, described = index.vectors(ids), index.described(ids)
+    for passage, name, identity in zip(passages, named, ids, strict=True):
+        if identity not in stored or not same_vector(stored[identity], vectors[passage.place]):
+            found.add("the vector index holds no vector of a passage, or another one", name[0])
+        if described.get(identity) != passage_metadata(*name):
+            found.add("the vector index holds other metadata of a passage", name[0])
+
+
 def repair(
     root: Path,
     embed: Callable[[Draft], int],
@@ -189,19 +253,26 @@ def repair(
 def _refill(cache: VectorCache, generation: Generation, info: GenerationInfo) -> int:
     """Take vectors that the cache lacks from the generation's, and forget those they differ in; returns how many."""
     taken = 0
-    vectors = open_vectors(generation.vectors, info.height, info.model.dimension)
+    vectors = stored_vectors(generation, info)
     with closing(Movies.open(generation.movies)) as movies:
         for part in movies.digests():
-            rows = [row for row, _ in part]
-            stored = dict(zip(rows, vectors[rows], strict=True))
-            kept = cache.get(info.model, [digest for _, digest in part])
-            sound = set(np.array(rows)[unit_vectors(vectors[rows])].tolist())
-            lacking = {digest: stored[row] for row, digest in part if digest not in kept and row in sound}
-            differ = [d for row, d in part if row in sound and d in kept and not np.array_equal(kept[d], stored[row])]
-            cache.put(info.model, lacking)
-            cache.drop(info.model, differ)
-            taken += len(lacking)
+            taken += _refill_part(cache, info.model, part, vectors.movies)
+        for told in movies.passages.all():
+            taken += _refill_part(cache, info.model, [(each.place, each.digest) for each in told], vectors.passages)
     return taken
+
+
+def _refill_part(cache: VectorCache, model: ModelIdentity, part: Sequence[tuple[int, bytes]], vectors: Floats) -> int:
+    """The same of texts by their digests, each with the row of its vector in `vectors`, shape (height, d)."""
+    rows = [row for row, _ in part]
+    stored = dict(zip(rows, vectors[rows], strict=True))
+    kept = cache.get(model, [digest for _, digest in part])
+    sound = set(np.array(rows)[unit_vectors(vectors[rows])].tolist())
+    lacking = {digest: stored[row] for row, digest in part if digest not in kept and row in sound}
+    differ = [d for row, d in part if row in sound and d in kept and not np.array_equal(kept[d], stored[row])]
+    cache.put(model, lacking)
+    cache.drop(model, differ)
+    return len(lacking)
 
 
 def _build_again(writer: CatalogWriter, info: GenerationInfo, embed: Callable[[Draft], int]) -> str:

@@ -1,6 +1,10 @@
-"""The vectors of a generation as one file, vectors.npy: the row of a movie is the row of its vector."""
+"""The vectors of a generation as one file, vectors.npy: the row of a movie is the row of its vector.
+
+Those of passages are in another one, passages.npy.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
 from typing import BinaryIO
@@ -17,8 +21,20 @@ _UNIT = 1e-3
 _ROUNDING = 1e-6
 
 
+@dataclass(frozen=True, slots=True)
+class StoredVectors:
+    """All vectors of a generation, mapped: take rows, never all of them."""
+
+    movies: Floats
+    """By row, shape (height, d)."""
+    passages: Floats
+    """By place, shape (passage height, d)."""
+
+
 def open_vectors(path: Path, height: int, dimension: int) -> Floats:
-    """All vectors, shape (height, dimension), mapped, not read; raises CatalogDamaged."""
+    """All vectors, shape (height, dimension), mapped, not read; none need no file. Raises CatalogDamaged."""
+    if not height and not path.exists():
+        return np.empty((0, dimension), dtype=np.float32)
     with reading_arrays(path):
         vectors: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
     if vectors.shape != (height, dimension) or vectors.dtype != np.float32:

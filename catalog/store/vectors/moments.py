@@ -5,15 +5,16 @@ the mean movie, what remains is what makes a movie different. Mean and variance 
 catalog are a product and a quadratic form, so that a question needs no look at all movies to tell what stands out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.arrays import Floats
+from catalog.arrays import Floats, Vector
 from catalog.store.vectors.arrays import open_arrays
+from catalog.store.vectors.chance import USUAL, Chance, best_of_each
 from catalog.text.questions import KINDS
 
 Rows = NDArray[np.int64]
@@ -24,6 +25,8 @@ _WORDS = 20
 """Words of a question from which on it says more of how questions are put than of anything else."""
 _SAMPLE = 50_000
 """Movies among which the similarity is counted that one in a hundred has."""
+_PASSAGES = 20_000
+"""Passages from which is learned how near the best of a story comes by chance."""
 _AT_ONCE = 8192
 FEWEST, _ALWAYS = 100, 30.0
 """A handful of movies has no background: everything fits."""
@@ -45,6 +48,8 @@ class Moments:
     """Similarity to a question of the movie nearest to it, median over the example questions."""
     questions: Floats
     """The mean example of each of `questions.KINDS`, shape (kinds, d); (0, d) where they were not embedded."""
+    chance: Chance = USUAL
+    """What the best passage of a story has in common with any question."""
 
     @property
     def is_empty(self) -> bool:
@@ -73,6 +78,23 @@ class Moments:
         p99, nearest = _neighbours(vectors, rows, mean, (examples - questions[:, None]).reshape(-1, dimension))
         return cls(mean, direction.astype(np.float32), covariance.astype(np.float32), p99, nearest, questions)
 
+    def with_chance(self, vectors: Floats, passages: tuple[Rows, Rows], examples: Floats) -> Self:
+        """Learn what the best of a movie's passages has by chance.
+
+        `passages` are their places in `vectors`, shape (height, d), and their movies' rows, which ascend; `examples` as
+        in `of`. Of few movies, or without examples, nothing is learned.
+        """
+        places, owners = passages
+        movies = np.unique(owners)
+        if len(movies) < FEWEST or not len(examples):
+            return self
+        chosen = np.isin(owners, movies[:: -(-len(places) // _PASSAGES)])
+        _, starts, counts = np.unique(owners[chosen], return_index=True, return_counts=True)
+        asked = _directions((examples - self.questions[:, None]).reshape(-1, len(self.mean)), np.zeros_like(self.mean))
+        similarity = best_of_each(self.similarity(vectors[places[chosen]], asked), starts)
+        z_scores = [self.z_scores(similarity[:, place], question) for place, question in enumerate(asked)]
+        return replace(self, chance=Chance.of(np.stack(z_scores, axis=1), counts))
+
     def directions(self, vectors: Floats) -> Floats:
         """Where vectors, shape (k, d), lie as seen from the mean movie."""
         return _directions(vectors, self.mean)
@@ -98,8 +120,11 @@ class Moments:
 
     def z_scores(self, similarity: Floats, asked: Floats) -> Floats:
         """How far movies, shape (n,), stand out in a direction, shape (d,), in standard deviations over all movies."""
-        spread = max(float(np.sqrt(max(float(asked @ self.covariance @ asked), 0.0))), 1e-6)
-        return np.asarray((similarity - float(self.direction @ asked)) / spread, dtype=np.float32)
+        return np.asarray((similarity - float(self.direction @ asked)) / self.spread(asked), dtype=np.float32)
+
+    def spread(self, asked: Vector) -> float:
+        """The standard deviation of the similarity of all movies to a direction, shape (d,)."""
+        return max(float(np.sqrt(max(float(asked @ self.covariance @ asked), 0.0))), 1e-6)
 
     def save(self, path: Path) -> None:
         """Write to a new file; raises OSError."""
@@ -112,6 +137,7 @@ class Moments:
                 covariance=self.covariance,
                 neighbours=neighbours,
                 questions=self.questions,
+                chance=np.array([self.chance.level, self.chance.slope]),
             )
 
     @classmethod
@@ -122,7 +148,8 @@ class Moments:
             mean = stored["mean"]
             none = np.zeros((0, len(mean)), dtype=np.float32)  # before questions had means of their own
             questions = stored.get("questions", none)
-            return cls(mean, stored["direction"], stored["covariance"], p99, nearest, questions)
+            chance = Chance(*stored["chance"].tolist()) if "chance" in stored else USUAL  # before passages
+            return cls(mean, stored["direction"], stored["covariance"], p99, nearest, questions, chance)
 
 
 def _parts(rows: Rows) -> list[Rows]:

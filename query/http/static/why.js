@@ -47,6 +47,7 @@ async function explain(why, panel, plot) {
     [t("why-ranks"), ranks.join(" · ")],
     [t("why-words"), why?.words.join(", ")],
     [t("why-sentence"), why?.sentence && !highlight(plot, why.sentence) && why.sentence],
+    [t("why-passage"), why?.passage && `${t("into-story", { n: Math.round(why.into_story * 100) })}: ${why.passage}`],
     [t("why-like"), why?.nearest_title],
   ].filter(([, value]) => value);
   if (pairs.length === 0 && !why?.sentence) fill(panel, el("p", {}, t("why-none")));

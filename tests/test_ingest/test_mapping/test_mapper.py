@@ -167,7 +167,7 @@ def test_mongodbs_sample() -> None:
          "year": {"$numberInt": "1903"}, "cast": ["Bo Lind"], "imdb": {"rating": 7.4, "votes": 9847, "id": 439}}
     )  # fmt: skip
     assert found == Movie(
-        "573a1390f29313caabcd42e8", "Raub", "Short.", 1903, actors=("Bo Lind",), rating=7.4, votes=9847,
+        "573a1390f29313caabcd42e8", "Raub", "Short.", 1903, synopsis=PLOT, actors=("Bo Lind",), rating=7.4, votes=9847,
         external_ids={"imdb": "tt0000439"},
     )  # fmt: skip
 

@@ -1,0 +1,121 @@
+"""The passages of a generation: which movie each is of, and its row of passages.npy, where its vector is.
+
+They are kept in the file of the movies, in a table that files of earlier versions lack.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.movie import Movie, model_text
+from catalog.store.sqlite import BATCH, Connection, has_table, marked, translated
+from catalog.text.passages import Passage, passages, passages_beyond
+
+Rows = NDArray[np.int64]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS passages (
+    place INTEGER PRIMARY KEY,
+    row INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    UNIQUE (row, number)
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PassageRow:
+    """A passage as it is stored."""
+
+    place: int
+    """Its row of passages.npy."""
+    row: int
+    """Of its movie."""
+    number: int
+    """From 1, in the order of the story."""
+    digest: bytes
+    """Of what the model reads of it."""
+
+
+class PassageRows:
+    """The table of passages in a file of movies."""
+
+    def __init__(self, connection: Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._is_there = has_table(connection, path, "passages")
+
+    def count(self) -> int:
+        return int(self._select("count(*)")[0][0]) if self._is_there else 0
+
+    def height(self) -> int:
+        """One more than the last place: places that are free in between are counted."""
+        return int(self._select("coalesce(max(place), -1) + 1")[0][0]) if self._is_there else 0
+
+    def all(self) -> Iterator[list[PassageRow]]:
+        """All passages, by place, in batches."""
+        last = -1
+        while self._is_there and (part := self._passages("place > ? ORDER BY place LIMIT ?", (last, 10 * BATCH))):
+            yield part
+            last = part[-1].place
+
+    def of(self, rows: Sequence[int]) -> Iterator[list[PassageRow]]:
+        """The passages of the movies in these rows, each movie's together and in order, in batches."""
+        for marks, part in marked(rows) if self._is_there else ():
+            if found := self._passages(f"row IN ({marks}) ORDER BY row, number", part):
+                yield found
+
+    def places(self, rows: Sequence[int]) -> tuple[Rows, Rows]:
+        """Where the vectors of these movies' passages are, by ascending row, and the row of each."""
+        found: list[tuple[int, int]] = []
+        for marks, part in marked(sorted(rows)) if self._is_there else ():
+            found += self._select("place, row", f"row IN ({marks}) ORDER BY row, number", part)
+        pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
+
+    def put(self, digests: Mapping[int, Sequence[bytes]]) -> None:
+        """Replace the passages of movies by others, or by none; by row, each with the digests of what is read."""
+        with translated(self._path), self._connection:
+            self._connection.executemany("DELETE FROM passages WHERE row = ?", [(row,) for row in digests])
+            new = [(row, *each) for row, listed in digests.items() for each in enumerate(listed, 1)]
+            places = self._free_places(len(new))
+            self._connection.executemany(
+                "INSERT INTO passages VALUES (?, ?, ?, ?)",
+                [(place, *each) for place, each in zip(places, new, strict=True)],
+            )
+
+    def _free_places(self, count: int) -> list[int]:
+        """The first places that hold no passage, so that the file of vectors does not grow with every change."""
+        height = self.height()
+        free: list[int] = []
+        if count and self.count() < height:
+            taken = {place for (place,) in self._select("place")}
+            free = [place for place in range(height) if place not in taken][:count]
+        return free + list(range(height, height + count - len(free)))
+
+    def _passages(self, condition: str, values: Sequence[object]) -> list[PassageRow]:
+        return [PassageRow(*found) for found in self._select("place, row, number, digest", condition, values)]
+
+    def _select(self, columns: str, condition: str = "1", values: Sequence[object] = ()) -> list[Any]:
+        with translated(self._path):
+            asked = f"SELECT {columns} FROM passages WHERE {condition}"  # noqa: S608
+            return self._connection.execute(asked, values).fetchall()
+
+
+def movie_passages(movie: Movie, max_tokens: int) -> list[Passage]:
+    """The passages of a movie: of its synopsis, or of what a model that reads so many tokens does not of its plot."""
+    if movie.synopsis and movie.synopsis != movie.plot:
+        return passages(movie.synopsis)
+    return passages_beyond(movie.plot, max_tokens)
+
+
+def passage_texts(movie: Movie, template: str, max_tokens: int) -> list[str]:
+    """What the model reads of a movie's passages: each in the place of the plot. Nothing where it reads no plot."""
+    if "{plot}" not in template:
+        return []
+    return [model_text(replace(movie, plot=passage.text), template) for passage in movie_passages(movie, max_tokens)]
