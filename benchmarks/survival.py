@@ -15,13 +15,16 @@ import random
 import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from benchmarks.dirty import as_parquet, as_table
 from catalog.errors import DeletionsRefused, SourceError
+from catalog.journal.change import Change
+from catalog.journal.journal import Journal
 from catalog.store.generations import Generations
 from catalog.store.maintenance.verify import verify
+from catalog.store.movies import Movies
 from catalog.store.writer import open_writer
 from ingest.mapping.mapper import detect
 from ingest.readers.source import open_rows
@@ -96,6 +99,52 @@ def killed_upkeep(root: Path, films: int, kills: int) -> None:
         Generations(root, server()).drop_old(3, 0)
     for what, count in counts.items():
         print(f"| {what} | {count} |")
+
+
+def killed_changes(root: Path, kills: int) -> None:
+    """Kill what accepts changes and what brings them in, finish each, and count what was lost or half there."""
+    counts: Counter[str] = Counter()
+    acknowledged = root.with_name("acknowledged")
+    expected: dict[str, str] = {}
+    first = 0
+    while counts["kills that met a run that brought them in"] < kills:
+        survivor.kill_at_random(survivor.start("append", root, first, acknowledged), 0.3)
+        waiting = _waiting(root)
+        told = set(map(int, acknowledged.read_text(encoding="ascii").split())) if acknowledged.exists() else set()
+        acknowledged.unlink(missing_ok=True)
+        counts["changes accepted"] += len(told)
+        counts["accepted changes lost"] += len(told - waiting.keys())
+        before = dict(expected)
+        for change in waiting.values():
+            expected |= {str(row["id"]): str(row["plot"]) for row in change.put}
+            for name in change.delete:
+                expected.pop(name, None)
+        first += len(waiting)
+        met = survivor.kill_at_random(survivor.start("drain", root), 1.5)
+        counts["kills that met a run that brought them in" if met else "runs that were over before"] += 1
+        counts["catalogs half changed or different right after"] += not _holds(root, before, expected)
+        survivor.drain(root)
+        counts["changes lost, or catalogs different, after the next run"] += not _holds(root, expected) or bool(
+            _waiting(root)
+        )
+        Generations(root, server()).drop_old(3, 0)
+    for what, count in counts.items():
+        print(f"| {what} | {count} |")
+
+
+def _waiting(root: Path) -> dict[int, Change]:
+    with Journal.open(root) as journal:
+        return {each.number: each.change for each in journal.take() if each.change is not None}
+
+
+def _holds(root: Path, *states: dict[str, str]) -> bool:
+    """Whether the catalog is whole, and what one of these says: plots by id."""
+    generation = Generations(root).current()
+    if generation is None:
+        return {} in states
+    with closing(Movies.open(generation.movies)) as movies:
+        found = {entry.movie.id: entry.movie.plot for part in movies.entries() for entry in part}
+    return found in states and not verify(root, server=server()).differences
 
 
 def _is_whole(root: Path, films: int) -> bool:
@@ -214,6 +263,7 @@ def main() -> None:
             os.environ["PLOTSEEK_STORE_URL"] = chroma.url
         killed_runs(Path(folder) / "killed", options.films, options.kills, chroma)
         killed_upkeep(Path(folder) / "kept", options.films, options.kills)
+        killed_changes(Path(folder) / "changed", options.kills)
         readers(Path(folder) / "read", options.films, options.syncs)
         two_writers(Path(folder) / "two", options.films, options.syncs)
         cut_files(Path(folder) / "cut", options.films, 20)

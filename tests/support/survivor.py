@@ -14,10 +14,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import IO
 
+from catalog.config import load_config
 from catalog.embedding.embedder import Embedded
+from catalog.journal.change import Change
+from catalog.journal.journal import Journal
 from catalog.movie import Movie, model_text, text_digest
 from catalog.store.embedding_cache import VectorCache
 from catalog.store.generations import Generations
@@ -27,6 +31,8 @@ from catalog.store.maintenance.verify import repair
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.writer import open_writer
 from catalog.text.stems import english_terms
+from ingest.changes import apply_changes
+from ingest.run import Caller
 from ingest.sync.apply import SyncOutcome, embed_missing, sync
 from ingest.sync.plan import SyncOptions
 from tests.support.chroma import ChromaProcess, server
@@ -35,6 +41,8 @@ from tests.support.fakes import WORDS, WordEmbedder
 TEMPLATE = "{title} {plot}"
 MOVE = 5
 BATCH = 50
+CHANGED = 40
+"""Films that come and go one by one."""
 
 
 def films(count: int, version: int) -> list[Movie]:
@@ -86,6 +94,28 @@ def keep(command: str, root: Path, backup: Path) -> None:
             repair(root, lambda draft: embed_missing(draft, embedder, BATCH)[0], server=server())
         case _:
             raise ValueError(command)
+
+
+def change(number: int) -> Change:
+    """The change of this number: a film comes, or becomes another one, and sometimes one goes."""
+    name = str(number * 7 % CHANGED)
+    row = {"id": name, "title": f"Film {name}", "plot": f"{WORDS[number % 8]} of change {number}"}
+    return Change((row,), (str(number % CHANGED),) if number % 5 == 0 and str(number % CHANGED) != name else ())
+
+
+def append(root: Path, start: int, acknowledged: Path) -> None:
+    """Accept changes until killed, and note the number of each as soon as it is."""
+    with Journal.open(root) as journal, acknowledged.open("a", encoding="ascii") as file:
+        for number in count(start):
+            file.write(f"{journal.append(change(number)).number}\n")
+            file.flush()
+
+
+def drain(root: Path) -> None:
+    """Bring in what waits, as `ingest changes` does."""
+    variables = {"PLOTSEEK_STORE_PATH": str(root), "PLOTSEEK_EMBEDDING_MODEL": "bundled"}
+    urls = {name: value for name, value in os.environ.items() if name == "PLOTSEEK_STORE_URL"}
+    apply_changes(load_config(None, variables | urls), Caller(lambda _: None, lambda _: None, lambda: False))
 
 
 def log_of(root: Path) -> Path:
@@ -263,6 +293,10 @@ def main(command: str, root: Path, *arguments: str) -> None:
         case "read", count, stop:
             for number, moment in read(root, int(count), Path(stop)):
                 print(json.dumps([number, moment]), flush=True)  # noqa: T201
+        case "append", start, acknowledged:
+            append(root, int(start), Path(acknowledged))
+        case "drain", *_:
+            drain(root)
         case "keep", chosen, backup:
             keep(chosen, root, Path(backup))
         case "ask", count:
