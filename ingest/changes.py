@@ -7,6 +7,7 @@ which then finds the films as they shall be.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from time import monotonic
 
 from catalog.config import Config
 from catalog.errors import CheckFailed, PlotseekError, RowRefused, SourceError, Stopped
@@ -14,6 +15,7 @@ from catalog.journal.change import Change, ChangeOutcome, ChangeState
 from catalog.journal.journal import Journal, WaitingChange
 from catalog.movie import API, Movie
 from catalog.store.chroma.server import configured_server
+from catalog.store.generations import Generations
 from catalog.store.runs import History, RunOutcome
 from catalog.store.writer import CatalogWriter, open_writer
 from ingest.mapping.mapper import RowNotes, detect, to_movie
@@ -141,16 +143,18 @@ def apply_changes(config: Config, caller: Caller) -> Report | None:
     Raises CatalogLocked while another run writes, CheckFailed if the owner's check refused the new state, and with it
     the changes, and what `run` raises: then they wait still, and their reports say why.
     """
+    started = monotonic()
     with Journal.open(config.store.path) as journal:
         if not journal.count_waiting():
             return None
         try:
-            return _apply(config, journal, caller)
+            report = _apply(config, journal, caller)
         except Stopped:
             raise
         except PlotseekError as error:
             journal.explain(" ".join(str(error).split()))
             raise
+    return report and replace(report, seconds=round(monotonic() - started, 3))
 
 
 def _apply(config: Config, journal: Journal, caller: Caller) -> Report | None:
@@ -215,13 +219,14 @@ def _kinds(writer: CatalogWriter, batch: _Batch, template: str) -> dict[str, Kin
 
 
 def _report(config: Config, batch: _Batch, kinds: Mapping[str, Kind], outcome: SyncOutcome) -> Report:
+    generation = Generations(config.store.path).current()
     refusals = [reason for reading in batch.readings for reason in reading.refusals]
     return Report(
         batch.counts(kinds.values()),
         embedded=outcome.embedded,
         truncated=outcome.truncated,
         seconds=0.0,
-        model=config.embedding.model,
+        model=generation.info(older=True).model.name if generation else config.embedding.model,
         films=outcome.films,
         generation=outcome.generation,
         published=outcome.published,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
+from catalog.journal.journal import Journal
 from catalog.movie import API, MAIN
 from catalog.store.generation import Generation, GenerationInfo
 from catalog.store.generations import Generations
@@ -75,6 +76,8 @@ class CatalogStatus:
     """Who is writing now."""
     sources: tuple[SourceStatus, ...]
     """All that have films or were ever read, by name."""
+    changes: int
+    """That came over HTTP, and wait."""
     runs: tuple[RunRecord, ...]
     """The last ones, the newest first."""
 
@@ -112,6 +115,7 @@ class CatalogStatus:
                 "total": sizes.total,
             },
             "writer": self.writer,
+            "changes_waiting": self.changes,
             "sources": [_source_dict(source) for source in self.sources],
             "last_good": _iso(self.last_good),
             "runs": [_run_dict(run) for run in self.runs],
@@ -126,6 +130,7 @@ class CatalogStatus:
             f"on disk: {parts}, {_bytes(sizes.total)} in all",
             *([f"vector index: collection {self.collection} on a Chroma server"] if self.on_server else []),
             f"writing now: {self.writer or 'nobody'}",
+            *([f"over HTTP: {plural(self.changes, 'change')} waiting"] if self.changes else []),
             *([source.line(zone) for source in self.sources] if self._several else []),
             *self._next_lines(zone),
             "last runs:" if self.runs else "no runs yet",
@@ -155,12 +160,12 @@ def gather(root: Path) -> CatalogStatus:
     history = History.open_existing(root)
     if history is None:
         unread = tuple(SourceStatus(name, count, None, None) for name, count in films.items())
-        return CatalogStatus(info, collection, on_server, sizes, writer(root), unread, ())
+        return CatalogStatus(info, collection, on_server, sizes, writer(root), unread, Journal.waiting_in(root), ())
     with history:
         runs = tuple(history.last(_SHOWN))
         names = sorted({*films, *history.sources(), *Appointment.sources(root)})
         sources = tuple(_source(root, history, name, films.get(name, 0)) for name in names)
-    return CatalogStatus(info, collection, on_server, sizes, writer(root), sources, runs)
+    return CatalogStatus(info, collection, on_server, sizes, writer(root), sources, Journal.waiting_in(root), runs)
 
 
 def _source(root: Path, history: History, name: str, films: int) -> SourceStatus:

@@ -9,7 +9,7 @@ that is killed, so that it may be applied twice; the last thousand reports are k
 import json
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -20,7 +20,7 @@ from catalog.errors import CatalogDamaged, JournalFull, StoreError
 from catalog.journal.change import Change, ChangeOutcome, ChangeReport, ChangeState
 from catalog.store.files import disk_errors, sync_to_disk
 from catalog.store.lock import read_holder, writer
-from catalog.store.sqlite import Connection, connect, translated
+from catalog.store.sqlite import Connection, connect, connect_shared, translated
 
 FILE = "changes.sqlite3"
 MOST_WAITING = 1000
@@ -87,6 +87,14 @@ class Journal:
     def exists(cls, root: Path) -> bool:
         """Whether anything was ever accepted here."""
         return (root / FILE).exists()
+
+    @classmethod
+    def waiting_in(cls, root: Path) -> int:
+        """How many changes wait in a catalog's folder, which is only read."""
+        if not cls.exists(root):
+            return 0
+        with closing(connect_shared(root / FILE)) as connection:
+            return cls(root, connection).count_waiting()
 
     def append(self, change: Change, most: int = MOST_WAITING, most_bytes: int = MOST_BYTES) -> ChangeReport:
         """Accept a change; on return it is on disk. Raises JournalFull, StoreError."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from ingest.changes import apply_changes
 from ingest.cli import main
 from ingest.report import Report
 from ingest.run import Caller, Request, run
+from ingest.status import gather
 
 pytestmark = pytest.mark.slow
 
@@ -154,7 +156,8 @@ def test_what_cannot_be_done_now_waits_and_says_why(config: Config) -> None:
     with writer_lock(config.store.path):
         with pytest.raises(CatalogLocked):
             applied(config)
-        held = report(config, number)
+        held, found = report(config, number), gather(config.store.path)
+        assert (found.changes, "over HTTP: 1 change waiting" in found.lines(UTC)) == (1, True)
         assert held.state is ChangeState.WAITING
         assert f"is being written by process {os.getpid()}" in (held.reason or "")
         environment = {"PLOTSEEK_STORE_PATH": str(config.store.path)}

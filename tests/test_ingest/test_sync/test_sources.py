@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -121,6 +122,16 @@ def test_a_catalog_from_before_belongs_to_main_and_is_not_embedded_again(config:
     with closing(connect(store / "history.sqlite3")) as history:
         history.execute("ALTER TABLE runs DROP COLUMN source_name")
     assert [source.name for source in gather(store).sources] == ["main", "shelf"]
+
+
+def test_a_catalog_that_is_built_anew_keeps_what_others_brought(config: Config, tmp_path: Path) -> None:
+    run(config, Request(written(tmp_path / "main.json", "ab")))
+    run(config, Request(written(tmp_path / "shelf.json", "xy"), source="shelf"))
+    other = replace(config, embedding=replace(config.embedding, template="{plot}"))
+    rebuilt = run(other, Request(written(tmp_path / "main.json", "a"), rebuild=True))
+    assert (rebuilt.films, rebuilt.rows.deleted, rebuilt.embedded) == (3, 1, 3)
+    assert holdings(config.store.path) == {"a": "main", "x": "shelf", "y": "shelf"}
+    assert run(other, Request(str(tmp_path / "shelf.json"), source="shelf")).published is False
 
 
 def forget_sources(store: Path) -> None:
