@@ -75,7 +75,8 @@ def _epoch_year(seconds: float) -> int | None:
 
 _ISO_DURATION = re.compile(r"P(?:(\d{1,6})D)?T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,9})(?:\.\d+)?S)?", re.IGNORECASE)
 _WORDED = re.compile(
-    r"(?:(\d{1,6})\s*(?:h|hr|hrs|hour|hours|std)\b\.?)?\s*(?:(\d{1,6})\s*(?:m|min|mins|minute|minutes|minuten)\b\.?)?",
+    r"(?:(\d{1,6})\s*(?:h|hr|hrs|hour|hours|std)\b\.?)?\s*(?:(\d{1,6})\s*(?:m|min|mins|minute|minutes|minuten)\b\.?)?"
+    r"(?:\s*per ep\w*\.?)?",
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d):(\d\d)|(\d):([0-5]\d)(?:\s*h)?")

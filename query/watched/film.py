@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass
 
+from query.filters import SITES
+
 _ID = re.compile(r"([a-z][a-z0-9_]*):([^\s:]+)\s*")
 _DATED = re.compile(r"(?P<title>.+?)\s*\((?P<year>\d{4})\)")
-_SITES = ("imdb", "tmdb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,10 @@ class NamedFilm:
 
 
 def film_named(name: str) -> NamedFilm:
-    """The film that a text names by ids of IMDb and TMDB, by title and year, or by both."""
+    """The film that a text names by ids elsewhere, by title and year, or by both."""
     ids: list[tuple[str, str]] = []
     rest = name.strip()
-    while (found := _ID.match(rest)) and found[1] in _SITES:
+    while (found := _ID.match(rest)) and found[1] in SITES:
         ids.append((found[1], found[2]))
         rest = rest[found.end() :]
     dated = _DATED.fullmatch(rest)

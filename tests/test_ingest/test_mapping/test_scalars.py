@@ -65,6 +65,8 @@ def test_year(value: object, expected: int | None) -> None:
         ("125 min", 125),
         ("125 Minuten", 125),
         ("2h 5min", 125),
+        ("1 hr 25 min per ep", 85),
+        ("1:25", 85),
         ("2h 5m", 125),
         ("2 h 5 min.", 125),
         ("2 hours, 5 minutes", 125),

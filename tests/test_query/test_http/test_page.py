@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 DEMO = Path(__file__).parents[3] / "movies.json"
 POSTER = "https://posters.example/odd.png"
 MARKUP = "<img src=x onerror=alert(1)> & <b>Bold</b>"
-HOSTILE = {
+HOSTILE: dict[str, Any] = {
     "id": "a/b?c#d",
     "title": MARKUP,
     "plot": "<script>alert(2)</script> A clown hides in the attic of a bakery. The baker's cat alone knows.",
@@ -37,6 +37,7 @@ HOSTILE = {
     "languages": ["Japanese"],
     "imdb_id": "tt0111161",
     "tmdb_id": 278,
+    "link": "http://nas.example:8096/web/#/details?id=1",
 }
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 SAME_DAY = "a weatherman wakes up to the same morning again and again"
@@ -483,7 +484,9 @@ def test_texts_of_films_stay_texts(visitor: Visitor) -> None:
     assert film.locator("script, b, i, img[src='x']").count() == 0
     film.get_by_role("button", name=re.compile("^Like")).click()
     film.get_by_role("link").click()
-    expect(page.get_by_role("dialog", name=MARKUP)).to_contain_text("<i>Odd</i>")
+    sheet = page.get_by_role("dialog", name=MARKUP)
+    expect(sheet).to_contain_text("<i>Odd</i>")
+    expect(sheet.get_by_role("link", name="nas.example:8096")).to_have_attribute("href", HOSTILE["link"])
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Map").click()
     expect(page.locator("#chart")).to_be_visible()

@@ -38,6 +38,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
     [
         ("imdb:tt0000001 tmdb:42 Lantern (1984)", NamedFilm((("imdb", "tt0000001"), ("tmdb", "42")), "Lantern", 1984)),
         ("tmdb:42", NamedFilm((("tmdb", "42"),))),
+        ("trakt:9 Lantern", NamedFilm((("trakt", "9"),), "Lantern")),
         ("Lantern", NamedFilm((), "Lantern")),
         ("re:view (1999)", NamedFilm((), "re:view", 1999)),
         ("(1999)", NamedFilm((), "(1999)")),
