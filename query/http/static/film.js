@@ -122,12 +122,6 @@ function headOf(film) {
   ];
 }
 
-/** A link to where the film's source shows it, such as the media server that it came from. */
-function back(link) {
-  if (!/^https?:/i.test(link ?? "") || !URL.canParse(link)) return null;
-  return el("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, new URL(link).host);
-}
-
 const apart = (parts) => parts.flatMap((part, place) => (place ? [", ", part] : [part]));
 
 /** A name that asks for all films of a director. */
@@ -138,11 +132,13 @@ function byDirector(name) {
 
 const NOTHING_ASKED = { q: "", similar: "", recommend: false, sort: "relevance", disregard: [] };
 
-/** Where else the film is described. */
-function elsewhere({ external_ids: ids = {} }) {
+/** Where else the film is described, and where its source shows it: a media server, for one. */
+function elsewhere({ external_ids: ids = {}, link = "" }) {
+  const host = /^https?:/i.test(link) && URL.canParse(link) && new URL(link).host;
   const sites = [
     ["IMDb", /^tt\d+$/.test(ids.imdb) && `https://www.imdb.com/title/${ids.imdb}/`],
     ["TMDB", /^\d+$/.test(ids.tmdb) && `https://www.themoviedb.org/movie/${ids.tmdb}`],
+    [host, host && link],
   ].filter(([, href]) => href);
   return sites.length > 0 && apart(sites.map(([name, href]) => el("a", { href, rel: "noreferrer", target: "_blank" }, name)));
 }
@@ -156,7 +152,6 @@ function known(film) {
     [t("languages"), valueNames("language", film.languages)],
     [t("keywords"), film.keywords?.slice(0, 12).join(", ")],
     [t("elsewhere"), elsewhere(film)],
-    [t("link"), back(film.link)],
   ].filter(([, value]) => value);
   return (
     pairs.length > 0 &&
