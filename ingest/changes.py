@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from catalog.config import Config
-from catalog.errors import CheckFailed, PlotseekError, RowRefused, SourceError, Stopped
+from catalog.errors import CheckFailed, PlotseekError, RowRefused, SourceError, Stopped, UsageError
 from catalog.journal.change import Change, ChangeOutcome, ChangeState
 from catalog.journal.journal import Journal, WaitingChange
 from catalog.movie import API, Movie
@@ -90,7 +90,7 @@ class _Batch:
         reading.read = len(rows) + len(change.delete)
         try:
             fields = detect(rows, self._fields)
-        except SourceError as error:
+        except (SourceError, UsageError) as error:  # also an export without plots: it is known what it is for
             reading.reason = str(error)
             return
         for row in rows:

@@ -139,9 +139,9 @@ class Journal:
             )
 
     def explain(self, reason: str) -> None:
-        """Say why what waits still does."""
+        """Say why what waits still does, unless another process has it in hand."""
         with self._write():
-            self._connection.execute("UPDATE changes SET reason = ?, taken = NULL WHERE ended IS NULL", (reason,))
+            self._connection.execute("UPDATE changes SET reason = ? WHERE ended IS NULL", (reason,))
 
     def report(self, number: int) -> ChangeReport | None:
         """What became of a change so far; None for one that never was, or whose report is not kept any more."""

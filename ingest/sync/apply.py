@@ -58,12 +58,10 @@ def sync(
     """Make the catalog hold exactly these films of the source; publish only if something changed.
 
     Films of other sources stay, but for those that are among `movies`, which are moved: whoever reads a source refuses
-    the others before.
-
-    `show` hears where the run is, after each batch for one, and may raise to stop it. `refused` are ids of movies that
-    are there, but cannot be read now: what the catalog holds of them stays. It may be filled while the movies are read.
-    Raises DeletionsRefused, CheckFailed, ModelError, StoreError, and whatever reading the movies or `show` raises; in
-    each case the generation in force stays what it was.
+    the others before. `show` hears where the run is, after each batch for one, and may raise to stop it. `refused` are
+    ids of movies that are there, but cannot be read now: what the catalog holds of them stays. It may be filled while
+    the movies are read. Raises DeletionsRefused, CheckFailed, ModelError, StoreError, and whatever reading the movies or
+    `show` raises; in each case the generation in force stays what it was.
     """
     stored, others = writer.fingerprints(), writer.others(options.source)
     draft = _LazyDraft(writer, embedder.identity, options)
@@ -80,10 +78,7 @@ def sync(
         draft.remove(gone)
         if draft.empty:
             return _nothing_published(writer, tally)
-        moved = (others[name] for name in tally.embed | tally.metadata | gone if name in others)
-        difference = Difference(
-            frozenset(tally.embed), frozenset(tally.metadata), gone, frozenset({options.source, *moved})
-        )
+        difference = _difference(tally, gone, options.source, others)
         embedded, truncated = embed_missing(
             draft.open(), embedder, options.batch, show, difference.embed, options.embed
         )
@@ -93,6 +88,12 @@ def sync(
         draft.discard()
         raise
     return SyncOutcome(tally.counts, embedded, truncated, info.number, True, info.films, tally.examples)
+
+
+def _difference(tally: Tally, gone: frozenset[str], source: str, others: Mapping[str, str]) -> Difference:
+    """What changes, and the sources whose films it changes."""
+    moved = (others[name] for name in tally.embed | tally.metadata | gone if name in others)
+    return Difference(frozenset(tally.embed), frozenset(tally.metadata), gone, frozenset({source, *moved}))
 
 
 def _check(command: Sequence[str], show: Callable[[Progress], None], store: Path) -> None:

@@ -120,7 +120,7 @@ class RowReader:
         if (owner := self._before.others.get(remembered.id)) is not None:
             self.foreign += 1
             raise RowRefused(
-                f"{row.place}: field 'id': {remembered.id!r} belongs to source {owner!r}; {self._before.way_out}"
+                f"{row.place}: field 'id': {remembered.id!r} belongs to source {owner!r}; --take-over moves it"
             )
         first = self._places.setdefault(remembered.id, row.place)
         if first is not row.place:

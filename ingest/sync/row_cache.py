@@ -52,8 +52,6 @@ class Before:
     """Those that say what they said."""
     others: Mapping[str, str] = field(default_factory=dict)
     """The source of the movies that belong to another one, by id: their rows are refused."""
-    way_out: str = "--take-over moves it"
-    """What to do about such a row."""
 
 
 def row_digest(row: Row) -> str | None:

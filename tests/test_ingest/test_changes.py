@@ -128,13 +128,21 @@ def test_films_of_a_file_stay_its_own_unless_they_are_taken_over(config: Config,
 
 
 def test_a_request_that_says_nothing_of_films_is_refused_as_a_whole(config: Config) -> None:
-    (number,) = asked(config, Change(({"name": "x", "colour": "red"},)))
+    """It holds up nobody else."""
+    nothing, rated, good = asked(
+        config,
+        Change(({"name": "x", "colour": "red"},)),
+        Change(({"movieId": 1, "userId": 2, "rating": 4.5, "timestamp": 1},)),
+        Change((film("a"),)),
+    )
     told = applied(config)
     assert told is not None
-    assert (told.published, told.films) == (False, 0)
-    found = report(config, number)
-    assert (found.state, found.counts) == (ChangeState.REFUSED, {"read": 1})
-    assert (found.reason or "").startswith("no column looks like a plot; there are name, colour")
+    assert (told.films, told.rows.read) == (1, 3)
+    for number in (nothing, rated):
+        found = report(config, number)
+        assert (found.state, found.counts) == (ChangeState.REFUSED, {"read": 1})
+        assert "; there are name, colour" in (found.reason or "") or number == rated
+    assert report(config, good).state is ChangeState.DONE
 
 
 def test_the_owners_check_refuses_changes(config: Config) -> None:
