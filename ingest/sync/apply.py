@@ -60,8 +60,8 @@ def sync(
     Films of other sources stay, but for those that are among `movies`, which are moved: whoever reads a source refuses
     the others before. `show` hears where the run is, after each batch for one, and may raise to stop it. `refused` are
     ids of movies that are there, but cannot be read now: what the catalog holds of them stays. It may be filled while
-    the movies are read. Raises DeletionsRefused, CheckFailed, ModelError, StoreError, and whatever reading the movies or
-    `show` raises; in each case the generation in force stays what it was.
+    the movies are read. Raises DeletionsRefused, CheckFailed, ModelError, StoreError, and whatever reading the movies
+    or `show` raises; in each case the generation in force stays what it was.
     """
     stored, others = writer.fingerprints(), writer.others(options.source)
     draft = _LazyDraft(writer, embedder.identity, options)
