@@ -18,6 +18,7 @@ _MORE = 20_000
 """Rows that are looked at; more of them where none of the first has a rating above 0, which tells no scale."""
 _LONGEST, _SHORTEST = 600, 60_000
 """A film of so many minutes is too long, and one of so many milliseconds too short."""
+_FILM = ("movie", "film")
 _PLOTS = ("plot", "synopsis")
 """Either will do: a synopsis is the plot, too, where there is no other."""
 _NEVER_GIVEN_UP = ("title", *_PLOTS, "poster", "imdb", "tmdb", "ids")
@@ -73,9 +74,10 @@ def _has(field_map: FieldMap, rows: Iterable[AnyRow], *targets: str) -> bool:
 
 def _unwrapped(field_map: FieldMap, sample: Sequence[Row]) -> FieldMap:
     """The map for rows that hold the film in one of their columns."""
-    for name, value in sample[0].fields.items():
+    objects = {name: None for row in sample for name, value in row.fields.items() if isinstance(value, dict)}
+    for name in sorted(objects, key=lambda name: normal_name(name) not in _FILM):  # Trakt's lists hold shows, too
         candidate = replace(field_map, inside=name, _shapes={})
-        if isinstance(value, dict) and _has(candidate, sample, "title") and _has(candidate, sample, *_PLOTS):
+        if _has(candidate, sample, "title") and _has(candidate, sample, *_PLOTS):
             return candidate
     _refuse_list(sample)
     missing = "plot" if _has(field_map, sample, "title") else "title"

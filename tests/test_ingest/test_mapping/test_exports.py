@@ -91,7 +91,7 @@ def test_my_anime_list() -> None:
               "Type": "Movie", "aired": "May 2, 1984", "Rating": "R - 17+", "Duration": "1 hr. 30 min.",
               "Scored By": "1204"}  # fmt: skip
     assert movies(record) == [
-        Movie("1", "Lantern", PLOT, 1984, genres=("Drama", "Sea"), runtime=90, rating=7.5, votes=1204,
+        Movie("1", "Lantern", PLOT, 1984, synopsis=PLOT, genres=("Drama", "Sea"), runtime=90, rating=7.5, votes=1204,
               external_ids={"mal": "1"})
     ]  # fmt: skip
 
@@ -168,8 +168,9 @@ def test_what_is_no_film_is_refused_by_name(record: dict[str, Any], told: str) -
 
 
 def test_series_in_a_trakt_list_are_refused_by_name() -> None:
-    film, series = Row("item 1", {"type": "movie"} | TRAKT), Row("item 2", {"type": "show", "show": {"title": "B"}})
-    field_map = detect([film, series])
+    show = {"type": "show", "show": {"title": "B", "overview": PLOT}}
+    film, series = Row("item 1", {"type": "movie"} | TRAKT), Row("item 2", show)
+    field_map = detect([series, film])
     assert to_movie(film, field_map).title == "Lantern"
     with pytest.raises(NotAMovie, match=r"^item 2: a series, not a film$"):
         to_movie(series, field_map)
