@@ -14,6 +14,8 @@ _LANDMARKS = 70_000
 """Films that t-SNE arranges; of larger catalogs the others are put among them."""
 _FEW = 50
 """So few films have no neighbourhoods to keep."""
+_MANY = 2500
+"""Films from which on a grid of forces (Linderman 2019) is faster than a tree of them (Barnes, Hut)."""
 _NEIGHBOURS = 15
 _EARLY, _EXAGGERATION = 125, 12.0
 _STEPS = 375
@@ -95,7 +97,9 @@ def _arranged(vectors: Floats) -> Floats:
         alike = PrecomputedAffinities(
             _affinities(nearest(vectors, min(_NEIGHBOURS, len(vectors) // 3))), normalize=False
         )
-        points = TSNEEmbedding((start / spread * 1e-4).astype(np.float64), alike, random_state=0, n_jobs=1)
+        method = "bh" if len(vectors) < _MANY else "fft"
+        begin = (start / spread * 1e-4).astype(np.float64)
+        points = TSNEEmbedding(begin, alike, negative_gradient_method=method, random_state=0, n_jobs=1)
         points.optimize(_EARLY, exaggeration=_EXAGGERATION, momentum=0.5, inplace=True)
         points.optimize(_STEPS, exaggeration=1, momentum=0.8, inplace=True)
     return np.asarray(points, dtype=np.float32)

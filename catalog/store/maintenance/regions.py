@@ -18,7 +18,7 @@ PlotsAt = Callable[[Sequence[int]], Iterable[str]]
 
 _LEVELS = (16, 96)
 """Regions of the whole map, and of one that is looked at closely."""
-_FEWEST = 12
+_FEWEST = 25
 """Films of a region that is worth a name."""
 _READ = 4800
 """Films whose plots are read, as many of each region, spread through it."""
@@ -31,6 +31,9 @@ _LEAST_SHARE = 0.06
 """Of the films that are read, for a word to name them."""
 _LEAST_RARER = 1.5
 """How many times as rare it has to be on the whole map."""
+_MOST_SHARE = 0.1
+"""Of all films: love, life and the young are everywhere."""
+_LEAST_HELD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +99,10 @@ def _names(told: Sequence[Sequence[frozenset[str]]]) -> list[str]:
 def _name(count: Counter[str], size: int, everywhere: Counter[str], films: int) -> str:
     scores: dict[str, float] = {}
     for word, held in count.items():
-        share = held / size
-        rarer = share / (everywhere[word] / films)
-        if held >= 3 and share >= _LEAST_SHARE and rarer >= _LEAST_RARER and _says_something(word):
-            scores[word] = share * log(rarer) ** 2
+        share, elsewhere = held / size, everywhere[word] / films
+        frequent = held >= _LEAST_HELD and share >= _LEAST_SHARE
+        if frequent and elsewhere <= min(_MOST_SHARE, share / _LEAST_RARER) and _says_something(word):
+            scores[word] = share * log(share / elsewhere) ** 2
     chosen: dict[str, str] = {}
     for word in sorted(scores, key=lambda word: (-scores[word], word)):
         if len(chosen) == _WORDS:

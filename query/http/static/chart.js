@@ -57,9 +57,10 @@ export class Chart {
     brush.fillStyle = this.ground;
     brush.fillRect(0, 0, this.camera.width, this.camera.height);
     this.drawPoints(brush);
-    for (const hit of this.hits) this.drawRing(brush, hit, 2, style.caretColor);
+    const named = this.drawRegions(brush);
+    this.drawHits(brush, style.caretColor);
     if (this.pointed >= 0) this.drawRing(brush, this.pointed, 3, this.ink);
-    this.drawLabels(brush, this.drawRegions(brush));
+    this.drawLabels(brush, named);
     this.drawOutside(brush, style.caretColor);
     if (this.middle) this.drawMiddle(brush);
   }
@@ -78,7 +79,13 @@ export class Chart {
     brush.globalAlpha = this.hits.size ? 0.28 : 0.82;
     groups.forEach((films, colour) => this.drawGroup(brush, films, this.colours[colour], this.radius));
     brush.globalAlpha = 1;
-    for (const hit of this.hits) this.drawGroup(brush, [hit], this.colours[this.colourOf[hit]], this.radius + 2);
+  }
+
+  drawHits(brush, colour) {
+    for (const hit of this.hits) {
+      this.drawGroup(brush, [hit], this.colours[this.colourOf[hit]], this.radius + 2);
+      this.drawRing(brush, hit, 2, colour);
+    }
   }
 
   drawGroup(brush, films, colour, radius) {

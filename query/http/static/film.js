@@ -30,7 +30,7 @@ const plotLanguage = (film) => (plot(film) === film.plot ? null : "de");
 /** In the place of a card, until there is one. */
 export function skeleton() {
   const lines = ["name", "line", "line"].map((kind) => el("div", { class: kind }));
-  return el("li", { class: "film skeleton", "aria-hidden": "true" }, el("div", { class: "cover" }), el("div", {}, lines));
+  return el("li", { class: "skeleton", "aria-hidden": "true" }, el("div", { class: "cover" }), el("div", {}, lines));
 }
 
 /** A click anywhere on a card opens the film, but on what does something else, and at the end of marking words. */
