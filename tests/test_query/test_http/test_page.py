@@ -180,6 +180,7 @@ def test_what_was_understood_is_a_chip_that_can_be_taken_away(visitor: Visitor) 
 
 def test_the_figure_at_a_film_falls_with_its_place(visitor: Visitor) -> None:
     page = visitor.open("/?q=space ships")
+    expect(page.locator("#heading")).to_contain_text("space ships")
     expect(page.locator("#films .fits")).to_have_count(page.locator("#films .film").count())
     figures = [int(re.sub(r"\D", "", text)) for text in page.locator("#films .fits").all_text_contents()]
     assert figures == sorted(figures, reverse=True)
