@@ -71,9 +71,10 @@ def detect_format(sample: str, name: str) -> str:
 
 
 def _many_objects(sample: str) -> bool:
-    """Whether the lines are objects of their own: one of the first is, and it is not alone."""
+    """Whether the lines are objects of their own: one of the first is, and neither alone nor inside another object."""
     lines = [line.strip() for line in sample.split("\n")[:20] if line.strip()]
-    return len(lines) > 1 and any(line.startswith("{") and line.endswith(("}", "},")) for line in lines)
+    opened = lines[0].endswith(("[", "{", ",")) and not lines[0].endswith("},")
+    return len(lines) > 1 and not opened and any(line.startswith("{") and line.endswith(("}", "},")) for line in lines)
 
 
 def _dialect(sample: str, kind: str, name: str) -> Dialect:

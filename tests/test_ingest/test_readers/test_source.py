@@ -246,3 +246,14 @@ def test_a_utf_16_file_that_ends_in_half_a_character(tmp_path: Path) -> None:
     path.write_bytes("title,plot\nA,B\n".encode("utf-16") + b"\x00")
     with pytest.raises(SourceError, match=r"not utf-16.* to its end"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    "opening", ['{"result": {"movies": [\n', '{"jsonrpc": "2.0",\n"result": {"movies": [\n', "{\n"]
+)
+def test_an_object_with_a_film_in_each_line_is_one_object(opening: str, tmp_path: Path) -> None:
+    path = tmp_path / "export"
+    inside = "".join(f"{json.dumps(film)},\n" for film in FILMS[:-1]) + json.dumps(FILMS[-1])
+    opening = opening if "movies" in opening else f'{opening}"result": {{"movies": [\n'
+    path.write_text(f"{opening}{inside}\n]}}}}", encoding="utf-8")
+    assert [row.fields for row in read(path) if isinstance(row, Row)] == FILMS
