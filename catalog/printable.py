@@ -1,6 +1,7 @@
 """Texts from files and servers, as a terminal, a log or a database can take them."""
 
 import re
+from datetime import UTC, datetime
 
 # A terminal obeys control characters; marks of direction turn what stands beside them; lone surrogates, which stand
 # for bytes that are no text, can be written nowhere.
@@ -13,3 +14,8 @@ def visible(text: str) -> str:
     Line breaks and tabs stay.
     """
     return text if text.isprintable() else _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def utc(seconds: float) -> str:
+    """Seconds since 1970 as every program reads them: `2026-03-01T12:00:00Z`."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from catalog.journal.journal import Journal
 from catalog.movie import API, MAIN
+from catalog.printable import utc
 from catalog.store.generation import Generation, GenerationInfo
 from catalog.store.generations import Generations
 from catalog.store.lock import writer
@@ -254,7 +255,7 @@ def _time(seconds: float, zone: tzinfo) -> str:
 
 
 def _iso(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    return None if seconds is None else utc(seconds)
 
 
 def _bytes(count: float) -> str:

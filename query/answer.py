@@ -10,6 +10,9 @@ from query.constraints.constraint import Constraint
 from query.models import FacetCounts, Hit, SearchResult, Why
 from query.render import hit_to_dict
 
+HIT_FIELDS = (*(name for name in FIELDS if name != "synopsis"), "fit", "score", "confidence", "why", "highlights")
+"""What an answer may tell of a movie."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
@@ -19,6 +22,15 @@ class ModelAnswer:
     model: str
     version: str = ""
     """`catalog_version` of what a service answered from."""
+
+
+def without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not known is left out: no answer holds a null."""
+    return {
+        name: without_nulls(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def catalog_version(number: int, published: float) -> str:
@@ -87,4 +99,6 @@ def _hit(values: Mapping[str, Any]) -> Hit:
     movie = Movie.from_dict({name: values[name] for name in FIELDS if values.get(name) is not None})
     why = values.get("why")
     reason = None if why is None else Why(**{**why, "words": tuple(why["words"])})
-    return Hit(movie, values.get("score"), values.get("confidence", 1.0), reason, values.get("fit"))
+    marked = values.get("highlights")
+    spans = None if marked is None else {name: tuple(map(tuple, found)) for name, found in marked.items()}
+    return Hit(movie, values.get("score"), values.get("confidence", 1.0), reason, values.get("fit"), spans)

@@ -16,7 +16,7 @@ from catalog.errors import UsageError
 from catalog.terminal import one_line_errors, say, settings, show
 from query.answer import ModelAnswer
 from query.discovery import ask_server
-from query.models import SearchRequest
+from query.models import MOST_RESULTS, SearchRequest
 
 _WIDTH = (100, 24)
 """Columns and lines where the output is no terminal."""
@@ -56,7 +56,7 @@ def _refuse_renamed(_: click.Context, option: click.Parameter, value: str | None
 @click.option(
     "--sort", default="relevance", help="relevance, year, rating, votes, title, runtime; - before it: falling."
 )
-@click.option("--limit", type=click.IntRange(1, 1000), help="How many films (default: search.limit).")
+@click.option("--limit", type=click.IntRange(1, MOST_RESULTS), help="How many films (default: search.limit).")
 @click.option("--offset", type=click.IntRange(0), default=0, help="Skip so many: the next page.")
 @click.option("--franchise", type=click.IntRange(1), help="At most so many films of one series.")
 @click.option("--diversity", type=click.FloatRange(0, 1), help="0 to 1: how different the films shall be.")

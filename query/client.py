@@ -8,7 +8,7 @@ import json
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from time import monotonic
 from typing import Any, TypeVar
@@ -195,7 +195,9 @@ class PlotseekClient(MovieCatalog):
         """Nothing is held open between two questions."""
 
     def _read(self, read: Callable[[Any, str], T], method: str, path: str, request: SearchRequest | None = None) -> T:
-        body = None if request is None else json.dumps(request.to_dict())
+        body = (
+            None if request is None else json.dumps(replace(request, fields=()).to_dict())
+        )  # a whole movie is made of each hit
         return self._understood(read, self._exchange(method, path, body, self._timeout))
 
     def _understood(self, read: Callable[[Any, str], T], reply: Reply) -> T:

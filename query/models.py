@@ -3,7 +3,7 @@
 Light to import, because a short-lived command builds a request to ask a running server.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +17,8 @@ from query.constraints.constraint import Constraint
 if TYPE_CHECKING:
     import pandas
 
+MOST_RESULTS = 1000
+"""Movies in one answer, whoever asks: the command, HTTP, Python, an assistant."""
 _SHOWN = ("title", "year", "fit", "score", "genres", "plot")
 """What a notebook shows of a hit."""
 
@@ -37,7 +39,7 @@ class SearchRequest:
     filter: str = ""
     """Conditions that must hold: `year>=1980 genre:Horror` (docs/filters.md)."""
     exclude: tuple[str, ...] = ()
-    """Ids that must not be in the answer."""
+    """Movies that must not be in the answer: ids, or titles."""
     seen: tuple[str, ...] = ()
     """What was watched, and is left out: ids, `imdb:tt0133093`, "The Matrix (1999)", or these behind each other."""
     ratings: Mapping[str, float] = field(default_factory=dict, hash=False)
@@ -54,6 +56,10 @@ class SearchRequest:
     """Say for each movie what brought it."""
     facets: bool = False
     """Count genres, decades and the like of the movies that fit."""
+    highlight: bool = False
+    """Say where words of the question stand in title and plot."""
+    fields: tuple[str, ...] = ()
+    """What an answer of the service tells of each movie, `("id", "title", "fit")`; everything if empty."""
     franchise: int | None = None
     """At most so many movies of one series."""
     diversity: float | None = None
@@ -69,7 +75,7 @@ class SearchRequest:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", whole_characters(self.text).strip())
-        for name in ("likes", "dislikes", "exclude", "seen", "disregard"):
+        for name in ("likes", "dislikes", "exclude", "seen", "disregard", "fields"):
             object.__setattr__(self, name, tuple(map(whole_characters, getattr(self, name))))
 
     def with_defaults(self, settings: SearchConfig) -> Self:
@@ -84,8 +90,8 @@ class SearchRequest:
 
     def for_facets(self) -> Self:
         """Without what changes the page alone, and not which movies fit."""
-        fits_alike = replace(self, sort="relevance", offset=0, limit=1, why=False, facets=False)
-        return replace(fits_alike, franchise=None, diversity=0.0)
+        fits_alike = replace(self, sort="relevance", offset=0, limit=1, why=False, facets=False, highlight=False)
+        return replace(fits_alike, franchise=None, diversity=0.0, fields=())
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, defaults left out."""
@@ -151,11 +157,17 @@ class Hit:
     why: Why | None = None
     fit: int | None = None
     """0 to 100: how well it fits, by what orders the answer; None for a filter alone, and for `plain`."""
+    highlights: Mapping[str, Sequence[tuple[int, int]]] | None = None
+    """Field, as "plot" -> where words of the question stand in it: the first character, and the one behind the last."""
 
     def to_row(self) -> dict[str, Any]:
         """One flat row: what it is worth, every field of the movie, `why_ranks` and the like if asked for."""
         head = {name: getattr(self.movie, name) for name in ("id", "title", "year")}
-        worth = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in ("movie", "why")}
+        worth = {
+            item.name: getattr(self, item.name)
+            for item in fields(self)
+            if item.name not in ("movie", "why", "highlights")
+        }
         reasons = {} if self.why is None else {f"why_{name}": value for name, value in asdict(self.why).items()}
         return head | worth | {name: getattr(self.movie, name) for name in FIELDS} | reasons
 

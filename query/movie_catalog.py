@@ -45,7 +45,7 @@ class MovieCatalog(ABC):
 
     @abstractmethod
     def movie(self, name: str) -> Movie:
-        """The film with this id, or `tmdb:278`, `imdb:tt0111161`; raises MovieNotFound."""
+        """The film with this id, `tmdb:278`, `imdb:tt0111161`, or title, the best known; raises MovieNotFound."""
 
     def search(self, text: str, **options: Unpack[Options]) -> SearchResult:
         """Films by what happens in them: `search("haunted house", filter="year>=1980 genre:Horror", limit=5)`."""

@@ -23,7 +23,10 @@ _SHORTEST = 4
 
 
 def movie_named(snapshot: Snapshot, name: str) -> Movie:
-    """The movie with this id, ours or one from elsewhere; raises MovieNotFound."""
+    """The movie with this id, ours or one from elsewhere, and no title: what is deleted is named exactly.
+
+    Raises MovieNotFound.
+    """
     name = whole_characters(name)
     identity = native_id(snapshot, name)
     movie = snapshot.movies.get([identity]).get(identity)
@@ -54,6 +57,7 @@ def find_movies(snapshot: Snapshot, wanted: str) -> list[Movie]:
 
     "Matrix" is also "The Matrix", "Alien (1979)" the one of that year. Raises MovieNotFound with the nearest titles.
     """
+    wanted = whole_characters(wanted)
     identity = native_id(snapshot, wanted)
     if movie := snapshot.movies.get([identity]).get(identity):
         return [movie]
@@ -100,11 +104,6 @@ def _titles_from(snapshot: Snapshot, wanted: str) -> list[str]:
     rows = snapshot.lexical.titled_from(start, _SUGGESTIONS) if len(start) >= _SHORTEST else []
     headings = snapshot.movies.headings_at(rows)
     return [headings[row].title for row in rows]
-
-
-def native_ids(snapshot: Snapshot, names: Sequence[str]) -> tuple[str, ...]:
-    """Each name as `native_id` has it."""
-    return tuple(native_id(snapshot, name) for name in names)
 
 
 def movie_vector(snapshot: Snapshot, identity: str) -> Vector:

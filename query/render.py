@@ -36,6 +36,8 @@ def hit_to_dict(hit: Hit) -> dict[str, Any]:
     head = {"id": movie.id, "title": movie.title, "year": movie.year, "fit": hit.fit, "score": hit.score}
     sure = {} if hit.score is None else {"confidence": hit.confidence}
     why = {} if hit.why is None else {"why": _known(asdict(hit.why))}
+    if hit.highlights is not None:
+        why["highlights"] = {name: list(map(list, spans)) for name, spans in hit.highlights.items()}
     fields = {name: value for name, value in movie.to_dict().items() if name != "synopsis"}
     return _known(head) | sure | {"plot": movie.plot} | fields | why
 

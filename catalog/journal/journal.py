@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
 
 from catalog.errors import CatalogDamaged, JournalFull, StoreError
 from catalog.journal.change import Change, ChangeOutcome, ChangeReport, ChangeState
+from catalog.printable import utc
 from catalog.store.files import disk_errors, sync_to_disk
 from catalog.store.lock import read_holder, writer
 from catalog.store.sqlite import Connection, connect, connect_shared, translated
@@ -180,7 +180,7 @@ def _digest(kept: bytes) -> bytes:
 
 
 def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    return utc(seconds)
 
 
 @contextmanager

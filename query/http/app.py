@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute
 
 from catalog.config import Config
 from catalog.errors import PlotseekError
@@ -22,12 +23,13 @@ from query.http import routes
 from query.http import schemas as api
 from query.http.auth import Authenticator
 from query.http.middleware import RequestMiddleware
+from query.http.replies.addresses import methods_of, no_such_address, not_done_here
+from query.http.replies.reference import reference_page
+from query.http.replies.refusals import refusal_lines
 from query.problems import MEDIA_TYPE, Problem, plain_problem, problem_of, status_name
 from query.serving.service import Service, our_version
 
 WEB = Path(__file__).parent / "static"
-_MOST_ERRORS = 20
-"""Of a wrong request: more are no help, and would be longer than the request."""
 
 
 class _Documented(FastAPI):
@@ -52,6 +54,7 @@ def create_app(config: Config, config_file: Path | None = None) -> FastAPI:
         service.start()
         # Written once, now: each time it would hold everybody up for 10 ms.
         app.state.document = json.dumps(app.openapi()).encode()
+        app.state.reference = reference_page(app.openapi()).encode()
         yield
         await service.close()
 
@@ -110,6 +113,10 @@ def _pages(app: FastAPI) -> None:
     async def document() -> Response:
         return Response(app.state.document, media_type="application/json")
 
+    @app.get("/docs", include_in_schema=False)
+    async def reference() -> Response:
+        return Response(app.state.reference, media_type="text/html", headers={"Cache-Control": "no-cache"})
+
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
         return FileResponse(WEB / "index.html", headers={"Cache-Control": "no-cache"})
@@ -124,28 +131,25 @@ def _errors(app: FastAPI, root: str, routes: Sequence[BaseRoute]) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def wrong(_: Request, error: RequestValidationError) -> Response:
-        lines = [f"{'.'.join(map(str, each['loc']))[:100]}: {each['msg']}" for each in error.errors()[:_MOST_ERRORS]]
+        lines = refusal_lines(error.errors())
         return _problem(plain_problem(422, "invalid-request", "; ".join(lines[:3]), lines))
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:
-        problem = plain_problem(error.status_code, status_name(error.status_code), str(error.detail))
-        headers = dict(error.headers or {})
-        if error.status_code == 405 and (methods := _methods(routes, request)):
+        detail, headers = str(error.detail), dict(error.headers or {})
+        if error.status_code == 405 and (methods := methods_of(routes, request)):
             headers["Allow"] = ", ".join(methods)
+            detail = not_done_here(request, methods)
+        elif error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:  # nobody has said more
+            detail = no_such_address(request.url.path, routes)
+        elif error.status_code == 400:
+            detail = "the body is no JSON that can be read"
+        problem = plain_problem(error.status_code, status_name(error.status_code), detail)
         return _problem(replace(problem, headers=headers))
 
     @app.exception_handler(Exception)
     async def fault(_: Request, __: Exception) -> Response:
         return _problem(plain_problem(500, "fault", "a fault of the service; its log says more"))
-
-
-def _methods(routes: Sequence[BaseRoute], request: Request) -> list[str]:
-    """What can be done with an address; the framework names only what its first route can do."""
-    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    # Those of the most special pattern: /movies/{name} matches /movies/{name}/similar, too.
-    same = [route for route in matching if getattr(route, "path", "") == getattr(matching[0], "path", "")]
-    return sorted({method for route in same for method in getattr(route, "methods", None) or ()})
 
 
 def _problem(problem: Problem) -> Response:

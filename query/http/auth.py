@@ -122,7 +122,7 @@ class KeyRing:
 
 
 #: Paths that need no key: health checks, and the page, which asks for a key itself.
-_PUBLIC = frozenset({"/", "/healthz", "/readyz", "/proof", "/openapi.json", "/favicon.ico"})
+_PUBLIC = frozenset({"/", "/healthz", "/readyz", "/proof", "/openapi.json", "/docs", "/favicon.ico"})
 _PUBLIC_FOLDERS = ("/static/",)
 
 

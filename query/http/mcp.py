@@ -18,7 +18,7 @@ from catalog.errors import PlotseekError
 from query.http import schemas as api
 from query.http.auth import Authenticator
 from query.http.middleware import App, Receive, RequestMiddleware, Scope, Send
-from query.models import SearchRequest
+from query.models import MOST_RESULTS, SearchRequest
 from query.problems import problem_of
 from query.serving.cost import cost_of
 from query.serving.executor import Deadline
@@ -35,8 +35,8 @@ Text = Annotated[str, Field(description="What happens in the film, or a title", 
 Filter = Annotated[
     str, Field(description='Conditions that must hold: "year>=1980 genre:Horror -genre:Comedy"', max_length=1000)
 ]
-Limit = Annotated[int, Field(description="How many films", ge=1, le=50)]
-FilmId = Annotated[str, Field(description="An id from an answer, or tmdb:348, imdb:tt0078748", max_length=200)]
+Limit = Annotated[int, Field(description="How many films", ge=1, le=MOST_RESULTS)]
+FilmId = Annotated[str, Field(description="An id from an answer, tmdb:348, imdb:tt0078748, or a title", max_length=200)]
 Names = Annotated[
     list[str], Field(description="Ids of films, titles, or words for a kind of film", max_length=api.MOST_EXAMPLES)
 ]

@@ -4,17 +4,19 @@ import asyncio
 import gzip
 from collections.abc import Awaitable
 from dataclasses import asdict, dataclass, field, replace
+from time import perf_counter
 from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.responses import PlainTextResponse
-from pydantic import Field, WithJsonSchema
+from pydantic import WithJsonSchema
 from starlette.exceptions import HTTPException
 
 from catalog.errors import UsageError
 from catalog.journal.change import Change, ChangeReport
+from query.answer import without_nulls
 from query.discovery import prove, read_secret
 from query.http import schemas as api
 from query.http.schemas import problems
@@ -52,6 +54,7 @@ class Caller:
     known: str
     """The If-None-Match: what is held already comes without a body."""
     deadline: Deadline = field(init=False)
+    start: float = field(default_factory=perf_counter)
 
     def __post_init__(self) -> None:
         self.deadline = Deadline(self.service.config.server.deadline)
@@ -79,15 +82,18 @@ class Caller:
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
 
-    async def send(self, answer: Awaitable[EncodedAnswer]) -> Response:
-        """The answer as it goes out."""
+    async def send(self, answer: Awaitable[EncodedAnswer], *, timed: bool = False) -> Response:
+        """The answer as it goes out; an object that is `timed` says how long it took, also where it was kept."""
         found = await self.wait(answer)
         headers = {"Cache-Control": "no-cache", "ETag": found.etag, "X-Catalog-Generation": str(found.generation)}
         if found.body is None:
             return Response(status_code=304, headers=headers)
         if found.packed:
             headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        return Response(found.body, media_type="application/json", headers=headers)
+        body = found.body
+        if timed:
+            body = body[:-1] + f', "took_ms": {1000 * (perf_counter() - self.start):.1f}}}'.encode()
+        return Response(body, media_type="application/json", headers=headers)
 
 
 async def _caller(
@@ -99,9 +105,10 @@ async def _caller(
 
 
 Calling = Annotated[Caller, Depends(_caller)]
-FilmName = Annotated[str, PathParameter(description="Our id, or `tmdb:278`, `imdb:tt0111161`", examples=["tmdb:348"])]
+FilmName = Annotated[
+    str, PathParameter(description="Our id, `tmdb:278`, `imdb:tt0111161`, or a title", examples=["tmdb:348"])
+]
 ChangeNumber = Annotated[int, PathParameter(ge=1, le=2**53, description="As PUT and DELETE told it")]
-Several = Annotated[list[api.SearchBody], Field(min_length=1, max_length=api.MOST_TOGETHER)]
 _FOUND = {200: {"model": api.SearchAnswer}, **problems(404)}
 _SEVERAL = {200: {"model": api.SearchAnswer | list[api.SearchAnswer]}, **problems(404)}
 _COUNTED = {200: {"model": api.Facets}, **problems(404)}
@@ -111,23 +118,23 @@ _COUNTED = {200: {"model": api.Facets}, **problems(404)}
 async def search(caller: Calling, asked: Annotated[api.SearchAddress, Query()]) -> Response:
     """Films by what happens in them."""
     (request,) = caller.read(asked)
-    return await caller.send(caller.service.ask(request, caller.deadline, caller.known))
+    return await caller.send(caller.service.ask(request, caller.deadline, caller.known), timed=True)
 
 
 @films.post("/search", responses=_SEVERAL)
-async def search_long(caller: Calling, body: Annotated[api.SearchBody | Several, Body()]) -> Response:
+async def search_long(caller: Calling, body: Annotated[api.SearchBodies, Body()]) -> Response:
     """One question as an object, or several as a list; several answers are of one generation."""
     if isinstance(body, list):
         return await caller.send(caller.service.ask_many(caller.read(*body), caller.deadline))
     (request,) = caller.read(body)
-    return await caller.send(caller.service.ask(request, caller.deadline))
+    return await caller.send(caller.service.ask(request, caller.deadline), timed=True)
 
 
 @films.post("/recommend", responses=_FOUND)
 async def recommend(caller: Calling, body: api.RecommendBody) -> Response:
     """Films for someone who likes and dislikes these."""
     (request,) = caller.read(body)
-    return await caller.send(caller.service.ask(request, caller.deadline))
+    return await caller.send(caller.service.ask(request, caller.deadline), timed=True)
 
 
 @films.get("/movies/{name:path}/similar", responses=_FOUND)
@@ -137,7 +144,7 @@ async def similar(caller: Calling, name: FilmName, asked: Annotated[api.SimilarA
         # %2Fsimilar: the end of an id.
         return await movie(caller, f"{name}/similar", api.Nothing())
     (request,) = caller.read(asked)
-    return await caller.send(caller.service.similar(name, request, caller.deadline, caller.known))
+    return await caller.send(caller.service.similar(name, request, caller.deadline, caller.known), timed=True)
 
 
 def _asks_for_similar(request: Request) -> bool:
@@ -155,14 +162,14 @@ async def movie(caller: Calling, name: FilmName, _: Annotated[api.Nothing, Query
 async def facets(caller: Calling, asked: Annotated[api.SearchAddress, Query()]) -> Response:
     """How many of all films that fit have which genre, decade ...; of all films if nothing is looked for."""
     (request,) = caller.read(asked)
-    return await caller.send(caller.service.facets(request, caller.deadline, caller.known))
+    return await caller.send(caller.service.facets(request, caller.deadline, caller.known), timed=True)
 
 
 @films.post("/facets", responses=_COUNTED)
 async def facets_long(caller: Calling, body: api.SearchBody) -> Response:
     """How many of all films that fit a long question have which genre, decade ..."""
     (request,) = caller.read(body)
-    return await caller.send(caller.service.facets(request, caller.deadline))
+    return await caller.send(caller.service.facets(request, caller.deadline), timed=True)
 
 
 @films.get("/map", responses={200: {"model": api.MapColumns}, **problems()})
@@ -282,7 +289,7 @@ async def metrics(service: Serving) -> Response:
 @operation.post("/admin/ingest", responses={202: {"model": api.Sync}, **problems(404, 409)}, status_code=202, **_ADMIN)
 async def start_ingest(service: Serving) -> dict[str, Any]:
     """Start a sync of server.source; GET tells how it goes."""
-    return asdict(await service.ingest.start())
+    return without_nulls(asdict(await service.ingest.start()))
 
 
 @operation.get("/admin/ingest", responses={200: {"model": api.Sync}, **problems(404)}, **_ADMIN)
@@ -291,4 +298,4 @@ async def last_ingest(service: Serving) -> dict[str, Any]:
     run = service.ingest.last()
     if run is None:
         raise HTTPException(404, "no sync was asked for yet")
-    return asdict(run)
+    return without_nulls(asdict(run))

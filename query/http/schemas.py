@@ -1,20 +1,21 @@
 """The shapes of the service for its OpenAPI document: what may be sent, what comes back, with examples."""
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.config import JsonDict
 
+from catalog.errors import UsageError
 from catalog.journal.change import ChangeReport
 from catalog.movie import Movie
 from query.film_map import DrawnMap
 from query.http.shapes import Asked, Shape, shaped_like
-from query.models import FacetCounts, Hit, SearchRequest, SearchResult
+from query.models import MOST_RESULTS, FacetCounts, Hit, SearchRequest, SearchResult
 from query.problems import MEDIA_TYPE
 from query.serving.ingest_job import IngestRun
 from query.suggest import Suggestion
 
-MOST_RESULTS = 100
 MOST_EXAMPLES = 100
 MOST_NAMES = 10_000
 """Of films that were seen, rated or left out."""
@@ -37,15 +38,38 @@ _REQUEST = {
     "diversity": Field(ge=0, le=1),
     "popularity": Field(ge=-2, le=2),
     "min_confidence": Field(ge=0, le=1),
+    "fields": Field(max_length=MOST_EXAMPLES, examples=[["id", "title", "fit"]]),
     "disregard": Field(max_length=MOST_EXAMPLES, examples=[["genre:Horror"]]),
 }
 #: An address has no room for ten thousand ids.
 _ADDRESS = _REQUEST | {name: Field(max_length=MOST_EXAMPLES) for name in ("exclude", "seen")}
 _IN_ADDRESSES = {"text": "q", "likes": "like", "dislikes": "dislike"}
+_LISTS = ("likes", "dislikes", "exclude", "seen", "disregard", "fields")
 
 
 class SearchParameters(Asked):
     """What becomes a request."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_either_name(cls, values: Any) -> Any:
+        """`q` and `text`, `like` and `likes`, `dislike` and `dislikes` are the same, in addresses and in bodies."""
+        if not isinstance(values, Mapping):
+            return values
+        given = dict(values)
+        for whole, short in _IN_ADDRESSES.items():
+            if whole in given and short in given:
+                raise UsageError(f"{short!r} and {whole!r} are the same; send one of them")
+            item = cls.model_fields.get(whole)
+            for name in (whole, short):
+                if item is not None and name in given:
+                    given[item.alias or whole] = given.pop(name)
+        for name in (*_LISTS, *_IN_ADDRESSES.values()):
+            if name != "q" and isinstance(given.get(name), str):  # one is a list of one
+                given[name] = [given[name]]
+        if isinstance(given.get("fields"), list):
+            given["fields"] = [part.strip() for each in given["fields"] for part in str(each).split(",")]
+        return given
 
     def request(self) -> SearchRequest:
         """As the engine understands it."""
@@ -71,6 +95,18 @@ class SearchBody(SearchParameters):
     model_config = ConfigDict(
         strict=True, json_schema_extra={"examples": [{"text": "a man relives the same day", "limit": 3}]}
     )
+
+
+def _one_or_several(body: Any) -> str:
+    return "several" if isinstance(body, list) else "one"
+
+
+SearchBodies = Annotated[
+    Annotated[SearchBody, Tag("one")]
+    | Annotated[list[SearchBody], Field(min_length=1, max_length=MOST_TOGETHER), Tag("several")],
+    Discriminator(_one_or_several),
+]
+"""One question, or several. Told apart by their shape: what is wrong is wrong with one of them."""
 
 
 class RecommendBody(SearchBody):
@@ -119,9 +155,10 @@ class Film(Shape):
     """A film of the catalog; what is not known of it is left out."""
 
 
-@shaped_like(Hit, without=["movie"])
-class FoundFilm(Film):
-    """A film that was found."""
+@shaped_like(Hit, without=["movie"], partial=True)
+@shaped_like(Movie, partial=True)
+class FoundFilm(Shape):
+    """A film that was found: what is known of it, or what `fields` names."""
 
 
 @shaped_like(SearchResult, without=["hits"])
@@ -131,6 +168,8 @@ class SearchAnswer(Shape):
     query: str | dict[str, Any]
     model: str
     results: list[FoundFilm]
+    took_ms: float | None = None
+    """Milliseconds from the request to the answer, where one question was asked over HTTP."""
 
 
 _GENRES: JsonDict = {
@@ -171,13 +210,13 @@ class ServiceStatus(BaseModel):
     version: str
     generation: int
     films: int
-    published: float = Field(description="Seconds since 1970, UTC")
+    published: str = Field(description="ISO 8601, UTC", examples=["2026-03-01T12:00:00Z"])
     model: dict[str, Any]
-    fallback_for: str | None
+    fallback_for: str | None = Field(None, description="The configured model, where the bundled one stands in")
     template: str
-    uptime: float
+    uptime: float = Field(description="Seconds")
     pending: int
-    problem: str | None = Field(description="Why a newer generation cannot be opened")
+    problem: str | None = Field(None, description="Why a newer generation cannot be opened")
     runs: list[dict[str, Any]]
 
 

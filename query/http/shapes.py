@@ -9,7 +9,7 @@ from itertools import pairwise
 from textwrap import dedent
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_serializer, model_validator
 
 from catalog.errors import UsageError
 
@@ -20,6 +20,11 @@ class Shape(BaseModel):
     """A model whose fields are described by the lines below them."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
+
+    @model_serializer(mode="wrap")
+    def _known(self, serialize: Callable[[Any], dict[str, Any]]):  # type: ignore[no-untyped-def]  # a type would be its schema
+        """What is not known is left out."""
+        return {name: value for name, value in serialize(self).items() if value is not None}
 
 
 class Asked(Shape):
@@ -40,11 +45,12 @@ class Asked(Shape):
 
 
 def shaped_like(
-    kind: type[Any], *, without: Collection[str] = (), more: Mapping[str, Any] | None = None
+    kind: type[Any], *, without: Collection[str] = (), more: Mapping[str, Any] | None = None, partial: bool = False
 ) -> Callable[[type[M]], type[M]]:
     """Give a model the fields of a dataclass, with their types, defaults and descriptions.
 
-    `more` holds a pydantic `Field` with limits, examples or another description for some of them.
+    `more` holds a pydantic `Field` with limits, examples or another description for some of them. With `partial` any of
+    them may be left out.
     """
     lines = _lines_below(kind)
 
@@ -56,7 +62,10 @@ def shaped_like(
                 # JSON knows lists and objects alone.
                 default = {} if item.default_factory is not MISSING else item.default
                 default = ... if default is MISSING else [] if default == () else default
-                parts[item.name] = (Annotated[_of_json(item.type), *described], default)
+                shape = _of_json(item.type)
+                if partial:
+                    shape, default = shape | None, None
+                parts[item.name] = (Annotated[shape, *described], default)
         return create_model(model.__name__, __base__=model, __doc__=model.__doc__, __module__=model.__module__, **parts)
 
     return shaped

@@ -3,6 +3,7 @@
 And where in a long story the passage stands that fits.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ from catalog.store.lexical.fields import movie_terms
 from catalog.store.lexical.titles import TitleMatch
 from catalog.store.snapshot import Snapshot
 from catalog.store.vectors.passage_rows import movie_passages
-from catalog.text.folding import tokens
+from catalog.text.folding import fold, tokens
 from catalog.text.passages import SPLITTER, Passage, sentences
 from catalog.text.stems import english_stem, german_stem
 from query.models import Why
@@ -27,6 +28,7 @@ from query.search.retrievers import TIER_ONE, cosines
 Rows = NDArray[np.int64]
 
 _MOST_SENTENCES = 12
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,21 @@ def _words(evidence: Evidence, snapshot: Snapshot, movie: Movie) -> tuple[str, .
     rarest = sorted(held, key=lambda term: (snapshot.lexical.holders("terms", term), term))
     written = _written(evidence.analysis.text, f"{movie.title} {movie.plot} {movie.plot_de or ''}")
     return tuple(dict.fromkeys(written.get(term, term.removeprefix("de:")) for term in rarest))
+
+
+def highlights(movie: Movie, analysis: Analysis) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Where words of a question stand in title and plot: the first character of each, and the one behind the last."""
+    texts = {"title": movie.title, "plot": movie.plot, "plot_de": movie.plot_de or ""}
+    found = {
+        name: tuple(
+            match.span()
+            for match in _WORD.finditer(text)
+            if (token := fold(match[0]))
+            and ((english_stem(token) or None) in analysis.terms or f"de:{german_stem(token)}" in analysis.terms)
+        )
+        for name, text in texts.items()
+    }
+    return {name: spans for name, spans in found.items() if spans}
 
 
 def _written(*texts: str) -> dict[str, str]:

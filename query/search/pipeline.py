@@ -15,7 +15,7 @@ from catalog.store.columns.facets import count_facets as count
 from catalog.store.snapshot import Snapshot
 from query.constraints.known_values import KnownValues, unknown_values
 from query.models import FacetCounts, Hit, SearchRequest, SearchResult
-from query.search.explain import Evidence, explain
+from query.search.explain import Evidence, explain, highlights
 from query.search.listing import (
     check_sort,
     rank_list,
@@ -54,6 +54,8 @@ def search(
     ranking = _sorted(question, snapshot, ranking)
     begin, end = request.offset, request.offset + (request.limit or settings.limit)
     hits = _hits(snapshot, ranking, begin, end)
+    if request.highlight and question.analysis is not None:
+        hits = [replace(hit, highlights=highlights(hit.movie, question.analysis)) for hit in hits]
     if request.why and ranking.scored is not None:
         hits = _explain(question, snapshot, embedder, ranking, hits, begin)
     taste = question.taste

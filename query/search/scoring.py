@@ -15,7 +15,7 @@ from catalog.text.folding import tokens
 from query.constraints.reader import QuestionReading
 from query.filters import parse_filter
 from query.models import SearchRequest
-from query.names import find_movies, movie_vector, native_ids, near_titles, which_of
+from query.names import find_movies, movie_vector, near_titles, which_of
 from query.search.calibration import confidences, even_relevance, has_votes
 from query.search.fusion import add_titles, fewest_votes, fuse, popularity_prior, weights_of
 from query.search.query_analysis import Analysis, analyze
@@ -23,6 +23,7 @@ from query.search.recommend import NO_TASTE, Example, Taste, alike, even_taste, 
 from query.search.retrievers import Candidates, Sought, compare, cosines, retrieve
 from query.search.understanding import Understood, understand
 from query.search.wishes import first_those, missed, wished
+from query.watched.matching import match
 from query.watched.ratings import resolve
 
 Rows = NDArray[np.int64]
@@ -79,7 +80,7 @@ def look_up(
     likes = [_example(snapshot, name, embedder, strict=True) for name in request.likes]
     dislikes = [_example(snapshot, name, embedder, strict=False) for name in request.dislikes]
     shown = [example.movie.id for example in (*likes, *dislikes) if example.movie is not None]
-    excluded = snapshot.movies.rows_of([*shown, *native_ids(snapshot, request.exclude)])
+    excluded = snapshot.movies.rows_of([*shown, *match(snapshot, request.exclude).values()])
     by = "taste" if analysis else request.by  # words beside likes tell the story that is wanted
     wishes = wished(reading.constraints)
     must += wished(reading.constraints, negated=True)
@@ -101,7 +102,7 @@ def look_up(
 
 def named(request: SearchRequest, snapshot: Snapshot) -> Question:
     """A request whose words nobody reads: its filter, and what must not be in the answer. Raises UsageError."""
-    excluded = snapshot.movies.rows_of(native_ids(snapshot, request.exclude))
+    excluded = snapshot.movies.rows_of(match(snapshot, request.exclude).values())
     return Question(request, parse_filter(request.filter), np.array(sorted(excluded.values()), dtype=np.int64))
 
 

@@ -10,6 +10,7 @@ _NAME = 0.002
 """A film that was seen or rated, and is looked up by its name: 10,000 took 200 to 300 ms of one core."""
 _WHY = 10.0
 """The sentences of ten films are embedded, to name the one that fits."""
+_EXPLAINED = 10
 _PLAIN = 5.0
 
 
@@ -17,7 +18,8 @@ def cost_of(request: SearchRequest) -> float:
     """1 for words alone. Of 200 films, plain 20 ms: 100 examples took 1,700, `why` some 400."""
     examples = len(request.likes) + len(request.dislikes) + min(len(request.ratings), _MOST_RATED)
     named = len(request.seen) + len(request.ratings)
-    return 1.0 + _EXAMPLE * examples + _NAME * named + _WHY * request.why
+    explained = max(request.limit or 0, _EXPLAINED) / _EXPLAINED if request.why else 0.0
+    return 1.0 + _EXAMPLE * examples + _NAME * named + _WHY * explained
 
 
 def is_dear(cost: float) -> bool:

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
+from time import time
 from typing import Any
 
 from catalog.config import PREFIX
 from catalog.cores import THREAD_VARIABLES
 from catalog.errors import IngestRunning, StoreError, UsageError
+from catalog.printable import utc
 from catalog.store.files import disk_errors, write_atomically
 
 _STDERR_KEPT = 2000
@@ -154,4 +155,4 @@ def last_line(err: bytes) -> str:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return utc(time())

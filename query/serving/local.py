@@ -9,13 +9,14 @@ import numpy as np
 from catalog.arrays import Vector, Vectors
 from catalog.config import Config, load_config
 from catalog.embedding.embedder import Embedder
+from catalog.errors import UsageError
 from catalog.movie import Movie
 from catalog.store.chroma.server import configured_server
 from catalog.store.snapshot import Snapshot
 from query.film_map import DrawnMap, draw_map
-from query.models import FacetCounts, SearchRequest, SearchResult
+from query.models import MOST_RESULTS, FacetCounts, SearchRequest, SearchResult
 from query.movie_catalog import MovieCatalog
-from query.names import movie_named
+from query.names import find_movies
 from query.search.pipeline import count_facets, search, search_vector
 from query.serving.executor import Deadline
 from query.serving.hot_reload import Follower, LoadedGeneration
@@ -66,9 +67,9 @@ class LocalCatalog(MovieCatalog):
             return count_values(loaded, request, self._config, Deadline(_PATIENCE))
 
     def movie(self, name: str) -> Movie:
-        """The film with this id; raises MovieNotFound."""
+        """The film with this id, or title; raises MovieNotFound."""
         with self._follower.acquire() as loaded:
-            return movie_named(loaded.snapshot, name)
+            return find_movies(loaded.snapshot, name)[0]
 
     def nearest(self, vector: Vector, request: SearchRequest) -> SearchResult:
         """By cosine similarity to a vector, shape (d,); of the request count filter, exclude, offset and limit."""
@@ -76,10 +77,10 @@ class LocalCatalog(MovieCatalog):
             return search_vector(request, vector, loaded.snapshot, self._config.search)
 
     def vectors(self, names: Sequence[str] | None = None) -> MovieVectors:
-        """Of the films with these ids, in their order, or of all, by id; raises MovieNotFound."""
+        """Of the films with these ids or titles, in their order, or of all, by id; raises MovieNotFound."""
         with self._follower.acquire() as loaded:
             snapshot = loaded.snapshot
-            ids = snapshot.movies.ids() if names is None else [movie_named(snapshot, name).id for name in names]
+            ids = snapshot.movies.ids() if names is None else [find_movies(snapshot, name)[0].id for name in names]
             rows = snapshot.movies.rows_of(ids)
             return MovieVectors(tuple(ids), np.array(snapshot.vectors[[rows[identity] for identity in ids]]))
 
@@ -120,7 +121,9 @@ def load_generation(
 
 
 def answer(loaded: LoadedGeneration, request: SearchRequest, config: Config, deadline: Deadline) -> SearchResult:
-    """The answer of one generation."""
+    """The answer of one generation; raises UsageError for more films than one answer holds."""
+    if request.limit is not None and not 1 <= request.limit <= MOST_RESULTS:
+        raise UsageError(f"limit: {request.limit} is not between 1 and {MOST_RESULTS}; offset gives further pages")
     model = loaded.model.within(deadline)
     return search(request, loaded.snapshot, model, config.search, loaded.prepared(request))
 

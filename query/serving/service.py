@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
@@ -21,13 +22,14 @@ from cachetools import LRUCache
 from catalog.config import Config, EmbeddingConfig
 from catalog.errors import CatalogMissing, ChangeNotFound, MovieNotFound, UsageError
 from catalog.journal.change import ChangeReport
+from catalog.printable import utc
 from catalog.store.chroma.server import configured_server
 from catalog.store.runs import History
 from catalog.store.snapshot import Snapshot
-from query.answer import answer_to_dict, facets_to_dict
+from query.answer import HIT_FIELDS, answer_to_dict, facets_to_dict, without_nulls
 from query.film_map import draw_map
 from query.models import SearchRequest
-from query.names import movie_named
+from query.names import find_movies, movie_named
 from query.problems import problem_of
 from query.serving.batcher import MOST_TOGETHER
 from query.serving.changes import ChangeQueue
@@ -158,8 +160,8 @@ class Service:
         )
 
     async def movie(self, name: str, deadline: Deadline, known: str = "") -> EncodedAnswer:
-        """One film by its id."""
-        task = _Task("movie", name, lambda loaded: movie_named(loaded.snapshot, name).to_dict())
+        """One film by its id or title."""
+        task = _Task("movie", name, lambda loaded: find_movies(loaded.snapshot, name)[0].to_dict())
         return await self._give(task, deadline, known)
 
     async def id_to_delete(self, name: str, deadline: Deadline) -> str:
@@ -191,12 +193,12 @@ class Service:
         return current is not None and current.snapshot.number >= generation
 
     async def similar(self, name: str, request: SearchRequest, deadline: Deadline, known: str = "") -> EncodedAnswer:
-        """Films like one that is named by its id."""
+        """Films like one that is named by its id or title."""
         asked = replace(self._accept(request), likes=(name,))
 
         def work(loaded: LoadedGeneration) -> dict[str, Any]:
-            identity = movie_named(loaded.snapshot, name).id
-            return self._answer(loaded, replace(asked, likes=(identity,)), deadline)
+            find_movies(loaded.snapshot, name)  # words that name no film are nothing to be like here
+            return self._answer(loaded, asked, deadline)
 
         return await self._give(_Task("similar", asked.to_dict(), work, cost=cost_of(asked)), deadline, known)
 
@@ -212,7 +214,8 @@ class Service:
         """Titles that begin with what was typed."""
 
         def work(loaded: LoadedGeneration) -> dict[str, Any]:
-            return {"suggestions": list(map(asdict, suggest_titles(loaded.snapshot, typed, count)))}
+            found = suggest_titles(loaded.snapshot, typed, count)
+            return {"suggestions": [without_nulls(asdict(each)) for each in found]}
 
         return await self._give(_Task("suggest", [typed, count], work), deadline, known)
 
@@ -254,7 +257,10 @@ class Service:
 
     def _answer(self, loaded: LoadedGeneration, request: SearchRequest, deadline: Deadline) -> dict[str, Any]:
         result = answer(loaded, request, self.config, deadline)
-        return answer_to_dict(request.echo(), loaded.snapshot.info.model.name, result)
+        made = answer_to_dict(request.echo(), loaded.snapshot.info.model.name, result)
+        if request.fields:
+            made["results"] = [{name: hit[name] for name in request.fields if name in hit} for hit in made["results"]]
+        return made
 
     def _accept(self, request: SearchRequest) -> SearchRequest:
         """With our defaults; raises UsageError for texts that are too long."""
@@ -263,6 +269,11 @@ class Service:
         for text in (request.text, request.filter, *names, *request.disregard):
             if len(text) > most:
                 raise UsageError(f"a text of the question has {len(text)} characters; allowed are {most}")
+        for name in request.fields:
+            if name not in HIT_FIELDS:
+                near = get_close_matches(name, HIT_FIELDS, 1)
+                meant = f"; did you mean {near[0]!r}?" if near else f"; allowed are {', '.join(HIT_FIELDS)}"
+                raise UsageError(f"fields: no film has a field {name[:40]!r}{meant}")
         if self.config.server.log_queries:
             log.info("asked %s", json.dumps(request.to_dict()))
         return request.with_defaults(self.config.search)
@@ -297,11 +308,11 @@ class Service:
         with self._follower.acquire() as loaded:
             info = loaded.snapshot.info
             problem = self._follower.problem or loaded.snapshot.index.problem
-            return {
+            said = {
                 "version": our_version(),
                 "generation": info.number,
                 "films": info.films,
-                "published": info.published,
+                "published": utc(info.published),
                 "model": asdict(info.model),
                 "fallback_for": info.fallback_for,
                 "template": info.template,
@@ -310,6 +321,7 @@ class Service:
                 "problem": None if problem is None else problem_of(problem, str(self.config.store.path)).detail,
                 "runs": _last_runs(self.config.store.path),
             }
+            return without_nulls(said)
 
     def metrics_text(self) -> bytes:
         """Everything that is counted, in Prometheus' text format."""
@@ -357,7 +369,15 @@ def _last_runs(store: Path, count: int = 5) -> list[dict[str, Any]]:
     with history:
         runs = history.last(count)
     return [
-        {"started": run.started, "ended": run.ended, "outcome": run.outcome, "counts": dict(run.counts)} for run in runs
+        without_nulls(
+            {
+                "started": utc(run.started),
+                "ended": None if run.ended is None else utc(run.ended),
+                "outcome": run.outcome,
+                "counts": dict(run.counts),
+            }
+        )
+        for run in runs
     ]
 
 

@@ -2,12 +2,14 @@
 
 import gzip
 import json
+import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -42,7 +44,9 @@ def http(url: str) -> Iterator[httpx.Client]:
     ("address", "said"),
     [
         ("/search?q=space&filters=year:1980s", "unknown parameter 'filters'; did you mean 'filter'?"),
-        ("/facets?likes=1", "unknown parameter 'likes'; did you mean 'like'?"),
+        ("/facets?liked=1", "unknown parameter 'liked'; did you mean 'like'?"),
+        ("/search?q=a&text=b", "'q' and 'text' are the same; send one of them"),
+        ("/search?q=a&fields=id,titel", "fields: no film has a field 'titel'; did you mean 'title'?"),
         ("/suggest?q=a&xyz=1", "unknown parameter 'xyz'; allowed are q, limit"),
         ("/map?xyz=1", "unknown parameter 'xyz'; allowed are limit"),
         ("/movies/1?why=1", "unknown parameter 'why'; allowed are none"),
@@ -68,10 +72,18 @@ def fill(store: Path, *films: dict[str, object]) -> None:
     run(config, Request(str(path), allow_deletes=True))
 
 
+def untimed(response: httpx.Response) -> dict[str, Any]:
+    """An answer without how long it took."""
+    answer: dict[str, Any] = response.json()
+    assert answer.pop("took_ms") >= 0
+    return answer
+
+
 def test_search_answers_like_the_command(http: httpx.Client) -> None:
     response = http.get("/search", params={"q": "I want a movie with space ships", "limit": 2})
     answer = response.json()
     assert response.status_code == 200
+    assert answer.pop("took_ms") > 0
     assert list(answer) == ["query", "model", "results", "total", "total_is_exact", "generation", "notes", "understood"]
     assert (answer["query"], answer["model"]) == ("I want a movie with space ships", "bundled")
     assert answer["results"][0]["title"] == TREK
@@ -84,7 +96,7 @@ def test_a_long_question_goes_into_a_body_and_answers_the_same(http: httpx.Clien
     asked = {"text": "space ships", "limit": 3, "why": True, "all": True}
     posted = http.post("/search", json=asked)
     got = http.get("/search", params={"q": "space ships", "limit": 3, "why": True, "all": True})
-    assert posted.content == got.content
+    assert untimed(posted) == untimed(got)
     assert set(posted.json()["results"][0]["why"]) == {"ranks", "words", "sentence"}
 
 
@@ -196,21 +208,26 @@ def test_names_from_elsewhere(tmp_path: Path) -> None:
     [
         ("GET", "/search", None, 400, "usage-error", "say what to look for: words, or a film that you like"),
         ("GET", "/search?q=ship&sort=size", None, 400, "usage-error", None),
-        ("GET", "/search?q=ship&limit=0", None, 422, "invalid-request", None),
-        ("GET", "/search?q=ship&limit=many", None, 422, "invalid-request", None),
+        ("GET", "/search?q=ship&limit=0", None, 422, "invalid-request", "limit must be 1 or more, not '0'"),
+        ("GET", "/search?q=ship&limit=1001", None, 422, "invalid-request", "limit must be 1000 or less, not '1001'"),
+        ("GET", "/search?q=a&limit=many", None, 422, "invalid-request", "limit must be a whole number, not 'many'"),
+        ("GET", "/search?q=a&by=size", None, 422, "invalid-request", "by must be story or taste, not 'size'"),
+        ("GET", "/search?q=a&all=perhaps", None, 422, "invalid-request", "all must be true or false, not 'perhaps'"),
+        ("POST", "/search", None, 422, "invalid-request", "the body is missing"),
+        ("POST", "/search", '[{"q": "a", "limit": "x"}]', 422, "invalid-request", None),
         ("GET", "/search?q=" + "x" * 1001, None, 400, "usage-error", None),
         ("GET", "/search?q=" + "x" * 20_000, None, 413, "request-too-large", None),
-        ("GET", "/movies/99", None, 404, "movie-not-found", "no film has the id '99'"),
-        ("GET", "/movies/99/similar", None, 404, "movie-not-found", "no film has the id '99'"),
+        ("GET", "/movies/99", None, 404, "movie-not-found", "no film has the id or title '99'"),
+        ("GET", "/movies/99/similar", None, 404, "movie-not-found", "no film has the id or title '99'"),
         ("GET", "/movies/", None, 404, "movie-not-found", None),
-        ("GET", "/nothing", None, 404, "not-found", "Not Found"),
+        ("GET", "/nothing", None, 404, "not-found", None),
         ("GET", "/static/../query/server.py", None, 404, "not-found", None),
         ("GET", "/%2e%2e/%2e%2e/etc/passwd", None, 404, "not-found", None),
-        ("PUT", "/search", None, 405, "method-not-allowed", None),
-        ("POST", "/search", "{", 422, "invalid-request", None),
-        ("POST", "/search", '{"text": 5}', 422, "invalid-request", None),
+        ("PUT", "/search", None, 405, "method-not-allowed", "PUT is not for '/search'; it takes GET and POST"),
+        ("POST", "/search", "{", 422, "invalid-request", "the body is no JSON that can be read"),
+        ("POST", "/search", '{"text": 5}', 422, "invalid-request", "text must be a text, not 5"),
         ("POST", "/search", '{"txt": "ship"}', 400, "usage-error", "unknown parameter 'txt'; did you mean 'text'?"),
-        ("POST", "/search", "[]", 422, "invalid-request", None),
+        ("POST", "/search", "[]", 422, "invalid-request", "the body needs 1 or more entries"),
         ("POST", "/search", "[" * 100_000, 400, "bad-request", None),
         ("POST", "/search", " " * 300_000, 413, "request-too-large", None),
         ("POST", "/recommend", '{"likes": []}', 422, "invalid-request", None),
@@ -245,6 +262,92 @@ def test_a_wrong_request_is_a_problem(
     assert http.get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ([{"q": "a"}, {"limit": "x"}], ["1.limit must be a whole number, not 'x'"]),
+        (
+            {"text": "a", "likes": [1], "why": "yes"},
+            ["likes.0 must be a text, not 1", "why must be true or false, not 'yes'"],
+        ),
+        ({"text": "a", "exclude": ["1"] * 10_001}, ["exclude has 10001 entries; allowed are 10000"]),
+        ("a", ['the body must be an object, as in {"text": "a ship"}']),
+    ],
+)
+def test_each_part_that_is_wrong_is_told_in_our_words(http: httpx.Client, body: object, said: list[str]) -> None:
+    assert http.post("/search", json=body).json()["errors"] == said
+
+
+def test_words_and_films_have_the_same_names_in_addresses_and_bodies(http: httpx.Client) -> None:
+    asked = [
+        http.get("/search", params={"q": "space", "like": "Ghostbusters", "dislike": "soap"}),
+        http.get("/search", params={"text": "space", "likes": "Ghostbusters", "dislikes": ["soap"]}),
+        http.post("/search", json={"q": "space", "like": "Ghostbusters", "dislike": ["soap"]}),
+        http.post("/search", json={"text": "space", "likes": ["Ghostbusters"], "dislikes": "soap"}),
+    ]
+    assert len({json.dumps(untimed(each)) for each in asked}) == 1
+
+
+def test_a_film_is_named_by_id_or_title_everywhere(http: httpx.Client) -> None:
+    assert http.get("/movies/ghostbusters").json()["id"] == "5"
+    by_id, by_title = (http.get(f"/movies/{name}/similar", params={"all": True}) for name in ("5", "Ghostbusters"))
+    assert by_id.json()["results"] == by_title.json()["results"]
+    assert http.get("/movies/a man in space/similar").status_code == 404  # words are no film
+    left = http.post("/search", json={"q": "ghosts", "all": True, "exclude": ["Ghostbusters", "tmdb:1"]}).json()
+    assert "Ghostbusters" not in [film["title"] for film in left["results"]]
+    assert len(left["results"]) == 5
+
+
+def test_an_answer_has_the_fields_that_are_asked_for(http: httpx.Client) -> None:
+    answer = http.get("/search?q=space+ships&fields=title,fit&limit=2&facets=true&highlight=true").json()
+    assert [set(film) for film in answer["results"]] == [{"title", "fit"}] * 2
+    assert answer["facets"]
+    found = http.post("/search", json={"q": "soap ghosts", "highlight": True, "fields": ["plot", "highlights"]}).json()
+    marked = [
+        film["plot"][start:end]
+        for film in found["results"]
+        for start, end in film.get("highlights", {}).get("plot", ())
+    ]
+    assert marked
+    assert {word.lower() for word in marked} <= {"soap", "ghost", "ghosts"}
+
+
+def test_no_answer_holds_a_null_and_times_are_utc(http: httpx.Client) -> None:
+    pages = [
+        "/search?q=ship&why=true&facets=true",
+        "/movies/1",
+        "/movies/1/similar",
+        "/suggest?q=g",
+        "/facets",
+        "/status",
+    ]
+    for page in pages:
+        assert "null" not in re.sub(r'"[^"]*"', '""', http.get(page).text)
+    status = http.get("/status").json()
+    for moment in (status["published"], status["runs"][0]["started"], status["runs"][0]["ended"]):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", moment)
+
+
+def test_an_unknown_address_is_told_what_there_is(http: httpx.Client) -> None:
+    said = http.get("/serch").json()["detail"]
+    assert said.startswith("there is no '/serch'; did you mean /search? There are /search, /recommend, /movies/{name}")
+    assert said.endswith("; /docs describes them")
+
+
+def test_the_addresses_are_described_on_a_page_that_loads_nothing_from_elsewhere(http: httpx.Client) -> None:
+    page = http.get("/docs")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert page.headers["content-security-policy"] == CONTENT_POLICY
+    assert "<script" not in page.text
+    loaded = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
+    assert loaded
+    for address in loaded:
+        assert http.get(f"/{address.removeprefix('./')}").status_code == 200
+    for path, methods in http.get("/openapi.json").json()["paths"].items():
+        for method in methods:
+            assert f"<code>{method.upper()} {path}</code></h2>" in page.text
+
+
 @pytest.mark.parametrize("text", ["\\ud800", "\\u0000", "🛸" * 400, "'; DROP TABLE movies; --", "<script>", "%s%n{0}"])
 def test_odd_texts_are_only_texts(http: httpx.Client, text: str) -> None:
     body = f'{{"text": "{text}", "all": true}}'.encode()
@@ -266,7 +369,7 @@ def test_answers_are_compressed_where_that_is_understood(url: str) -> None:
         packed = b"".join(response.iter_raw())
     plain = httpx.get(f"{url}/search?q=ship&all=true", headers={"Accept-Encoding": "identity"})
     assert response.headers["content-encoding"] == "gzip"
-    assert gzip.decompress(packed) == plain.content
+    assert json.loads(gzip.decompress(packed))["results"] == plain.json()["results"]
     assert "content-encoding" not in plain.headers
 
 
@@ -301,12 +404,12 @@ def test_the_openapi_document_has_examples_and_problems(http: httpx.Client) -> N
 
 def test_concurrent_questions_get_their_own_answers(http: httpx.Client) -> None:
     words = ["soap", "ghosts in New York", "space ships", "a boxer and gangsters"]
-    alone = {text: http.get("/search", params={"q": text, "all": True}).content for text in words}
+    alone = {text: untimed(http.get("/search", params={"q": text, "all": True})) for text in words}
 
     def ask(text: str) -> bool:
         with httpx.Client(base_url=str(http.base_url), timeout=20) as client:
             body = {"text": text, "all": True, "popularity": 1.0}
-            return client.post("/search", json=body).content == alone[text]
+            return untimed(client.post("/search", json=body)) == alone[text]
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(ask, words * 8))

@@ -24,6 +24,7 @@ DISLIKES = tuple(f"words number {number}" for number in range(100))
         (SearchRequest("ship"), 1, False),
         (SearchRequest(likes=("5",)), 1.5, False),
         (SearchRequest("ship", why=True), 11, True),
+        (SearchRequest("ship", why=True, limit=100), 101, True),
         (SearchRequest("ship", dislikes=DISLIKES), 51, True),
     ],
 )

@@ -1,0 +1,36 @@
+"""What there is, for who asked for something else: addresses and what can be done with each."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Match
+
+PAGES = ("/", "/docs", "/openapi.json", "/static/plotseek.js")
+"""Addresses for people and for programs that read about the others."""
+
+
+def no_such_address(path: str, routes: Sequence[BaseRoute]) -> str:
+    """One line for an address that is none, with the nearest one and all of them."""
+    there = _paths(routes)
+    near = get_close_matches(path.rstrip("/").lower()[:100], there, 1)
+    meant = f"; did you mean {near[0]}?" if near else "."
+    return f"there is no {path[:100]!r}{meant} There are {', '.join(there)}; /docs describes them"
+
+
+def not_done_here(request: Request, methods: Sequence[str]) -> str:
+    """One line for a method that an address does not take."""
+    return f"{request.method[:20]} is not for {request.url.path[:100]!r}; it takes {' and '.join(methods)}"
+
+
+def methods_of(routes: Sequence[BaseRoute], request: Request) -> list[str]:
+    """What can be done with an address; the framework names only what its first route can do."""
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    # Those of the most special pattern: /movies/{name} matches /movies/{name}/similar, too.
+    same = [route for route in matching if getattr(route, "path", "") == getattr(matching[0], "path", "")]
+    return sorted({method for route in same for method in getattr(route, "methods", None) or ()})
+
+
+def _paths(routes: Sequence[BaseRoute]) -> list[str]:
+    paths = [str(getattr(route, "path", "")).replace(":path}", "}") for route in routes]
+    return list(dict.fromkeys([*paths, *PAGES]))
