@@ -15,7 +15,7 @@ class Suggestion:
 
     id: str
     title: str
-    year: int | None
+    year: int | None = None
 
 
 def suggest(snapshot: Snapshot, typed: str, count: int) -> list[Suggestion]:

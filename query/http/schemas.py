@@ -64,8 +64,10 @@ class SearchParameters(Asked):
             for name in (whole, short):
                 if item is not None and name in given:
                     given[item.alias or whole] = given.pop(name)
-        for name in (*_LISTS, *_IN_ADDRESSES.values()):
-            if name != "q" and isinstance(given.get(name), str):  # one is a list of one
+        for name in _LISTS if cls.model_config.get("strict") is not True else ():
+            # An address says each value by itself: one that is called otherwise comes as a text.
+            name = _IN_ADDRESSES.get(name, name)
+            if isinstance(given.get(name), str):
                 given[name] = [given[name]]
         if isinstance(given.get("fields"), list):
             given["fields"] = [part.strip() for each in given["fields"] for part in str(each).split(",")]

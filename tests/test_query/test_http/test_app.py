@@ -282,8 +282,8 @@ def test_words_and_films_have_the_same_names_in_addresses_and_bodies(http: httpx
     asked = [
         http.get("/search", params={"q": "space", "like": "Ghostbusters", "dislike": "soap"}),
         http.get("/search", params={"text": "space", "likes": "Ghostbusters", "dislikes": ["soap"]}),
-        http.post("/search", json={"q": "space", "like": "Ghostbusters", "dislike": ["soap"]}),
-        http.post("/search", json={"text": "space", "likes": ["Ghostbusters"], "dislikes": "soap"}),
+        http.post("/search", json={"q": "space", "like": ["Ghostbusters"], "dislike": ["soap"]}),
+        http.post("/search", json={"text": "space", "likes": ["Ghostbusters"], "dislikes": ["soap"]}),
     ]
     assert len({json.dumps(untimed(each)) for each in asked}) == 1
 
