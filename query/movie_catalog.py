@@ -24,6 +24,7 @@ class Options(TypedDict, total=False):
     all: bool
     why: bool
     facets: bool
+    highlight: bool
     franchise: int | None
     diversity: float | None
     popularity: float | None

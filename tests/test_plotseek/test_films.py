@@ -59,7 +59,7 @@ def test_the_vectors_of_films_are_those_of_their_texts(films: Plotseek) -> None:
     some = films.vectors(["5", "1"])
     assert some.ids == ("5", "1")
     assert cosine_similarity(some.matrix[0], films.embed(text)) > 0.9999
-    with pytest.raises(MovieNotFound, match="no film has the id '99'"):
+    with pytest.raises(MovieNotFound, match="no film has the id or title '99'"):
         films.vectors(["99"])
 
 
@@ -95,6 +95,7 @@ def test_every_option_of_the_command_can_be_given(films: Plotseek) -> None:
         "text",
         "likes",
         "dislikes",
+        "fields",  # of answers over HTTP: here a movie is whole
     }
     command = {option.name for option in query.params}
     edge = {"text", "likes", "dislikes", "unlike", "seen_in", "rated_in", "as_json", "no_server", "config", "version"}
