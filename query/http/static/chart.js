@@ -5,6 +5,8 @@ import { Camera } from "./camera.js";
 const REACH = 14;
 const ROUND_FROM = 1.6;
 const MOST_LABELS = 20;
+const ASIDE = [0, -24, 24, -48, 48];
+/** Pixels by which the name of a region makes way for what was found there. */
 const CLOSE = 3;
 const CLOSER = 16;
 /** Zooms from which on regions are small ones, and from which on titles say enough. */
@@ -118,13 +120,18 @@ export class Chart {
     brush.textBaseline = "middle";
     const taken = [];
     const shown = this.camera.zoom < CLOSER ? (this.films.regions ?? []).filter((each) => each.level === level) : [];
+    const reach = 2 * this.radius + 11;
+    const hits = [...this.hits].map((hit) => this.place(hit));
+    const around = hits.map(([left, top]) => ({ left: left - reach / 2, top: top - reach / 2, width: reach, height: reach }));
     const names = shown.filter((region) => {
       const [middle, top] = [this.camera.left(region.x), this.camera.top(region.y)];
       const width = brush.measureText(region.name).width + 12;
-      const box = { left: middle - width / 2, top: top - 11, width, height: 22 };
-      if (!this.holds(box) || taken.some((other) => overlap(box, other))) return false;
+      const boxes = ASIDE.map((aside) => ({ left: middle - width / 2, top: top - 11 + aside, width, height: 22 }));
+      const free = (of) => (box) => this.holds(box) && !of.some((other) => overlap(box, other));
+      const box = boxes.find(free([...taken, ...around])) ?? boxes.find(free(taken));
+      if (!box) return false;
       taken.push(box);
-      this.drawText(brush, region.name, box.left + 6, top, this.hits.size ? 0.55 : 0.85);
+      this.drawText(brush, region.name, box.left + 6, box.top + 11, this.hits.size ? 0.55 : 0.85);
       return true;
     });
     this.canvas.dataset.regions = names.map((region) => region.name).join(", ");
