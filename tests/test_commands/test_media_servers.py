@@ -39,12 +39,14 @@ def test_a_server_beside_a_file(tmp_path: Path, seed_file: Path) -> None:
     assert KEY.encode() not in kept
 
 
-def test_the_settings_columns_are_those_of_files(tmp_path: Path) -> None:
+def test_the_settings_columns_are_those_of_files_and_a_location_says_the_same(tmp_path: Path) -> None:
     settings = tmp_path / "config.yaml"
     settings.write_text("catalog: {fields: {plot: Inhalt, title: Name}}\n", encoding="utf-8")
     with media_server("plex", 1) as running:
         arguments = ("--from", "plex", "--url", running.url, "--config", str(settings))
         assert run(tmp_path / "store", *arguments).exit_code == 0
+        same = json.loads(run(tmp_path / "store", f"plex+{running.url}/", "--config", str(settings), "--json").stdout)
+    assert (same["unchanged"], same["published"]) == (1, False)
 
 
 @pytest.mark.parametrize(
