@@ -10,9 +10,9 @@ _OTHERS = {
     "a box set": "boxset collection movieset sammlung",
     "a game": "game videogame",
     "a person": "person",
-    "music": "music musicvideo musicalbum album song audio musicartist artist",
-    "a book": "book audiobook",
-    "a list": "playlist folder collectionfolder",
+    "music": "musicvideo musicalbum musicartist",
+    "a book": "audiobook",
+    "a list": "playlist collectionfolder",
 }
 _NAMED = {word: kind for kind, words in _OTHERS.items() for word in words.split()}
 

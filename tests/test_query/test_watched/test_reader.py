@@ -1,6 +1,7 @@
 """Lists of watched and rated films, as the usual places export them."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,7 @@ def test_movielens_names_films_in_the_files_beside(tmp_path: Path) -> None:
         ("1,2\n", "no column names a film; its first line is '1,2'"),
         ("[1, 2]", "no film is named in it; there are no columns"),
         ('{"a": ', "is no JSON: Expecting value: line 1 column 7 (char 6)"),
-        ("PK\x03\x04", "is packed; unpack it, and name ratings.csv, diary.csv or watched.csv of it"),
+        ("PK\x03\x04", "cannot be unpacked: File is not a zip file"),
         ("[" * 100_000, "lists and objects inside each other too deep to be read"),
     ],
 )
@@ -117,6 +118,24 @@ def test_what_is_no_list_of_films_is_told_in_one_line(content: str, told: str, t
     with pytest.raises(UsageError) as refused:
         read_watched(path)
     assert str(refused.value) in (f"{path}: {told}", f"{path} {told}")
+
+
+def test_letterboxds_export_is_read_as_it_is_downloaded(tmp_path: Path) -> None:
+    path = tmp_path / "letterboxd.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ratings.csv", LETTERBOXD)
+        archive.writestr("diary.csv", DIARY.replace("2024-01-02", "2024-05-01").replace("4.5", "5"))
+        archive.writestr("watched.csv", "Date,Name,Year,Letterboxd URI\n2023-01-01,Winter,1970,https://boxd.it/4\n")
+        archive.writestr("watchlist.csv", "Date,Name,Year,Letterboxd URI\n2023-01-01,Unseen,1970,https://boxd.it/5\n")
+    films = read_watched(path)
+    assert seen_of(films) == ("Lantern (1984)", "The Stairs (1990)", "Harbour", "Winter (1970)")
+    assert ratings_of(films) == {"Lantern (1984)": 10, "The Stairs (1990)": 1}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("profile.csv", "Name\nA\n")
+    with pytest.raises(
+        UsageError, match=r"is packed, and holds none of ratings\.csv, diary\.csv, watched\.csv; unpack"
+    ):
+        read_watched(path)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
