@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from catalog.errors import UsageError
+from catalog.errors import ExtraMissing
+from catalog.extras import install_command
 
 if TYPE_CHECKING:
     import pandas
@@ -18,12 +19,12 @@ _LONGEST = 200
 def frame_of(rows: Sequence[Row], columns: Iterable[str]) -> "pandas.DataFrame":
     """A line for each row, with these columns; whole numbers stay whole where some are unknown.
 
-    Raises UsageError where pandas is not installed.
+    Raises ExtraMissing where pandas is not installed.
     """
     try:
         import pandas as pd
     except ImportError:
-        raise UsageError("a DataFrame needs pandas: pip install pandas") from None
+        raise ExtraMissing(f"a DataFrame needs pandas; run: {install_command('notebook')}") from None
     frame = pd.DataFrame(list(rows), columns=list(columns))
     whole = [name for name in frame.columns if _is_whole(row.get(name) for row in rows)]
     return frame.astype(dict.fromkeys(whole, "Int64"))

@@ -40,7 +40,7 @@ class DrawnMap:
     """Parts of the map, named by words that many films there hold; of level 1 where one looks at it closely."""
 
     def to_frame(self) -> "pandas.DataFrame":
-        """A line for each film: id, title, year, genre, x, y. Raises UsageError where pandas is not installed."""
+        """A line for each film: id, title, year, genre, x, y. Raises ExtraMissing where pandas is not installed."""
         genres = [self.genres[place] if place >= 0 else None for place in self.genre]
         columns = {"id": self.id, "title": self.title, "year": self.year, "genre": genres, "x": self.x, "y": self.y}
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -207,7 +207,7 @@ class SearchResult:
     def to_frame(self) -> "pandas.DataFrame":
         """A line for each hit, best first: id, title, year, score, confidence, the movie's other fields, why.
 
-        Raises UsageError where pandas is not installed.
+        Raises ExtraMissing where pandas is not installed.
         """
         rows = [hit.to_row() for hit in self.hits]
         return frame_of(rows, rows[0] if rows else Hit(Movie("", "", ""), 0.0).to_row())

@@ -76,4 +76,6 @@ def test_without_pandas_a_data_frame_says_what_is_missing() -> None:
         "SearchResult((), 0, 1).to_frame()"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.stderr.splitlines()[-1].endswith("UsageError: a DataFrame needs pandas: pip install pandas")
+    said = done.stderr.splitlines()[-1]
+    assert "ExtraMissing: a DataFrame needs pandas; run: " in said
+    assert said.endswith('[notebook]"')
