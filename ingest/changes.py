@@ -21,7 +21,7 @@ from catalog.store.writer import CatalogWriter, open_writer
 from ingest.mapping.mapper import RowNotes, detect, to_movie
 from ingest.readers.row import Row
 from ingest.report import Report, RowCounts
-from ingest.run import Caller, Request, choose_model, refused_file, sync_options
+from ingest.run import Listener, Request, choose_model, refused_file, sync_options
 from ingest.sync.apply import SyncOutcome, sync
 from ingest.sync.plan import Kind, plan
 from ingest.sync.rejects import Refusals
@@ -137,7 +137,7 @@ class _Batch:
         return RowCounts(read, **found, refused=refused, repaired=self.repaired, unreadable=dict(self.unreadable))
 
 
-def apply_changes(config: Config, caller: Caller) -> Report | None:
+def apply_changes(config: Config, listener: Listener) -> Report | None:
     """Apply all changes that wait, and write down what came of each; None if none waits.
 
     Raises CatalogLocked while another run writes, CheckFailed if the owner's check refused the new state, and with it
@@ -148,7 +148,7 @@ def apply_changes(config: Config, caller: Caller) -> Report | None:
         if not journal.count_waiting():
             return None
         try:
-            report = _apply(config, journal, caller)
+            report = _apply(config, journal, listener)
         except Stopped:
             raise
         except PlotseekError as error:
@@ -157,32 +157,32 @@ def apply_changes(config: Config, caller: Caller) -> Report | None:
     return report and replace(report, seconds=round(monotonic() - started, 3))
 
 
-def _apply(config: Config, journal: Journal, caller: Caller) -> Report | None:
+def _apply(config: Config, journal: Journal, listener: Listener) -> Report | None:
     root = config.store.path
     with open_writer(root, configured_server(config.store)) as writer:
         if not (waiting := journal.take()):
             return None
         with (
-            History.open(root, caller.notify) as history,
+            History.open(root, listener.notify) as history,
             history.recording(LOCATION, API) as recording,
             Refusals(refused_file(root, API)) as refusals,
         ):
             batch = _Batch(writer.others(API), config, refusals)
             for change in waiting:
                 batch.add(change)
-            report = _sync(config, journal, writer, batch, caller)
+            report = _sync(config, journal, writer, batch, listener)
             recording.outcome = RunOutcome.OK if report.published else RunOutcome.UNCHANGED
             recording.counts = report.counts()
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
     return replace(report, refused_file=str(refusals.path) if refusals.count else None)
 
 
-def _sync(config: Config, journal: Journal, writer: CatalogWriter, batch: _Batch, caller: Caller) -> Report:
+def _sync(config: Config, journal: Journal, writer: CatalogWriter, batch: _Batch, listener: Listener) -> Report:
     """Publish what the batch wants, if it wants anything, and write down what came of each change."""
     kinds = _kinds(writer, batch, config.embedding.template)
     changed = {name for name, kind in kinds.items() if kind is not Kind.UNCHANGED}
     try:
-        outcome = _publish(config, writer, batch, caller) if changed else _as_it_was(writer)
+        outcome = _publish(config, writer, batch, listener) if changed else _as_it_was(writer)
     except CheckFailed as refusal:
         refused = ChangeOutcome(ChangeState.REFUSED, reason=str(refusal))
         journal.finish({reading.number: refused for reading in batch.readings})
@@ -191,15 +191,15 @@ def _sync(config: Config, journal: Journal, writer: CatalogWriter, batch: _Batch
     return _report(config, batch, kinds, outcome)
 
 
-def _publish(config: Config, writer: CatalogWriter, batch: _Batch, caller: Caller) -> SyncOutcome:
-    choice = choose_model(config, writer, lambda: [movie.plot for movie in batch.movies], caller)
+def _publish(config: Config, writer: CatalogWriter, batch: _Batch, listener: Listener) -> SyncOutcome:
+    choice = choose_model(config, writer, lambda: [movie.plot for movie in batch.movies], listener)
     if choice.note:
-        caller.notify(choice.note)
+        listener.notify(choice.note)
     options = replace(
         sync_options(config, Request(LOCATION, prune=False, source=API), choice.fallback_for),
         remove=frozenset(name for name, movie in batch.wanted.items() if movie is None),
     )
-    return sync(batch.movies, writer, choice.embedder, options, caller.show_or_stop)
+    return sync(batch.movies, writer, choice.embedder, options, listener.show_or_stop)
 
 
 def _as_it_was(writer: CatalogWriter) -> SyncOutcome:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from catalog.store.draft import Draft
     from ingest.report import Report
-    from ingest.run import Caller, Request
+    from ingest.run import Listener, Request
     from ingest.sync.preview import Preview
 
 T = TypeVar("T")
@@ -147,18 +147,20 @@ def _report(config: Config, request: "Request") -> "Report":
     """What a run did."""
     from ingest.run import run
 
-    return _watched(lambda caller: run(config, request, show=caller.show, notify=caller.notify, stop=caller.stop))
+    return _watched(
+        lambda listener: run(config, request, show=listener.show, notify=listener.notify, stop=listener.stop)
+    )
 
 
-def _watched(work: "Callable[[Caller], T]") -> T:
+def _watched(work: "Callable[[Listener], T]") -> T:
     """What a run did, which is shown while it goes on, and stopped by a signal."""
     from ingest.progress import ProgressDisplay
-    from ingest.run import Caller
+    from ingest.run import Listener
     from ingest.schedule.signals import stop_on
 
     with ProgressDisplay() as display, stop_on(SIGINT, SIGTERM) as stop:
         try:
-            return work(Caller(display, say, stop.is_set))
+            return work(Listener(display, say, stop.is_set))
         except Stopped as stopped:
             stopped.exit_code = 128 + (stop.signal or SIGINT)
             raise
@@ -276,7 +278,7 @@ def changes(path: Path | None, as_json: bool) -> None:
 
         from ingest.changes import apply_changes
 
-        report = _watched(lambda caller: apply_changes(config, caller))
+        report = _watched(lambda listener: apply_changes(config, listener))
         if report is not None:
             _show(report, as_json=as_json)
         else:

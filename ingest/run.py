@@ -84,7 +84,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Listener:
     """Who hears where a run is, and may stop it."""
 
     show: Callable[[Progress], None]
@@ -114,22 +114,22 @@ def run(
         History.open(config.store.path, notify) as history,
         history.recording(source_name(request.location), request.source) as recording,
     ):
-        report = _run(config, request, history, Caller(show, notify, stop))
+        report = _run(config, request, history, Listener(show, notify, stop))
         recording.outcome = RunOutcome.OK if report.published else RunOutcome.UNCHANGED
         recording.counts = report.counts()
     return replace(report, seconds=round(monotonic() - started, 3))
 
 
-def _run(config: Config, request: Request, history: History, caller: Caller) -> Report:
+def _run(config: Config, request: Request, history: History, listener: Listener) -> Report:
     server = configured_server(config.store)
     info = whole_in_force(config.store.path, server) if request.complete and not request.rebuild else None
     before = recall(request.origin, history, _state(config, request) if info else None)
     with ExitStack() as stack:
-        file = _find_changed(config, request, history, before, stack, caller.stop)
+        file = _find_changed(config, request, history, before, stack, listener.stop)
         if file is not None:
-            return _read(config, request, file, history, caller)
+            return _read(config, request, file, history, listener)
     assert before is not None and info is not None  # noqa: S101, PT018 - or there would be something to read
-    return _as_before(config, request, before, info, caller.notify)
+    return _as_before(config, request, before, info, listener.notify)
 
 
 def _find_changed(
@@ -149,20 +149,20 @@ def _find_changed(
     return file
 
 
-def _read(config: Config, request: Request, file: SourceFile, history: History, caller: Caller) -> Report:
+def _read(config: Config, request: Request, file: SourceFile, history: History, listener: Listener) -> Report:
     """Read the source, and bring the catalog to what it says."""
     root = config.store.path
     with ExitStack() as stack:
-        opened = open_rows(file.location, format=request.format, name=file.name, stop=caller.stop)
+        opened = open_rows(file.location, format=request.format, name=file.name, stop=listener.stop)
         source = stack.enter_context(opened)
         field_map = detect_ahead(source.peek, fields_of(config, request))
         writer = stack.enter_context(open_writer(root, configured_server(config.store), rebuild=request.rebuild))
         writer.generations.drop_old(config.sync.keep_generations, config.sync.grace)
         plots = partial(plots_of_source, file.location, request.format, source, field_map)
-        choice = choose_model(config, None if request.rebuild else writer, plots, caller)
+        choice = choose_model(config, None if request.rebuild else writer, plots, listener)
         language = note_of_language(choice.embedder.identity, lambda: some_plots(source.peek(), field_map))
         for note in filter(None, (choice.note, language)):
-            caller.notify(note)
+            listener.notify(note)
         refusals = stack.enter_context(Refusals(refused_file(root, request.source)))
         way = partial(reading_state, fields=field_map, template=config.embedding.template)
         state = way(writer.editions().get(request.source))
@@ -171,7 +171,7 @@ def _read(config: Config, request: Request, file: SourceFile, history: History, 
         options = sync_options(config, request, choice.fallback_for)
         if request.shards is not None:
             options = replace(options, embed=Fleet(config.embedding, choice, request.shards).embed)
-        outcome = sync(reading, writer, choice.embedder, options, caller.show_or_stop, reading.refused)
+        outcome = sync(reading, writer, choice.embedder, options, listener.show_or_stop, reading.refused)
         report = _report(outcome, choice, reading, refusals, request.source)
         if generation := Generations(root).current():
             info = generation.info()
@@ -221,12 +221,12 @@ def refused_file(root: Path, source: str) -> Path:
     return root / ("refused.jsonl" if source == MAIN else f"refused-{source}.jsonl")
 
 
-def choose_model(config: Config, writer: CatalogWriter | None, plots: Plots, caller: Caller) -> Choice:
+def choose_model(config: Config, writer: CatalogWriter | None, plots: Plots, listener: Listener) -> Choice:
     """The model of the catalog that `writer` has, or one for a new catalog."""
     if writer is None or writer.info is None:
-        return choose_for_new(config.embedding, caller.notify, caller.stop, plots)
+        return choose_for_new(config.embedding, listener.notify, listener.stop, plots)
     known, info = partial(_known, writer), writer.info
-    return choose_for_existing(config.embedding, info.model, info.fallback_for, known, caller.notify, caller.stop)
+    return choose_for_existing(config.embedding, info.model, info.fallback_for, known, listener.notify, listener.stop)
 
 
 def _known(writer: CatalogWriter) -> Known:

@@ -87,7 +87,7 @@ def fetch_if_changed(
 
     A server that sends the whole file again is found out by its bytes. `path` is left out then as well.
     """
-    fetched = _fetch(Asked(url, previous, headers), path, limits, stop)
+    fetched = _fetch(FetchRequest(url, previous, headers), path, limits, stop)
     if isinstance(fetched, Fetched) and fetched.validators.digest == previous.digest:
         path.unlink()
         return Unchanged(fetched.name)
@@ -107,14 +107,14 @@ def fetch(
     special to this machine's network link. Raises SourceUnreachable, DiskFull or SourceError for whatever does not end
     with a whole file, Stopped within a second after `stop` says so, and leaves no file then.
     """
-    fetched = _fetch(Asked(url, Validators(), headers), path, limits, stop)
+    fetched = _fetch(FetchRequest(url, Validators(), headers), path, limits, stop)
     if isinstance(fetched, Unchanged):
         raise SourceError(f"{fetched.name}: the server answers 304, not changed, without having been asked")
     return fetched
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FetchRequest:
     """What is asked of a server."""
 
     url: str
@@ -129,7 +129,7 @@ class Asked:
         return self.headers if same or upgraded else {}
 
 
-def _fetch(asked: Asked, path: Path, limits: FetchLimits, stop: Stop) -> Fetched | Unchanged:
+def _fetch(asked: FetchRequest, path: Path, limits: FetchLimits, stop: Stop) -> Fetched | Unchanged:
     given_up = Event()
     exchange = partial(_exchange, asked, path, limits, lambda: given_up.is_set() or stop())
     try:
@@ -146,7 +146,7 @@ def _fetch(asked: Asked, path: Path, limits: FetchLimits, stop: Stop) -> Fetched
         given_up.set()
 
 
-def _exchange(asked: Asked, path: Path, limits: FetchLimits, stop: Stop) -> Fetched | Unchanged:
+def _exchange(asked: FetchRequest, path: Path, limits: FetchLimits, stop: Stop) -> Fetched | Unchanged:
     """Ask and save; the network's errors as ours."""
     import httpx
 
@@ -176,7 +176,9 @@ def _headers(previous: Validators) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def _follow(client: "httpx.Client", asked: Asked, path: Path, limits: FetchLimits, stop: Stop) -> Fetched | Unchanged:
+def _follow(
+    client: "httpx.Client", asked: FetchRequest, path: Path, limits: FetchLimits, stop: Stop
+) -> Fetched | Unchanged:
     url, name = asked.url, shown(asked.url)
     for _ in range(_REDIRECTS + 1):
         with client.stream("GET", url, headers=dict(asked.headers_for(url)), follow_redirects=False) as response:

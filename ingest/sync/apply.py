@@ -16,7 +16,7 @@ from catalog.store.draft import Difference, Draft
 from catalog.store.movies import Entry
 from catalog.store.writer import CatalogWriter
 from ingest.sync.hook import run_check
-from ingest.sync.plan import EmbeddedTexts, EmbedTexts, Kind, SyncOptions, Tally, deletions, plan
+from ingest.sync.plan import EmbeddedTexts, EmbedTexts, Kind, PlannedChange, SyncOptions, Tally, deletions, plan
 from ingest.sync.questions import embed_questions
 from ingest.sync.row_cache import RememberedRow
 
@@ -67,11 +67,7 @@ def sync(
     draft = _LazyDraft(writer, embedder.identity, options)
     tally = Tally()
     try:
-        for change in plan(movies, stored, options.template, options.source, others):
-            tally.add(change)
-            if change.entry is not None:
-                draft.put(change.entry)
-            show(Progress("reading", len(tally.seen)))
+        _put(plan(movies, stored, options.template, options.source, others), draft, tally, show)
         gone = deletions(stored.keys() - others.keys(), tally.seen, options, refused)
         gone |= options.remove & stored.keys()
         tally.counts[Kind.DELETED] = len(gone)
@@ -88,6 +84,15 @@ def sync(
         draft.discard()
         raise
     return SyncOutcome(tally.counts, embedded, truncated, info.number, True, info.films, tally.examples)
+
+
+def _put(changes: Iterable[PlannedChange], draft: "_LazyDraft", tally: Tally, show: Callable[[Progress], None]) -> None:
+    """Count what is planned, and put what is to be stored into the draft."""
+    for change in changes:
+        tally.add(change)
+        if change.entry is not None:
+            draft.put(change.entry)
+        show(Progress("reading", len(tally.seen)))
 
 
 def _difference(tally: Tally, gone: frozenset[str], source: str, others: Mapping[str, str]) -> Difference:

@@ -66,7 +66,7 @@ class SyncOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PlannedChange:
     """One movie of the file beside what is stored of it."""
 
     kind: Kind
@@ -81,20 +81,20 @@ def plan(
     template: str,
     source: str = MAIN,
     others: Container[str] = (),
-) -> Iterator[Change]:
+) -> Iterator[PlannedChange]:
     """Compare each movie, by its id, with what the last run stored. Pure, lazy, in the file's order.
 
     A movie that is one of the `others`, those of another source, is changed at least in whose it is.
     """
     for movie in movies:
         if isinstance(movie, RememberedRow):
-            yield Change(Kind.UNCHANGED, movie.id)
+            yield PlannedChange(Kind.UNCHANGED, movie.id)
             continue
         now = fingerprints(movie, template)
         kind = _kind(now, stored.get(movie.id))
         if kind is Kind.UNCHANGED and movie.id in others:
             kind = Kind.METADATA_CHANGED
-        yield Change(kind, movie.id, None if kind is Kind.UNCHANGED else Entry(movie, now, source=source))
+        yield PlannedChange(kind, movie.id, None if kind is Kind.UNCHANGED else Entry(movie, now, source=source))
 
 
 def _kind(now: Fingerprints, before: Fingerprints | None) -> Kind:
@@ -137,7 +137,7 @@ class Tally:
     seen: set[str] = field(default_factory=set)
     examples: dict[Kind, list[str]] = field(default_factory=dict)
 
-    def add(self, change: Change) -> None:
+    def add(self, change: PlannedChange) -> None:
         self.counts[change.kind] += 1
         self.seen.add(change.id)
         if change.kind in (Kind.ADDED, Kind.TEXT_CHANGED):

@@ -32,7 +32,7 @@ from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.writer import open_writer
 from catalog.text.stems import english_terms
 from ingest.changes import apply_changes
-from ingest.run import Caller
+from ingest.run import Listener
 from ingest.sync.apply import SyncOutcome, embed_missing, sync
 from ingest.sync.plan import SyncOptions
 from tests.support.chroma import ChromaProcess, server
@@ -115,7 +115,7 @@ def drain(root: Path) -> None:
     """Bring in what waits, as `ingest changes` does."""
     variables = {"PLOTSEEK_STORE_PATH": str(root), "PLOTSEEK_EMBEDDING_MODEL": "bundled"}
     urls = {name: value for name, value in os.environ.items() if name == "PLOTSEEK_STORE_URL"}
-    apply_changes(load_config(None, variables | urls), Caller(lambda _: None, lambda _: None, lambda: False))
+    apply_changes(load_config(None, variables | urls), Listener(lambda _: None, lambda _: None, lambda: False))
 
 
 def log_of(root: Path) -> Path:

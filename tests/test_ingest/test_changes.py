@@ -28,7 +28,7 @@ from catalog.store.runs import History, RunOutcome
 from ingest.changes import apply_changes
 from ingest.cli import main
 from ingest.report import Report
-from ingest.run import Caller, Request, run
+from ingest.run import Listener, Request, run
 from ingest.status import gather
 
 pytestmark = pytest.mark.slow
@@ -52,7 +52,7 @@ def asked(config: Config, *changes: Change) -> list[int]:
 
 
 def applied(config: Config) -> Report | None:
-    return apply_changes(config, Caller(lambda _: None, lambda _: None, lambda: False))
+    return apply_changes(config, Listener(lambda _: None, lambda _: None, lambda: False))
 
 
 def report(config: Config, number: int) -> ChangeReport:

@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import PASSING, SourceError, SourceUnreachable, Stopped
-from ingest.readers.download import Asked, Fetched, FetchLimits, Unchanged, Validators, fetch, fetch_if_changed, shown
+from ingest.readers.download import (
+    FetchRequest,
+    Fetched,
+    FetchLimits,
+    Unchanged,
+    Validators,
+    fetch,
+    fetch_if_changed,
+    shown,
+)
 from ingest.readers.source import open_rows
 
 pytestmark = pytest.mark.slow
@@ -254,4 +263,4 @@ def test_headers_go_to_the_host_that_was_meant_alone(server: Server, tmp_path: P
 )
 def test_where_headers_go(asked: str, led_to: str, sent: bool) -> None:
     headers = {"X-Key": "s3cret"}
-    assert Asked(asked, Validators(), headers).headers_for(led_to) == (headers if sent else {})
+    assert FetchRequest(asked, Validators(), headers).headers_for(led_to) == (headers if sent else {})
