@@ -12,9 +12,9 @@ import pytest
 
 from catalog.errors import PASSING, SourceError, SourceUnreachable, Stopped
 from ingest.readers.download import (
-    FetchRequest,
     Fetched,
     FetchLimits,
+    FetchRequest,
     Unchanged,
     Validators,
     fetch,
