@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from unicodedata import combining, east_asian_width
 
@@ -11,6 +11,7 @@ from query.constraints.constraint import Constraint
 from query.models import Hit, SearchResult, Why
 
 _TITLE_SHARE = 0.35
+_DIGITS = 4
 _NAMED, _LONGEST_NAME = 3, 60
 _FIXED = len(" 1    1999  ")
 
@@ -21,13 +22,19 @@ def as_json(query: str | Mapping[str, object], model: str, result: SearchResult)
 
     Between them the conditions that were read out of the question, if any.
     """
-    results = [hit_to_dict(hit) for hit in result.hits]
+    # A service may embed by another library than the command does itself: the digits behind these differ.
+    short = [replace(hit, score=_rounded(hit.score), confidence=round(hit.confidence, _DIGITS)) for hit in result.hits]
+    results = [hit_to_dict(hit) for hit in short]
     said = {"understood": list(map(asdict, result.understood))} if result.understood else {}
     counted = {} if result.facets is None else {"facets": list(map(asdict, result.facets))}
     notes = {"notes": list(result.notes)} if result.notes else {}
     unmatched = {"unmatched": list(result.unmatched)} if result.unmatched else {}
     answer = {"query": query, "model": model, **said, "results": results, **counted, **notes, **unmatched}
     return json.dumps(answer, ensure_ascii=False)
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, _DIGITS)
 
 
 def hit_to_dict(hit: Hit) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def test_the_service_answers_what_would_be_answered_here(seed_store: Path, addre
         SearchRequest(likes=("Ghostbuster",)),
         SearchRequest("ship", sort="size"),
         SearchRequest("x" * 1001),
-        SearchRequest("ship", limit=1000),
+        SearchRequest("ship", limit=1001),
         SearchRequest("ship", filter="gnre:Horror"),
     ],
 )
@@ -286,7 +286,7 @@ def test_the_command_presents_the_key_of_its_environment(seed_store: Path, tmp_p
             assert asked(seed_store, REQUEST, key) is not None
             for shown in (key, "wrong", ""):
                 command = CliRunner(env={"PLOTSEEK_STORE_PATH": str(seed_store), "PLOTSEEK_API_KEY": shown})
-                assert command.invoke(main, ["soap", "--limit", "1"]).stdout.splitlines()[1].split()[2] == "Fight"
+                assert command.invoke(main, ["soap", "--limit", "1"]).stdout.splitlines()[1].split()[3] == "Fight"
 
 
 def test_the_command_asks_a_service_without_loading_the_catalog(seed_store: Path, address: tuple[str, int]) -> None:

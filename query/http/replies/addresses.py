@@ -11,11 +11,11 @@ PAGES = ("/", "/docs", "/openapi.json", "/static/plotseek.js")
 
 
 def no_such_address(path: str, routes: Sequence[BaseRoute]) -> str:
-    """One line for an address that is none, with the nearest one and all of them."""
+    """One line for an address that is none, which it does not repeat, with the nearest one and all of them."""
     there = _paths(routes)
     near = get_close_matches(path.rstrip("/").lower()[:100], there, 1)
     meant = f"; did you mean {near[0]}?" if near else "."
-    return f"there is no {path[:100]!r}{meant} There are {', '.join(there)}; /docs describes them"
+    return f"there is no such address{meant} There are {', '.join(there)}; /docs describes them"
 
 
 def not_done_here(request: Request, methods: Sequence[str]) -> str:

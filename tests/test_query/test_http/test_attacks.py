@@ -105,7 +105,8 @@ def assert_nothing_leaks(url: str, answer: bytes, store: Path) -> None:
         (b"/healthz/../admin/ingest", 404),
         (b"/static/../admin/ingest", 404),
         (b"/.git/config", 404),
-        (b"/docs", 404),
+        (b"/docs/", 404),
+        (b"/redoc", 404),
     ],
 )
 def test_odd_addresses(url: str, seed_store: Path, target: bytes, status: int) -> None:
