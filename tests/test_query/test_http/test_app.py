@@ -331,8 +331,6 @@ def test_no_answer_holds_a_null_and_times_are_utc(http: httpx.Client) -> None:
 def test_an_unknown_address_is_told_what_there_is(http: httpx.Client) -> None:
     said = http.get("/serch").json()["detail"]
     assert said.startswith("there is no such address; did you mean /search? There are /search, /recommend, ")
-        "there is no such address; did you mean /search? There are /search, /recommend, /movies/{name}"
-    )
     assert said.endswith("; /docs describes them")
 
 
