@@ -91,7 +91,12 @@ class Inquiry:
     def get(self, path: str, **parameters: str | int) -> Any:
         """The JSON at a path; raises SourceError, SourceUnreachable for an answer that is cut, Stopped."""
         url = f"{self.server.url}{path}{'?' if parameters else ''}{urlencode(parameters)}"
-        limits = replace(self.limits, total=max(self.until - monotonic(), 1.0))
+        left = self.until - monotonic()
+        if left <= 0:
+            raise SourceUnreachable(
+                f"{self.server.name}: not whole within {self.limits.total:g} seconds; raise sync.fetch_timeout"
+            )
+        limits = replace(self.limits, total=left)
         answer = fetch(url, self.folder / "answer", limits, self.stop, self.headers)
         content = answer.path.read_bytes()
         try:

@@ -150,6 +150,14 @@ def test_what_is_no_such_server_is_told(kind: str, tmp_path: Path, monkeypatch: 
             assert told(running) == "radarr at URL: does not answer as radarr does; is its address right?"
 
 
+def test_all_pages_together_have_a_time(tmp_path: Path) -> None:
+    with media_server("plex", 1) as running:
+        server, late = MediaServer("plex", running.url), FetchLimits(total=-1.0)
+        with pytest.raises(SourceUnreachable, match=r": not whole within -1 seconds; raise sync\.fetch_timeout$"):
+            write_films(server, tmp_path, late, {}, lambda: False)
+        assert running.asked == []
+
+
 def test_a_server_that_says_nothing_can_be_left(tmp_path: Path) -> None:
     with media_server("jellyfin") as running:
         running.silent = True
