@@ -19,7 +19,7 @@ from catalog.extras import require
 from catalog.movie import MAIN, check_source
 from catalog.terminal import one_line_errors, say, settings, show
 from ingest.file_argument import FileOrCommand
-from ingest.servers.media_server import KINDS
+from ingest.servers.kinds import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from catalog.config import PREFIX
 from catalog.errors import SourceError, SourceUnreachable, UsageError
 from ingest.readers.download import FetchLimits, fetch, shown
 from ingest.readers.waiting import Stop
+from ingest.servers.kinds import KINDS
 
-KINDS = ("jellyfin", "plex", "radarr")
 KEY = f"{PREFIX}_SOURCE_KEY"
 _LOCATION = re.compile(rf"({'|'.join(KINDS)})\+(https?://.*)", re.IGNORECASE)
 _WANTED = "wanted"

@@ -10,8 +10,9 @@ from ingest.mapping.mapper import detect, to_movie
 from ingest.readers.download import FetchLimits
 from ingest.readers.source import open_rows
 from ingest.servers.films import write_films
+from ingest.servers.kinds import KINDS
 from ingest.servers.media_server import KEY as VARIABLE
-from ingest.servers.media_server import KINDS, MediaServer, server_at
+from ingest.servers.media_server import MediaServer, server_at
 from tests.support.media_servers import KEY, MediaServerDouble, media_server
 
 LIMITS = FetchLimits(silence=5, total=10)
