@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ToolAnnotations
-from pydantic import Field
+from pydantic import Field, ValidationError
 from starlette.responses import Response
 
 from catalog.config import Config
@@ -18,6 +18,7 @@ from catalog.errors import PlotseekError
 from query.http import schemas as api
 from query.http.auth import Authenticator
 from query.http.middleware import App, Receive, RequestMiddleware, Scope, Send
+from query.http.replies.refusals import refusal_lines
 from query.models import MOST_RESULTS, SearchRequest
 from query.problems import problem_of
 from query.serving.cost import cost_of
@@ -51,6 +52,18 @@ Ratings = Annotated[
 Ask = Callable[[SearchRequest, Deadline], Awaitable[EncodedAnswer]]
 
 
+class _PlainSpoken(MCPServer):
+    """Says what is wrong with arguments without the framework's words."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Context | None = None) -> Any:
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if not isinstance(error.__cause__, ValidationError):
+                raise
+            raise ToolError("; ".join(refusal_lines(error.__cause__.errors()))) from error
+
+
 def create_mcp(config: Config) -> MCPServer:
     """The tools on one catalog, opened when the first client comes."""
     service = Service(config)
@@ -61,7 +74,7 @@ def create_mcp(config: Config) -> MCPServer:
         yield
         await service.close()
 
-    server: MCPServer = MCPServer(
+    server = _PlainSpoken(
         "plotseek", instructions=_INSTRUCTIONS, version=our_version(), lifespan=lifespan, log_level="WARNING"
     )
     _add_tools(server, service)

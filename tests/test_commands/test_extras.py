@@ -1,6 +1,7 @@
 """Whoever installed no extra is told in a line what to run."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -51,10 +52,16 @@ def test_the_command_names_the_folder_and_this_python() -> None:
     assert install_command("server") == f'{sys.executable} -m pip install "{PROJECT}[server]"'
 
 
+def modules(line: str) -> tuple[str, ...]:
+    """The modules that a line of requirements brings."""
+    name, extra = re.fullmatch(r"([\w-]+)(?:\[([\w,]+)\])?.*", line).groups()  # type: ignore[union-attr]
+    return EXTRAS.get(extra, ()) if name == "plotseek" else (name.replace("-", "_"),)
+
+
 def test_every_extra_for_users_is_known_by_its_modules() -> None:
     written = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {
-        extra: sorted(line.split(";")[0].split(">")[0].split("=")[0].strip().replace("-", "_") for line in lines)
+        extra: sorted(name for line in lines for name in modules(line))
         for extra, lines in written["optional-dependencies"].items()
     }
     assert {extra: names[extra] for extra in EXTRAS} == {extra: sorted(modules) for extra, modules in EXTRAS.items()}
