@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.dirty import as_parquet, as_table
 from catalog.errors import DeletionsRefused, SourceError
-from catalog.journal.change import Change
+from catalog.journal.change import ChangeRequest
 from catalog.journal.journal import Journal
 from catalog.store.generations import Generations
 from catalog.store.maintenance.verify import verify
@@ -132,7 +132,7 @@ def killed_changes(root: Path, kills: int) -> None:
         print(f"| {what} | {count} |")
 
 
-def _waiting(root: Path) -> dict[int, Change]:
+def _waiting(root: Path) -> dict[int, ChangeRequest]:
     with Journal.open(root) as journal:
         return {each.number: each.change for each in journal.take() if each.change is not None}
 

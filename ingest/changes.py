@@ -11,7 +11,7 @@ from time import monotonic
 
 from catalog.config import Config
 from catalog.errors import CheckFailed, PlotseekError, RowRefused, SourceError, Stopped, UsageError
-from catalog.journal.change import Change, ChangeOutcome, ChangeState
+from catalog.journal.change import ChangeOutcome, ChangeRequest, ChangeState
 from catalog.journal.journal import Journal, WaitingChange
 from catalog.movie import API, Movie
 from catalog.store.chroma.server import configured_server
@@ -28,7 +28,7 @@ from ingest.sync.rejects import Refusals
 
 LOCATION = "changes over HTTP"
 _NAMED = 100
-"""Refused rows of one change that its report names."""
+"""Films, and refused rows, of one change that its report names."""
 
 
 @dataclass(slots=True)
@@ -47,8 +47,14 @@ class _Reading:
         done = Counter(str(kinds[name]) if last[name] == self.number else "superseded" for name in self.ids)
         counts = {"read": self.read, **done, "refused": len(self.refusals)}
         state = ChangeState.DONE if self.ids else ChangeState.REFUSED
-        named = tuple(self.refusals[:_NAMED])
-        return ChangeOutcome(state, {name: n for name, n in counts.items() if n}, named, generation, self.reason)
+        return ChangeOutcome(
+            state,
+            {name: number for name, number in counts.items() if number},
+            tuple(dict.fromkeys(self.ids))[:_NAMED],
+            tuple(self.refusals[:_NAMED]),
+            generation,
+            self.reason,
+        )
 
 
 class _Batch:
@@ -85,7 +91,7 @@ class _Batch:
         self.last[identity] = reading.number
         reading.ids.append(identity)
 
-    def _movies(self, change: Change, reading: _Reading) -> Iterator[Movie]:
+    def _movies(self, change: ChangeRequest, reading: _Reading) -> Iterator[Movie]:
         rows = [Row(f"film {place}", row) for place, row in enumerate(change.put, 1)]
         reading.read = len(rows) + len(change.delete)
         try:
@@ -106,7 +112,7 @@ class _Batch:
             self.unreadable.update(notes.unreadable)
             yield movie
 
-    def _deleted(self, change: Change, reading: _Reading) -> Iterator[str]:
+    def _deleted(self, change: ChangeRequest, reading: _Reading) -> Iterator[str]:
         for identity in change.delete:
             try:
                 self._check_owner(identity, change, "DELETE")
@@ -116,7 +122,7 @@ class _Batch:
                 continue
             yield identity
 
-    def _check_owner(self, identity: str, change: Change, place: str) -> None:
+    def _check_owner(self, identity: str, change: ChangeRequest, place: str) -> None:
         """Raise RowRefused for a film of another source, unless it is taken over: then it is of that one no more."""
         if change.take_over:
             self._others.pop(identity, None)

@@ -20,7 +20,7 @@ class ChangeState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeRequest:
     """What one request wants changed."""
 
     put: tuple[Mapping[str, Any], ...] = ()
@@ -51,6 +51,8 @@ class ChangeOutcome:
     state: ChangeState
     counts: Mapping[str, int] = field(default_factory=dict)
     """Films by what was done with them; those that a later change named, too, are `superseded`."""
+    ids: tuple[str, ...] = ()
+    """Of the films that it put or deleted: the first hundred."""
     refusals: tuple[str, ...] = ()
     """Why rows were refused, one line each: the first hundred."""
     generation: int | None = None
@@ -69,6 +71,8 @@ class ChangeReport:
     ended: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     """Films by what was done with them; those that a later change named, too, are `superseded`."""
+    ids: tuple[str, ...] = ()
+    """Of the films that it put or deleted: the first hundred."""
     refusals: tuple[str, ...] = ()
     """Why rows were refused, one line each: the first hundred."""
     generation: int | None = None
@@ -84,5 +88,5 @@ class ChangeReport:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`; other keys are passed over."""
         known = {name: values[name] for name in cls.__slots__ if name in values}
-        state, refusals = ChangeState(values["state"]), tuple(values.get("refusals", ()))
-        return cls(**{**known, "state": state, "refusals": refusals})
+        lists = {name: tuple(values.get(name, ())) for name in ("ids", "refusals")}
+        return cls(**{**known, **lists, "state": ChangeState(values["state"])})

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from catalog.errors import CatalogDamaged, JournalFull, StoreError
-from catalog.journal.change import Change, ChangeOutcome, ChangeReport, ChangeState
+from catalog.journal.change import ChangeOutcome, ChangeReport, ChangeRequest, ChangeState
 from catalog.printable import utc
 from catalog.store.files import disk_errors, sync_to_disk
 from catalog.store.lock import read_holder, writer
@@ -50,7 +50,7 @@ class WaitingChange:
     """A change that a run takes up."""
 
     number: int
-    change: Change | None
+    change: ChangeRequest | None
     """None for one that is damaged."""
 
 
@@ -96,7 +96,7 @@ class Journal:
         with closing(connect_shared(root / FILE)) as connection:
             return cls(root, connection).count_waiting()
 
-    def append(self, change: Change, most: int = MOST_WAITING, most_bytes: int = MOST_BYTES) -> ChangeReport:
+    def append(self, change: ChangeRequest, most: int = MOST_WAITING, most_bytes: int = MOST_BYTES) -> ChangeReport:
         """Accept a change; on return it is on disk. Raises JournalFull, StoreError."""
         kept = change.to_json().encode()
         with self._write():
@@ -153,9 +153,8 @@ class Journal:
             is_running = taken is not None and writer(self._root) == taken
             state = ChangeState.RUNNING if is_running else ChangeState.WAITING
             return ChangeReport(number, state, _iso(received), reason=None if is_running else reason)
-        values: dict[str, Any] = json.loads(outcome)
-        values |= {"state": ChangeState(values["state"]), "refusals": tuple(values["refusals"])}
-        return ChangeReport(number=number, received=_iso(received), ended=_iso(ended), **values)
+        times = {"received": _iso(received), "ended": _iso(ended)}
+        return ChangeReport.from_dict({"number": number, **times, **json.loads(outcome)})
 
     def _rows(self, statement: str, values: tuple[object, ...] = ()) -> list[Any]:
         with _readable(self._root / FILE):
@@ -169,10 +168,10 @@ class Journal:
             yield
 
 
-def _change(kept: bytes | None, digest: bytes) -> Change | None:
+def _change(kept: bytes | None, digest: bytes) -> ChangeRequest | None:
     if kept is None or _digest(kept) != digest:
         return None
-    return Change.from_json(kept.decode())
+    return ChangeRequest.from_json(kept.decode())
 
 
 def _digest(kept: bytes) -> bytes:

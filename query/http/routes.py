@@ -15,7 +15,7 @@ from pydantic import WithJsonSchema
 from starlette.exceptions import HTTPException
 
 from catalog.errors import UsageError
-from catalog.journal.change import Change, ChangeReport
+from catalog.journal.change import ChangeReport, ChangeRequest
 from query.answer import without_nulls
 from query.discovery import prove, read_secret
 from query.http import schemas as api
@@ -209,7 +209,7 @@ async def put_movies(
     rows = body if isinstance(body, list) else [body]
     if not rows or not all(isinstance(row, dict) and row for row in rows):
         raise UsageError("a film is a JSON object with title and plot, several are a list of them")
-    return await _accepted(caller, response, Change(put=tuple(rows), take_over=asked.take_over), asked.wait)
+    return await _accepted(caller, response, ChangeRequest(put=tuple(rows), take_over=asked.take_over), asked.wait)
 
 
 async def _names_a_film(request: Request) -> None:
@@ -224,7 +224,7 @@ async def delete_movie(
 ) -> dict[str, Any]:
     """Delete a film."""
     identity = await caller.service.id_to_delete(name, caller.deadline)
-    change = Change(delete=(identity,), take_over=asked.take_over)
+    change = ChangeRequest(delete=(identity,), take_over=asked.take_over)
     return await _accepted(caller, response, change, asked.wait)
 
 
@@ -236,7 +236,7 @@ async def change(
     return _told(await caller.wait(caller.service.outcome(number, asked.wait)), response)
 
 
-async def _accepted(caller: Caller, response: Response, change: Change, wait: float) -> dict[str, Any]:
+async def _accepted(caller: Caller, response: Response, change: ChangeRequest, wait: float) -> dict[str, Any]:
     report = await caller.service.changes.append(change)
     return _told(await caller.wait(caller.service.outcome(report.number, wait)) if wait else report, response)
 

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import TypeVar
 
 from catalog.errors import StoreError
-from catalog.journal.change import Change, ChangeReport
+from catalog.journal.change import ChangeReport, ChangeRequest
 from catalog.journal.journal import Journal
 from catalog.store.lock import writer
 from query.serving.ingest_job import begin_ingest, end, last_line
@@ -43,7 +43,7 @@ class ChangeQueue:
         """Bring in what waits since before."""
         self._task = asyncio.create_task(self._bring_in())
 
-    async def append(self, change: Change) -> ChangeReport:
+    async def append(self, change: ChangeRequest) -> ChangeReport:
         """Accept a change; on return it is on disk. Raises JournalFull, StoreError."""
         report = await self._with_journal(lambda journal: journal.append(change))
         self._asked.set()

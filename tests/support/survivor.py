@@ -20,7 +20,7 @@ from typing import IO
 
 from catalog.config import load_config
 from catalog.embedding.embedder import Embedded
-from catalog.journal.change import Change
+from catalog.journal.change import ChangeRequest
 from catalog.journal.journal import Journal
 from catalog.movie import Movie, model_text, text_digest
 from catalog.store.embedding_cache import VectorCache
@@ -96,11 +96,11 @@ def keep(command: str, root: Path, backup: Path) -> None:
             raise ValueError(command)
 
 
-def change(number: int) -> Change:
+def change(number: int) -> ChangeRequest:
     """The change of this number: a film comes, or becomes another one, and sometimes one goes."""
     name = str(number * 7 % CHANGED)
     row = {"id": name, "title": f"Film {name}", "plot": f"{WORDS[number % 8]} of change {number}"}
-    return Change((row,), (str(number % CHANGED),) if number % 5 == 0 and str(number % CHANGED) != name else ())
+    return ChangeRequest((row,), (str(number % CHANGED),) if number % 5 == 0 and str(number % CHANGED) != name else ())
 
 
 def append(root: Path, start: int, acknowledged: Path) -> None:

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from catalog.config import Config, load_config
 from catalog.errors import CatalogLocked, CheckFailed
-from catalog.journal.change import Change, ChangeReport, ChangeState
+from catalog.journal.change import ChangeReport, ChangeRequest, ChangeState
 from catalog.journal.journal import Journal
 from catalog.store.generations import Generations
 from catalog.store.lock import writer_lock
@@ -46,7 +46,7 @@ def config(tmp_path: Path) -> Config:
     return load_config(None, variables)
 
 
-def asked(config: Config, *changes: Change) -> list[int]:
+def asked(config: Config, *changes: ChangeRequest) -> list[int]:
     with Journal.open(config.store.path) as journal:
         return [journal.append(change).number for change in changes]
 
@@ -71,9 +71,9 @@ def plots(store: Path) -> Mapping[str, tuple[str, str]]:
 def test_all_that_waits_becomes_one_state_and_the_last_word_counts(config: Config) -> None:
     first, second, third = asked(
         config,
-        Change((film("a"), film("b"), {"id": "c", "title": "No plot"})),
-        Change((film("b", "A shark comes."), film("d"))),
-        Change(delete=("d", "unknown")),
+        ChangeRequest((film("a"), film("b"), {"id": "c", "title": "No plot"})),
+        ChangeRequest((film("b", "A shark comes."), film("d"))),
+        ChangeRequest(delete=("d", "unknown")),
     )
     told = applied(config)
     assert told is not None
@@ -82,14 +82,14 @@ def test_all_that_waits_becomes_one_state_and_the_last_word_counts(config: Confi
     done = report(config, first)
     assert (done.state, done.generation) == (ChangeState.DONE, 1)
     assert done.counts == {"read": 3, "added": 1, "superseded": 1, "refused": 1}
-    assert done.refusals == ("film 3: no field for the plot",)
+    assert (done.ids, done.refusals) == (("a", "b"), ("film 3: no field for the plot",))
     assert report(config, second).counts == {"read": 2, "added": 1, "superseded": 1}
     assert report(config, third).counts == {"read": 2, "unchanged": 2}
     assert json.loads((config.store.path / "refused-api.jsonl").read_text(encoding="utf-8"))["row"]["id"] == "c"
     assert verify(config.store.path).differences == ()
 
     assert applied(config) is None
-    (again,) = asked(config, Change((film("a"),), ("b",)))
+    (again,) = asked(config, ChangeRequest((film("a"),), ("b",)))
     told = applied(config)
     assert told is not None
     assert (told.embedded, told.films) == (0, 1)
@@ -105,9 +105,9 @@ def test_films_of_a_file_stay_its_own_unless_they_are_taken_over(config: Config,
     run(config, Request(str(tmp_path / "films.json")))
     refused, partly, moved = asked(
         config,
-        Change((film("a", "A ghost comes."),)),
-        Change((film("n"),), ("b",)),
-        Change((film("c", "A ghost comes."),), ("b",), take_over=True),
+        ChangeRequest((film("a", "A ghost comes."),)),
+        ChangeRequest((film("n"),), ("b",)),
+        ChangeRequest((film("c", "A ghost comes."),), ("b",), take_over=True),
     )
     applied(config)
     assert report(config, refused).state is ChangeState.REFUSED
@@ -131,9 +131,9 @@ def test_a_request_that_says_nothing_of_films_is_refused_as_a_whole(config: Conf
     """It holds up nobody else."""
     nothing, rated, good = asked(
         config,
-        Change(({"name": "x", "colour": "red"},)),
-        Change(({"movieId": 1, "userId": 2, "rating": 4.5, "timestamp": 1},)),
-        Change((film("a"),)),
+        ChangeRequest(({"name": "x", "colour": "red"},)),
+        ChangeRequest(({"movieId": 1, "userId": 2, "rating": 4.5, "timestamp": 1},)),
+        ChangeRequest((film("a"),)),
     )
     told = applied(config)
     assert told is not None
@@ -146,10 +146,10 @@ def test_a_request_that_says_nothing_of_films_is_refused_as_a_whole(config: Conf
 
 
 def test_the_owners_check_refuses_changes(config: Config) -> None:
-    asked(config, Change((film("a"),)))
+    asked(config, ChangeRequest((film("a"),)))
     applied(config)
     strict = replace(config, sync=replace(config.sync, check=(sys.executable, "-c", "print('worse'); exit(1)")))
-    (number,) = asked(config, Change((film("b"),)))
+    (number,) = asked(config, ChangeRequest((film("b"),)))
     with pytest.raises(CheckFailed):
         applied(strict)
     found = report(config, number)
@@ -160,7 +160,7 @@ def test_the_owners_check_refuses_changes(config: Config) -> None:
 
 
 def test_what_cannot_be_done_now_waits_and_says_why(config: Config) -> None:
-    (number,) = asked(config, Change((film("a"),)))
+    (number,) = asked(config, ChangeRequest((film("a"),)))
     with writer_lock(config.store.path):
         with pytest.raises(CatalogLocked):
             applied(config)
@@ -183,7 +183,7 @@ def test_a_run_that_is_killed_before_it_wrote_down_the_outcome_is_repeated(confi
     kill = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
     lines = [f"store: {{path: {store}}}", "embedding: {model: bundled}", "sync:"]
     path.write_text("\n".join([*lines, f"  check: [{json.dumps(sys.executable)}, -c, {json.dumps(kill)}]"]))
-    (number,) = asked(config, Change((film("a"),)))
+    (number,) = asked(config, ChangeRequest((film("a"),)))
     command = [sys.executable, "-m", "ingest", "--config", str(path), "changes"]
     killed = subprocess.run(command, cwd=PROJECT, check=False, capture_output=True)
     assert killed.returncode == -signal.SIGKILL
@@ -193,7 +193,7 @@ def test_a_run_that_is_killed_before_it_wrote_down_the_outcome_is_repeated(confi
     assert told is not None
     assert (told.rows.added, told.embedded) == (1, 0)  # what was embedded before the kill is kept
 
-    (number,) = asked(config, Change((film("b"),), ("a",)))
+    (number,) = asked(config, ChangeRequest((film("b"),), ("a",)))
     before = (store / "CURRENT").read_bytes()
     with subprocess.Popen(
         command[:3] + ["changes"], cwd=PROJECT, env={**os.environ, "PLOTSEEK_STORE_PATH": str(store)}
