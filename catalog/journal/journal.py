@@ -109,7 +109,7 @@ class Journal:
             cursor = self._connection.execute(
                 "INSERT INTO changes (received, change, digest) VALUES (?, ?, ?)", (received, kept, _digest(kept))
             )
-        return ChangeReport(int(cursor.lastrowid or 0), ChangeState.WAITING, _iso(received))
+        return ChangeReport(int(cursor.lastrowid or 0), ChangeState.WAITING, utc(received))
 
     def count_waiting(self) -> int:
         """How many changes no run has finished yet."""
@@ -152,8 +152,8 @@ class Journal:
         if ended is None:
             is_running = taken is not None and writer(self._root) == taken
             state = ChangeState.RUNNING if is_running else ChangeState.WAITING
-            return ChangeReport(number, state, _iso(received), reason=None if is_running else reason)
-        times = {"received": _iso(received), "ended": _iso(ended)}
+            return ChangeReport(number, state, utc(received), reason=None if is_running else reason)
+        times = {"received": utc(received), "ended": utc(ended)}
         return ChangeReport.from_dict({"number": number, **times, **json.loads(outcome)})
 
     def _rows(self, statement: str, values: tuple[object, ...] = ()) -> list[Any]:
@@ -176,10 +176,6 @@ def _change(kept: bytes | None, digest: bytes) -> ChangeRequest | None:
 
 def _digest(kept: bytes) -> bytes:
     return blake2b(kept, digest_size=16).digest()
-
-
-def _iso(seconds: float) -> str:
-    return utc(seconds)
 
 
 @contextmanager
