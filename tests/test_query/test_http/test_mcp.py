@@ -57,10 +57,10 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("search", {"text": "ship", "filter": "gnre:Horror"}, "did you mean 'genre'?"),
     ("search", {"text": "x" * 1001}, "text is longer than the 1000 characters that are allowed"),
     ("recommend", {"likes": ["Ghostbuster"]}, "did you mean 'Ghostbusters' or 'Ghostbusters II'?"),
-    ("recommend", {"likes": ["a"] * 101}, "at most 100 items"),
+    ("recommend", {"likes": ["a"] * 101}, "likes has 101 entries; allowed are 100"),
     ("recommend", {"likes": []}, "say what to look for"),
     ("recommend", {"ratings": {"Lost": 9}}, "of 1 rated films the catalog has 0"),
-    ("search", {"text": "ship", "seen": ["a"] * 10_001}, "at most 10000 items"),
+    ("search", {"text": "ship", "seen": ["a"] * 10_001}, "seen has 10001 entries; allowed are 10000"),
     ("delete", {"id": "1"}, "Unknown tool"),
 ]
 
