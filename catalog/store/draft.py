@@ -25,12 +25,13 @@ from catalog.store.generation import Generation, GenerationInfo, file_digests, s
 from catalog.store.generations import Generations, as_catalog
 from catalog.store.integrity import seal_index
 from catalog.store.lexical.fields import ANALYSIS
+from catalog.store.lexical.passage_words import Told, build_passage_words, patch_passage_words
 from catalog.store.lexical.writer import build_lexical, patch_lexical
 from catalog.store.maintenance.film_map import FilmMap
 from catalog.store.movies import Entry, Movies
 from catalog.store.vectors.by_row import StoredVectors, write_vectors
 from catalog.store.vectors.moments import FEWEST, Moments
-from catalog.store.vectors.passage_rows import PassageRow, passage_texts
+from catalog.store.vectors.passage_rows import PassageRow, movie_passages, passage_texts
 from catalog.store.vectors.questions import example_vectors, missing_questions
 from catalog.text.passages import SPLITTER
 
@@ -205,6 +206,8 @@ class Draft:
         changed = sorted(self.movies.rows_of(difference.embed).values())
         self._write_map(vectors.movies, rows, np.array(changed, dtype=np.int64))
         info = self._write_lexical(info, difference)
+        if info.passages:
+            self._write_passage_words(info, difference)
         self.movies.mark(dict.fromkeys(difference.sources, info.edition))
         self.movies.check()
         info = self._patch_index(info, difference) or self._build_index(info)
@@ -290,6 +293,23 @@ class Draft:
         pairs = ((entry.row, entry.movie) for part in self.movies.entries() for entry in part)
         build_lexical(path, pairs, rarity)
         return info
+
+    def _write_passage_words(self, info: GenerationInfo, difference: Difference) -> None:
+        """The index of before with what changed, where that of movies was patched, too, or a new one."""
+        path, before = self._generation.passage_words, self._plan.before
+        if before is not None and before[1].passages and self._keeps_passages and info.lexical_churn:
+            changed = self._told(self._entries(difference.embed | difference.metadata))
+            patch_passage_words(before[0].passage_words, path, difference.gone, changed)
+        else:
+            _, owners = self.movies.passages.places(self.movies.rows().tolist())
+            rows = np.unique(owners).tolist()
+            parts = (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
+            build_passage_words(path, self._told(map(self.movies.entries_at, parts)))
+
+    def _told(self, parts: Iterable[Sequence[Entry]]) -> Iterator[Told]:
+        """Movies with their passages."""
+        most = self._plan.model.max_tokens
+        return ((entry.row, entry.movie, movie_passages(entry.movie, most)) for part in parts for entry in part)
 
     def _entries(self, ids: frozenset[str]) -> Iterator[list[Entry]]:
         """The draft's movies with these ids, in the order of their rows, in batches."""

@@ -49,7 +49,7 @@ class GenerationInfo:
     passages: int = 0
     """Rows of the vector index that are passages of long stories, not movies."""
     passage_height: int = 0
-    """Rows of passages.npy, those that are free counted; without any there is no such file."""
+    """Rows of passages.npy, those that are free counted; without any there is no such file, nor passage_words."""
     splitter: int = 0
     """By which version of `catalog.text.passages` (`SPLITTER`) stories were cut into passages; 0 for none."""
 
@@ -128,6 +128,10 @@ class Generation:
     @property
     def passages(self) -> Path:
         return self.folder / "passages.npy"
+
+    @property
+    def passage_words(self) -> Path:
+        return self.folder / "passage_words"
 
     @property
     def lexical(self) -> Path:

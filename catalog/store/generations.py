@@ -3,7 +3,7 @@
     LOCK                 one writer, by the operating system
     vectors.sqlite3      every vector ever computed, writer only
     generations/0007/    generation.json  movies.sqlite3  lexical/  chroma/  vectors.npy  moments.npz  film_map.npz
-                         passages.npy, where there are passages
+                         passages.npy  passage_words/, where there are passages
     CURRENT              the name of the generation in force, and the digest of its generation.json
     CATALOG              a random name, by which a backup knows whose it is
 

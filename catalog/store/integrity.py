@@ -13,6 +13,7 @@ from catalog.store.chroma.server import ChromaServer
 from catalog.store.files import disk_errors
 from catalog.store.generation import Generation, GenerationInfo, check_part, index_digests, stored_vectors
 from catalog.store.lexical.index import LexicalIndex
+from catalog.store.lexical.passage_words import PassageWords
 from catalog.store.movies import Movies
 from catalog.store.sqlite import compact
 from catalog.store.vectors.by_row import same_vector, unit_vectors
@@ -40,6 +41,10 @@ def check_generation(generation: Generation, info: GenerationInfo, server: Chrom
         raise CatalogDamaged(f"{generation.movies}: holds {len(ids)} movies instead of {info.films}")
     if (documents := LexicalIndex.open(generation.lexical).movies) != info.films:
         raise CatalogDamaged(f"{generation.lexical}: holds {documents} movies instead of {info.films}; {MEND}")
+    if info.passages and (documents := PassageWords.open(generation.passage_words).passages) != info.passages:
+        raise CatalogDamaged(
+            f"{generation.passage_words}: holds {documents} passages instead of {info.passages}; {MEND}"
+        )
     with closing(_open(generation, server)) as index:
         if difference := index.ids().symmetric_difference(told.union(ids)):
             raise CatalogDamaged(f"{index.where}: {len(difference)} ids differ, {min(difference)!r} for one; {MEND}")

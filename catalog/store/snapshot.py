@@ -16,6 +16,7 @@ from catalog.store.generation import Generation, check_part
 from catalog.store.generations import Generations
 from catalog.store.integrity import open_checked
 from catalog.store.lexical.index import LexicalIndex
+from catalog.store.lexical.passage_words import PassageWords
 from catalog.store.maintenance.film_map import FilmMap
 from catalog.store.movies import Movies
 from catalog.store.vectors.by_row import open_vectors
@@ -48,6 +49,14 @@ class Snapshot:
         """The inverted index of words, titles and values."""
         check_part(self._generation, self.info, self._generation.lexical)
         return LexicalIndex.open(self._generation.lexical)
+
+    @cached_property
+    def passage_words(self) -> PassageWords | None:
+        """The inverted index of the words of passages; None where there are none."""
+        if not self.info.passages:
+            return None
+        check_part(self._generation, self.info, self._generation.passage_words)
+        return PassageWords.open(self._generation.passage_words)
 
     @cached_property
     def vectors(self) -> Floats:

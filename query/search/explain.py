@@ -19,7 +19,7 @@ from catalog.store.snapshot import Snapshot
 from catalog.store.vectors.passage_rows import movie_passages
 from catalog.text.folding import fold, tokens
 from catalog.text.passages import SPLITTER, Passage, sentences
-from catalog.text.stems import english_stem, german_stem
+from catalog.text.stems import english_stem, english_terms, german_stem
 from query.models import Why
 from query.search.query_analysis import Analysis
 from query.search.recommend import Taste
@@ -108,9 +108,11 @@ def _words(evidence: Evidence, snapshot: Snapshot, movie: Movie) -> tuple[str, .
     """The words of the question that the movie holds, the rarest first: as asked, or else as the movie has them."""
     if evidence.analysis is None:
         return ()
-    held = set(movie_terms(movie)) & evidence.analysis.terms.keys()
+    held = {*movie_terms(movie), *english_terms(movie.synopsis or "")} & evidence.analysis.terms.keys()
     rarest = sorted(held, key=lambda term: (snapshot.lexical.holders("terms", term), term))
-    written = _written(evidence.analysis.text, f"{movie.title} {movie.plot} {movie.plot_de or ''}")
+    written = _written(
+        evidence.analysis.text, f"{movie.title} {movie.plot} {movie.plot_de or ''} {movie.synopsis or ''}"
+    )
     return tuple(dict.fromkeys(written.get(term, term.removeprefix("de:")) for term in rarest))
 
 

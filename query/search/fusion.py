@@ -32,21 +32,27 @@ class Weights:
     """How much of that counts for the order; all of it counts for how sure it is that a movie is wanted."""
     saturation: float = 0.0
     """A lexical score that halves what it counts: one common word of a long question proves little."""
+    common: float = 0.5
+    """Of the words of passages: what is taken off, as a share of what many stories hold of the question by chance."""
     wishes: float = 2.5
     """What a movie loses that misses a wish, as one of quite another time; a told plot speaks of when it plays."""
 
 
+_TRANSLATED = 0.8
+"""Of all meanings that a German word may have, a long story holds many."""
 _ASKED = Weights(lexical=4.2, popularity=0.7, first=1.5, last=4.8, saturation=2.5, wishes=4.0)
 _OTHER = Weights(lexical=3.3, popularity=0.9, first=1.5, saturation=2.5)
 
 WEIGHTS: Mapping[str, Weights] = {
     "asked-en": _ASKED,
-    "asked-de": _ASKED,
+    "asked-de": replace(_ASKED, common=_TRANSLATED),
     "told-en": Weights(lexical=5.3, popularity=1.8, first=2.5, saturation=3.75, wishes=0.0),
-    "told-de": Weights(lexical=7.0, popularity=1.8, first=2.5, order=0.5, saturation=2.5, wishes=0.0),
+    "told-de": Weights(
+        lexical=7.0, popularity=1.8, first=2.5, order=0.5, saturation=2.5, common=_TRANSLATED, wishes=0.0
+    ),
     "named-en": Weights(lexical=6.0, popularity=0.9, first=2.0, wishes=5.0),
     "other-en": _OTHER,
-    "other-de": _OTHER,
+    "other-de": replace(_OTHER, common=_TRANSLATED),
 }
 """By the kind of the question, one of `questions.KINDS`."""
 

@@ -4,7 +4,7 @@ Each retriever has its own list; their union is then scored exactly. Nothing her
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
@@ -29,6 +29,8 @@ _ENOUGH = 100
 AWAY = "the vector index cannot be asked now: found by words, titles and votes alone; 'ingest verify' tells why"
 _AT_ONCE = 16_384
 """Vectors in memory while movies are compared: 25 MB."""
+_STORIES = 50
+"""So many stories may hold a question's words for a reason."""
 _PASSAGES_A_MOVIE = 16
 """About as many as a long synopsis has."""
 
@@ -47,6 +49,8 @@ class Sought:
     more: Sequence[LexicalHits] = ()
     """Candidates that were found already."""
     keep: Filter = EVERYTHING
+    common: float = 0.0
+    """See `fusion.Weights`."""
     best_known: bool = False
     """Whether movies may be candidates for being known alone."""
 
@@ -69,7 +73,32 @@ class Candidates:
 
 
 def retrieve(snapshot: Snapshot, sought: Sought, depth: int) -> Candidates:
-    """The candidates for a question, `depth` from each retriever."""
+    """The candidates for a question, `depth` from each retriever: each with its best score by words.
+
+    That is its own, or that of one of its passages.
+    """
+    told = told_words(snapshot, sought.terms, sought.common)
+    if not told:
+        return _candidates(snapshot, sought, depth)
+    best = snapshot.movies.ids_at(list(told)[:depth])
+    found = _candidates(snapshot, replace(sought, ids=[*sought.ids, *best.values()]), depth)
+    scores = np.array([told.get(row, 0.0) for row in found.rows.tolist()], dtype=np.float32)
+    return replace(found, lexical=np.maximum(found.lexical, scores))
+
+
+def told_words(snapshot: Snapshot, terms: Mapping[str, float], common: float) -> dict[int, float]:
+    """What the best passage of a movie holds of the terms, by BM25 and row, the best first.
+
+    Of a long story one passage holds some words of any question: a share of what the stories behind the first ones hold
+    is taken off.
+    """
+    found = snapshot.passage_words.best(terms) if snapshot.passage_words else {}
+    scores = list(found.values())
+    chance = common * scores[_STORIES] if len(scores) > _STORIES else 0.0
+    return {row: score - chance for row, score in found.items() if score > chance}
+
+
+def _candidates(snapshot: Snapshot, sought: Sought, depth: int) -> Candidates:
     lexical = snapshot.lexical
     passing = lexical.count(sought.keep)
     if sought.keep and passing <= EXACT:

@@ -17,10 +17,10 @@ from query.filters import parse_filter
 from query.models import SearchRequest
 from query.names import find_movies, movie_vector, near_titles, which_of
 from query.search.calibration import confidences, even_relevance, has_votes
-from query.search.fusion import add_titles, fewest_votes, fuse, popularity_prior, weights_of
+from query.search.fusion import WEIGHTS, add_titles, fewest_votes, fuse, popularity_prior, weights_of
 from query.search.query_analysis import Analysis, analyze
 from query.search.recommend import NO_TASTE, Example, Taste, alike, even_taste, query_vectors, score_taste, story_terms
-from query.search.retrievers import Candidates, Sought, compare, cosines, retrieve
+from query.search.retrievers import Candidates, Sought, compare, cosines, retrieve, told_words
 from query.search.understanding import Understood, understand
 from query.search.wishes import first_those, missed, wished
 from query.watched.matching import match
@@ -142,7 +142,8 @@ def _retrieve(question: Question, keep: Filter, snapshot: Snapshot, depth: int) 
     terms = question.analysis.terms if question.analysis else {}
     known = question.analysis is not None and (question.request.popularity or 0.0) > 0
     own = [] if question.vector is None else [question.vector]
-    return retrieve(snapshot, Sought(terms, own, vectors, ids, more, keep, best_known=known), depth)
+    common = WEIGHTS[question.analysis.kind].common if question.analysis else 0.0
+    return retrieve(snapshot, Sought(terms, own, vectors, ids, more, keep, common, best_known=known), depth)
 
 
 def score(question: Question, snapshot: Snapshot, found: Candidates) -> Scored:
@@ -188,4 +189,5 @@ def _best_lexical(analysis: Analysis, keep: Filter, snapshot: Snapshot, found: C
     """Of the whole catalog, so that a movie's score does not depend on a filter that keeps it."""
     if not keep:
         return float(found.lexical.max(initial=0.0))
-    return float(snapshot.lexical.best(analysis.terms, 1).scores.max(initial=0.0))
+    told = told_words(snapshot, analysis.terms, WEIGHTS[analysis.kind].common)
+    return max(float(snapshot.lexical.best(analysis.terms, 1).scores.max(initial=0.0)), *told.values(), 0.0)

@@ -25,7 +25,7 @@ Rows = NDArray[np.int64]
 
 _MOST_TERMS = 300
 """Of a question; ten thousand clauses take 200 ms."""
-_K1 = 1.2
+SCALE = 1.0 / (1.0 + 1.2)
 """tantivy multiplies BM25 by 1 + k1, which is the same for all."""
 _MOST_BUCKETS = 65_000
 BEST_KNOWN = 1000
@@ -81,7 +81,7 @@ class LexicalIndex:
 
         if not (path / "meta.json").exists():
             raise CatalogDamaged(f"{path}: the lexical index is missing; {MEND}")
-        with damaged(path), _links(path) as links:
+        with damaged(path), linked(path) as links:
             index = tantivy.Index(schema(), str(links), reuse=True)
             index.config_reader("manual")
             return cls(index, path)
@@ -90,20 +90,22 @@ class LexicalIndex:
         """The movies, `count` at most, that hold the terms best by BM25 (Robertson, Zaragoza 2009), the best first."""
         if not terms:
             return self._hits([])
-        return self._hits(self._search(self._kept(self._question(terms), keep), count), 1.0 / (1.0 + _K1))
+        return self._hits(self._search(self._kept(flat_question(self._schema, terms), keep), count), SCALE)
 
     def score(self, terms: Mapping[str, float], ids: Sequence[str], *, keep: Filter | None = None) -> LexicalHits:
         """These movies by their BM25, which is 0 without a term; unknown ids and what does not pass are left out."""
         from tantivy import Query
 
         among = Query.const_score_query(Query.term_set_query(self._schema, "id", list(ids)), 0.0)
-        asked = self._kept_with(among, self._question(terms) if terms else None, keep)
-        return self._hits(self._search(asked, len(ids)), 1.0 / (1.0 + _K1))
+        asked = self._kept_with(among, flat_question(self._schema, terms) if terms else None, keep)
+        return self._hits(self._search(asked, len(ids)), SCALE)
 
     def passing(self, terms: Mapping[str, float], keep: Filter, count: int) -> LexicalHits:
         """The movies that pass a filter, `count` at most, by BM25."""
-        asked = self._kept_with(filter_query(self._schema, keep), self._question(terms) if terms else None, None)
-        return self._hits(self._search(asked, count), 1.0 / (1.0 + _K1))
+        asked = self._kept_with(
+            filter_query(self._schema, keep), flat_question(self._schema, terms) if terms else None, None
+        )
+        return self._hits(self._search(asked, count), SCALE)
 
     def best_known(self, keep: Filter | None = None) -> LexicalHits:
         """The movies that pass the filter with the most votes, BEST_KNOWN at most, with a score of 0."""
@@ -243,17 +245,6 @@ class LexicalIndex:
         with damaged(self.path):
             return [int(row) for row in self._searcher.fast_field_values("row", addresses)]  # type: ignore[arg-type]
 
-    def _question(self, terms: Mapping[str, float]) -> "tantivy.Query":
-        from tantivy import Occur, Query
-
-        asked = [(term, weight) for term, weight in terms.items() if weight > 0][:_MOST_TERMS]
-        return Query.boolean_query(
-            [
-                (Occur.Should, boosted(Query.term_query(self._schema, "terms", term, index_option="freq"), weight))
-                for term, weight in asked
-            ]
-        )
-
     def _kept(self, question: "tantivy.Query", keep: Filter | None) -> "tantivy.Query":
         """The question, of movies that pass a filter."""
         from tantivy import Occur, Query
@@ -302,6 +293,19 @@ class LexicalIndex:
         return entries
 
 
+def flat_question(schema: "tantivy.Schema", terms: Mapping[str, float]) -> "tantivy.Query":
+    """Any of some stems with their weights."""
+    from tantivy import Occur, Query
+
+    asked = [(term, weight) for term, weight in terms.items() if weight > 0][:_MOST_TERMS]
+    return Query.boolean_query(
+        [
+            (Occur.Should, boosted(Query.term_query(schema, "terms", term, index_option="freq"), weight))
+            for term, weight in asked
+        ]
+    )
+
+
 def boosted(query: "tantivy.Query", weight: float) -> "tantivy.Query":
     from tantivy import Query
 
@@ -309,7 +313,7 @@ def boosted(query: "tantivy.Query", weight: float) -> "tantivy.Query":
 
 
 @contextmanager
-def _links(path: Path) -> Iterator[Path]:
+def linked(path: Path) -> Iterator[Path]:
     """A folder of links to the files of an index, while it is being opened.
 
     tantivy looks for news in a thread of its own as soon as it has opened, and may put its lock file into the folder

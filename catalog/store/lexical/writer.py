@@ -23,7 +23,7 @@ Rarity = Mapping[tuple[str, str], float]
 def build_lexical(path: Path, movies: Iterable[tuple[int, Movie]], rarity: Rarity) -> None:
     """Write the index of all movies, with their rows, into a new folder."""
     path.mkdir()
-    with _writing(path) as writer:
+    with writing(path, schema()) as writer:
         for row, movie in movies:
             writer.add_document(document(row, movie, rarity))
 
@@ -31,16 +31,9 @@ def build_lexical(path: Path, movies: Iterable[tuple[int, Movie]], rarity: Rarit
 def patch_lexical(
     before: Path, path: Path, gone: Iterable[str], changed: Iterable[tuple[int, Movie]], rarity: Rarity
 ) -> None:
-    """Write what the index `before` holds but for what is gone and what changed, and that anew, into a new folder.
-
-    tantivy never changes a file but replaces it, so the unchanged ones are shared by hard links. Lock files are not:
-    a lock goes by inode.
-    """
-    path.mkdir()
-    for file in before.iterdir():
-        if not file.name.startswith(".tantivy-"):
-            _link(file, path / file.name)
-    with _writing(path) as writer:
+    """Write what the index `before` holds but for what is gone and what changed, and that anew, into a new folder."""
+    copy_links(before, path)
+    with writing(path, schema()) as writer:
         for identity in gone:
             writer.delete_documents_by_term("id", identity)
         for row, movie in changed:
@@ -48,13 +41,24 @@ def patch_lexical(
             writer.add_document(document(row, movie, rarity))
 
 
+def copy_links(before: Path, path: Path) -> None:
+    """Share the files of an index with a new folder, by hard links: tantivy never changes a file but replaces it.
+
+    Lock files are not shared: a lock goes by inode.
+    """
+    path.mkdir()
+    for file in before.iterdir():
+        if not file.name.startswith(".tantivy-"):
+            _link(file, path / file.name)
+
+
 @contextmanager
-def _writing(path: Path) -> Iterator["tantivy.IndexWriter"]:
+def writing(path: Path, fields: "tantivy.Schema") -> Iterator["tantivy.IndexWriter"]:
     """One commit of one thread: the same movies in the same order make the same index."""
     import tantivy
 
     with damaged(path):
-        writer = tantivy.Index(schema(), str(path), reuse=True).writer(_HEAP, num_threads=1)
+        writer = tantivy.Index(fields, str(path), reuse=True).writer(_HEAP, num_threads=1)
         yield writer
         writer.commit()
         writer.wait_merging_threads()

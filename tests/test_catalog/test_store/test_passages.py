@@ -57,6 +57,14 @@ def nearest(root: Path, text: str, *, whole: bool = False) -> list[tuple[str, fl
         return [(near.id, round(near.similarity, 3)) for near in found]
 
 
+def by_words(root: Path, word: str) -> list[str]:
+    """The films that have a passage with a word."""
+    with opened(root) as snapshot:
+        assert snapshot.passage_words is not None
+        found = snapshot.movies.ids_at(list(snapshot.passage_words.best({word: 1.0})))
+        return list(found.values())
+
+
 def files(root: Path) -> set[str]:
     folder = Generations(root).in_force().folder
     return {path.name for path in folder.iterdir()}
@@ -96,19 +104,22 @@ def test_passages_come_and_go_with_their_films(tmp_path: Path) -> None:
     filled(tmp_path, [*FILMS, *more])
     filled(tmp_path, [*FILMS[1:], *more])
     assert nearest(tmp_path, "robot love")[0][1] == 0.007
-    assert "passages.npy" not in files(tmp_path)
+    assert not {"passages.npy", "passage_words"} & files(tmp_path)
     late = replace(FILMS[1], synopsis=LATE)
     assert filled(tmp_path, [late, FILMS[2], *more]).texts == [
         text.replace("Alien", "Jaws") for text in filled(tmp_path / "other", FILMS).texts[1 : 1 + TOLD]
     ]
     assert nearest(tmp_path, "robot love")[0] == ("2", 1.0)
+    assert by_words(tmp_path, "robot") == ["2"]
+    filled(tmp_path, [replace(late, synopsis=LATE.replace("robot", "dog")), FILMS[2], *more])
+    assert (by_words(tmp_path, "robot"), by_words(tmp_path, "dog")) == ([], ["2"])
     found = verify(tmp_path, server=server())
     assert (found.films, found.passages, found.differences) == (62, TOLD, ())
 
 
 def test_without_long_stories_there_is_nothing_of_them(tmp_path: Path) -> None:
     filled(tmp_path, [replace(film, synopsis=None) for film in FILMS])
-    assert "passages.npy" not in files(tmp_path)
+    assert not {"passages.npy", "passage_words"} & files(tmp_path)
     with opened(tmp_path) as snapshot:
         assert (snapshot.info.passages, snapshot.info.passage_height, snapshot.info.rows) == (0, 0, 3)
 

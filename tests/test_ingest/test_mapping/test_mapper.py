@@ -380,3 +380,22 @@ def test_any_row_is_a_movie_or_refused(records: list[dict[str, Any]]) -> None:
         assert found.rating is None or 0 <= found.rating <= 10
         for text in (found.id, found.title, found.plot, *found.genres, *found.actors):
             text.encode()
+
+
+LONG = f"{PLOT} And then they go on, and on."
+
+
+def test_a_synopsis_beside_the_plot() -> None:
+    found = movie({"title": "A", "overview": PLOT, "Plot Synopsis": LONG})
+    assert (found.plot, found.synopsis, found.story) == (PLOT, LONG, LONG)
+
+
+def test_a_synopsis_alone_is_the_plot_too() -> None:
+    found = movie({"title": "A", "synopsis": LONG})
+    assert (found.plot, found.synopsis) == (LONG, LONG)
+    assert movie({"title": "A", "plot": "N/A", "synopsis": LONG}).plot == LONG
+
+
+def test_what_stands_for_no_synopsis_is_none() -> None:
+    found = movie({"title": "A", "plot": PLOT, "synopsis": "No synopsis available."})
+    assert (found.plot, found.synopsis, found.story) == (PLOT, None, PLOT)
