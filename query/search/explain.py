@@ -20,7 +20,7 @@ from catalog.store.vectors.passage_rows import movie_passages
 from catalog.text.folding import fold, tokens
 from catalog.text.passages import SPLITTER, Passage, sentences
 from catalog.text.stems import english_stem, english_terms, german_stem
-from query.models import Why
+from query.models import Hit, Why
 from query.search.query_analysis import Analysis
 from query.search.recommend import Taste
 from query.search.retrievers import TIER_ONE, cosines
@@ -116,9 +116,13 @@ def _words(evidence: Evidence, snapshot: Snapshot, movie: Movie) -> tuple[str, .
     return tuple(dict.fromkeys(written.get(term, term.removeprefix("de:")) for term in rarest))
 
 
-def highlights(movie: Movie, analysis: Analysis) -> dict[str, tuple[tuple[int, int], ...]]:
-    """Where words of a question stand in title and plot: the first character of each, and the one behind the last."""
-    texts = {"title": movie.title, "plot": movie.plot, "plot_de": movie.plot_de or ""}
+def highlights(hit: Hit, analysis: Analysis) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Where words of a question stand in title and plot: the first character of each, and the one behind the last.
+
+    And in the passage that `why` shows, if it does.
+    """
+    movie, passage = hit.movie, hit.why.passage if hit.why else None
+    texts = {"title": movie.title, "plot": movie.plot, "plot_de": movie.plot_de or "", "passage": passage or ""}
     found = {
         name: tuple(
             match.span()

@@ -54,10 +54,10 @@ def search(
     ranking = _sorted(question, snapshot, ranking)
     begin, end = request.offset, request.offset + (request.limit or settings.limit)
     hits = _hits(snapshot, ranking, begin, end)
-    if request.highlight and question.analysis is not None:
-        hits = [replace(hit, highlights=highlights(hit.movie, question.analysis)) for hit in hits]
     if request.why and ranking.scored is not None:
         hits = _explain(question, snapshot, embedder, ranking, hits, begin)
+    if request.highlight and question.analysis is not None:
+        hits = [replace(hit, highlights=highlights(hit, question.analysis)) for hit in hits]
     taste = question.taste
     notes = (*chain.from_iterable(example.notes for example in (*taste.likes, *taste.dislikes)), *ranking.notes)
     if unknown := unknown_values(request.filter, KnownValues(snapshot)):

@@ -111,9 +111,11 @@ def test_a_story_is_found_by_what_happens_late_in_it(films: Snapshot, plain: boo
 
 
 def test_why_shows_the_passage_and_where_it_stands(films: Snapshot) -> None:
-    found = first(films, "dream robot", why=True)
+    found = first(films, "dream robot", why=True, highlight=True)
     assert found.why is not None
     assert found.why.passage is not None
+    assert found.highlights is not None
+    assert {found.why.passage[start:end] for start, end in found.highlights["passage"]} == {"Robot", "robot", "dream"}
     assert found.why.passage.endswith(ROBOT)
     assert found.why.sentence in sentences(found.why.passage)
     assert found.why.into_story is not None
