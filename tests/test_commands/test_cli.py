@@ -49,6 +49,7 @@ def test_ingest_reports_one_object(tmp_path: Path, seed_file: Path) -> None:
         "films": 6,
         "generation": 1,
         "published": True,
+        "source": "main",
         "refusals": [],
         "refused_file": None,
         "note": None,
