@@ -263,7 +263,7 @@ class Draft:
                 shutil.copyfile(self._plan.before[0].moments, self._generation.moments)
                 return
         moments = Moments.of(vectors.movies, rows, examples)
-        moments = moments.with_chance(vectors.passages, self.movies.passages.places(rows.tolist()), examples)
+        moments = moments.with_chance(vectors.passages, self.movies.passages.places(), examples)
         moments.save(self._generation.moments)
 
     def _write_map(self, vectors: Floats, rows: Rows, fresh: Rows) -> None:
@@ -301,7 +301,7 @@ class Draft:
             changed = self._told(self._entries(difference.embed | difference.metadata))
             patch_passage_words(before[0].passage_words, path, difference.gone, changed)
         else:
-            _, owners = self.movies.passages.places(self.movies.rows().tolist())
+            _, owners = self.movies.passages.places()
             rows = np.unique(owners).tolist()
             parts = (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
             build_passage_words(path, self._told(map(self.movies.entries_at, parts)))

@@ -196,11 +196,13 @@ class _Told:
 
 def _told(snapshot: Snapshot, rows: Rows) -> Iterator[_Told]:
     """The passages of movies in ascending rows, as many at a time as fit into memory."""
-    for part in _parts(rows, _AT_ONCE // _PASSAGES_A_MOVIE):
-        places, owners = snapshot.movies.passages.places(part.tolist())
-        movies, starts, counts = np.unique(owners, return_index=True, return_counts=True)
-        if len(movies):
-            yield _Told(snapshot.passage_vectors[places], np.searchsorted(rows, movies), starts, counts)
+    places, owners = snapshot.passage_places
+    firsts, ends = np.searchsorted(owners, rows, "left"), np.searchsorted(owners, rows, "right")
+    for part in _parts(np.flatnonzero(ends > firsts), _AT_ONCE // _PASSAGES_A_MOVIE):
+        counts = ends[part] - firsts[part]
+        starts = np.cumsum(counts) - counts
+        chosen = np.repeat(firsts[part] - starts, counts) + np.arange(counts.sum())
+        yield _Told(snapshot.passage_vectors[places[chosen]], part, starts, counts)
 
 
 def nearest_told(snapshot: Snapshot, rows: Rows, vector: Vector) -> Floats:

@@ -70,13 +70,11 @@ class PassageRows:
             if found := self._passages(f"row IN ({marks}) ORDER BY row, number", part):
                 yield found
 
-    def places(self, rows: Sequence[int]) -> tuple[Rows, Rows]:
-        """Where the vectors of these movies' passages are, by ascending row, and the row of each."""
-        found: list[tuple[int, int]] = []
-        for marks, part in marked(sorted(rows)) if self._is_there else ():
-            found += self._select("place, row", f"row IN ({marks}) ORDER BY row, number", part)
+    def places(self) -> tuple[Rows, Rows]:
+        """Where the vectors of all passages are, by ascending row of their movies, and these rows."""
+        found = self._select("place, row", "1 ORDER BY row, number") if self._is_there else []
         pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
-        return pairs[:, 0], pairs[:, 1]
+        return np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
 
     def put(self, digests: Mapping[int, Sequence[bytes]]) -> None:
         """Replace the passages of movies by others, or by none; by row, each with the digests of what is read."""

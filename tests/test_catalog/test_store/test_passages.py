@@ -80,7 +80,7 @@ def test_what_happens_late_in_a_story_is_near_to_it(tmp_path: Path) -> None:
         assert (snapshot.info.films, snapshot.info.passages, snapshot.info.rows) == (3, TOLD, 3 + TOLD)
         assert snapshot.index.nearest(reader().embed_query("robot"), 2)[0].id == "1"
         assert snapshot.passage_vectors.shape == (TOLD, 9)
-        places, owners = snapshot.movies.passages.places([0, 1, 2])
+        places, owners = snapshot.passage_places
         assert (places.tolist(), owners.tolist()) == (list(range(TOLD)), [0] * TOLD)
 
 

@@ -153,7 +153,7 @@ def test_a_long_story_gains_nothing_by_its_length(films: Snapshot) -> None:
     question = BagOfWords().embed_query("zebra umbrella")
     direction = moments.directions(question[None])[0]
     rows = films.movies.rows()
-    counts = np.bincount(films.movies.passages.places(rows.tolist())[1], minlength=len(vectors))
+    counts = np.bincount(films.passage_places[1], minlength=len(vectors))
     _, seen = compare(films, rows, question, direction)
     told = counts > 0
     assert np.corrcoef(counts[told], seen[told])[0, 1] < 0.2
