@@ -4,6 +4,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from catalog.errors import MEND, WAY_BACK, CatalogDamaged, StoreError
 from catalog.store.chroma.build import passage_ids
@@ -22,6 +23,7 @@ from catalog.store.vectors.by_row import same_vector, unit_vectors
 _SAMPLE = 100
 #: And at so many whenever it is opened on a server, whose files cannot be looked at.
 _GLANCE = 10
+_DEEPER = 1000
 
 #: Cosine similarity of a stored vector with itself; float32 keeps it above this.
 _SAME = 0.9999
@@ -119,6 +121,11 @@ def seal_index(generation: Generation, info: GenerationInfo, server: ChromaServe
     return info
 
 
+def _is_found(index: VectorIndex, vector: NDArray[np.float32], count: int) -> bool:
+    found = index.nearest(vector, count)
+    return bool(found) and found[0].similarity >= _SAME  # NaN is not
+
+
 def _open(generation: Generation, server: ChromaServer | None) -> VectorIndex:
     backend = generation.backend(server)
     return VectorIndex.open(
@@ -151,6 +158,6 @@ def _compare_sample(index: VectorIndex, generation: Generation, info: Generation
     for identity, vector in expected.items():
         if identity not in stored or not same_vector(stored[identity], vector):
             raise CatalogDamaged(f"{index.where}: the vector of {identity!r} is lost or another one; {MEND}")
-        found = index.nearest(vector, 1)
-        if not found or not found[0].similarity >= _SAME:  # NaN is neither
+        # The search is approximate: where many vectors are equal, it may miss all of them among the next few hundred.
+        if not any(_is_found(index, vector, count) for count in (1, _DEEPER)):
             raise CatalogDamaged(f"{index.where}: {identity!r} is not found by its own vector; {MEND}")

@@ -119,5 +119,6 @@ class ChangeQueue:
             return
         if self._process is not None and self._process.poll() is None:
             await end(self._process, self._task)
-        self._task.cancel()
-        await asyncio.wait({self._task})
+        if not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task})

@@ -42,7 +42,7 @@ def result(answer: Result) -> tuple[int, str, str]:
 def test_verify_says_what_agrees(store: Path) -> None:
     assert result(ingest(store, "verify")) == (0, "generation 1, 2 films: everything agrees\n", "")
     answer = ingest(store, "verify", "--json", "--sample", "1")
-    assert json.loads(answer.stdout) == {"generation": 1, "films": 2, "differences": []}
+    assert json.loads(answer.stdout) == {"generation": 1, "films": 2, "passages": 0, "differences": []}
 
 
 def test_status_names_the_collection(store: Path, place: str) -> None:

@@ -29,7 +29,7 @@ def test_names_of_files_columns_and_runs(tmp_path: Path) -> None:
     assert r"from rating\u001b[\u202e: 8" in run_ingest(store, "--file", str(path), "--dry-run").stdout
     mapping = json.loads(run_ingest(store, "--file", str(path), "--dry-run", "--json").stdout)["mapping"]
     assert ["rating\x1b[\u202e"] in [found["sources"] for found in mapping]
-    assert f"  failed     {tmp_path}/{SPELT}, " in run_ingest(store, "status").stdout
+    assert f"  failed       {tmp_path}/{SPELT}, " in run_ingest(store, "status").stdout
 
 
 def test_a_question_is_echoed_as_it_is_read(seed_store: Path) -> None:

@@ -4,6 +4,7 @@ OpenBLAS copies every matrix for a product with the ten tokens of a question; on
 it is given is the graph of `config.py`'s architecture, with the weights that the documents were embedded with.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -51,8 +52,10 @@ class WarmEncoder:
 
 def warm_encoder(cold: QuickEncoder) -> WarmEncoder:
     """The layers of an encoder in onnxruntime, computed by the thread that asks."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else it reports to its maker from its first session on
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
     graph = _Graph(cold.checkpoint, cold.architecture)
     model = graph.model()
     options = onnxruntime.SessionOptions()

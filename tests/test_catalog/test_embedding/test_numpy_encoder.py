@@ -1,6 +1,7 @@
 """The two query encoders, numpy's and onnxruntime's, against the torch one that embeds the documents."""
 
 import math
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -98,6 +99,19 @@ def test_a_query_has_one_vector_warm_or_cold_alone_or_among_others(folder: Path)
     embedder.warm()
     assert np.abs(np.stack([embedder.embed_query(query) for query in queries]) - cold).max() < 1e-6
     assert np.abs(embedder.embed_queries(queries) - cold).max() < 1e-6
+
+
+def test_a_warm_model_reports_to_nobody(tmp_path: Path) -> None:
+    """onnxruntime keeps what it would send below HOME."""
+    code = (
+        "import sys; from pathlib import Path; from catalog.embedding.bert.local import open_local;"
+        "e = open_local(Path(sys.argv[1]), 'm', '', max_tokens=99, precision='auto', device='auto');"
+        "e.warm(); e.embed_query('space ships')"
+    )
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code, str(JINA_TINY)], check=True, env=environment)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nan_is_refused_by_name(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ def head(*lines: bytes) -> bytes:
 @pytest.mark.parametrize("path", ["/search?q=ship", "/movies/1", "/suggest?q=s", "/healthz", "/openapi.json", "/none"])
 def test_head_is_get_without_a_body(url: str, path: str) -> None:
     got, only_head = httpx.get(f"{url}{path}"), httpx.head(f"{url}{path}")
+    if "took_ms" in got.text:  # which is not always as long
+        got.headers["content-length"] = only_head.headers["content-length"]
     assert (only_head.status_code, only_head.content) == (got.status_code, b"")
     assert {**only_head.headers, "date": ""} == {**got.headers, "date": ""}
 
@@ -67,7 +69,9 @@ def test_requests_one_behind_the_other_are_answered_in_order(url: str) -> None:
         client.sendall(b"".join(asked) + b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + CLOSE)
         answer = received(client)
     assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"404", b"200", b"200"]
-    assert answer.index(b"Star Trek") < answer.index(b"Ghostbusters") < answer.index(b"no film has the id '99'")
+    assert (
+        answer.index(b"Star Trek") < answer.index(b"Ghostbusters") < answer.index(b"no film has the id or title '99'")
+    )
 
 
 @pytest.mark.parametrize("line", [b"GET /healthz HTTP/1.0", b"GET /healthz HTTP/1.0\r\nConnection: keep-alive"])
