@@ -298,6 +298,8 @@ def test_a_run_that_is_stopped_does_not_wait_for_the_endpoint(failures: list[Fai
 
 def test_a_process_that_is_stopped_leaves_its_requests_behind() -> None:
     code = (
+        # What is started in the background by a shell inherits that SIGINT is ignored.
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys\nfrom catalog.config import EmbeddingConfig, RemoteConfig\n"
         "from catalog.embedding.remote.embedder import open_remote\n"
         "from catalog.embedding.remote.retries import Patience\n"
