@@ -36,10 +36,9 @@ import numpy as np
 
 from catalog.arrays import Vector, Vectors
 from catalog.config import EmbeddingConfig
-from catalog.embedding.bert.local import LocalEmbedder
 from catalog.embedding.bundled import bundled_folder
 from catalog.embedding.embedder import Embedder
-from catalog.embedding.factory import open_remembered
+from catalog.embedding.factory import open_remembered, warmed
 from catalog.movie import model_text
 from catalog.store.snapshot import open_snapshot
 from catalog.store.vectors.sample import known_vectors
@@ -118,9 +117,7 @@ def embedder_of(store: Path) -> Embedder:
     """The model that made them."""
     with closing(open_snapshot(store)) as snapshot:
         embedder = open_remembered(EmbeddingConfig(), snapshot.info.model, lambda: known_vectors(snapshot))
-    if isinstance(embedder, LocalEmbedder):
-        embedder.warm()
-    return embedder
+    return warmed(embedder)
 
 
 def judged_sets(judgments: Path, films: Collection[str], queries: int | None) -> list[QuerySet]:

@@ -21,9 +21,8 @@ import numpy as np
 
 from catalog.arrays import Vector, Vectors
 from catalog.config import EmbeddingConfig, SearchConfig
-from catalog.embedding.bert.local import LocalEmbedder
 from catalog.embedding.embedder import Embedded, Embedder
-from catalog.embedding.factory import open_remembered
+from catalog.embedding.factory import open_remembered, warmed
 from catalog.identity import ModelIdentity
 from catalog.store.snapshot import Snapshot, open_snapshot
 from catalog.store.vectors.sample import known_vectors
@@ -68,9 +67,7 @@ class Remembering:
 def main() -> None:
     options = _options()
     with closing(open_snapshot(options.store)) as snapshot:
-        embedder = open_remembered(EmbeddingConfig(), snapshot.info.model, lambda: known_vectors(snapshot))
-        if isinstance(embedder, LocalEmbedder):
-            embedder.warm()
+        embedder = warmed(open_remembered(EmbeddingConfig(), snapshot.info.model, lambda: known_vectors(snapshot)))
         films = set(snapshot.movies.ids())
         sets = [within(judged, films) for judged in read_sets([options.judgments])]
         if options.queries:

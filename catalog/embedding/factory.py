@@ -145,6 +145,15 @@ def open_remembered(
     return _same(open_files(files, settings), built_with, known)
 
 
+def warmed(embedder: Embedder) -> Embedder:
+    """The embedder, made faster for many questions where it is computed here."""
+    from catalog.embedding.bert.local import LocalEmbedder
+
+    if isinstance(embedder, LocalEmbedder):
+        embedder.warm()
+    return embedder
+
+
 def open_configured(
     settings: EmbeddingConfig,
     notify: Notify = _silent,

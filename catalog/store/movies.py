@@ -19,7 +19,17 @@ from numpy.typing import NDArray
 from catalog.errors import WAY_BACK, CatalogDamaged
 from catalog.movie import MAIN, Fingerprints, Movie, synopsis_digest
 from catalog.store.lexical.fields import KINDS, NUMBERS, folded, inverse_document_frequency, listed_values
-from catalog.store.sqlite import BATCH, Connection, check, connect, connect_read_only, has_table, marked, translated
+from catalog.store.sqlite import (
+    BATCH,
+    Connection,
+    check,
+    connect,
+    connect_read_only,
+    free_numbers,
+    has_table,
+    marked,
+    translated,
+)
 from catalog.store.vectors.passage_rows import SCHEMA as PASSAGES
 from catalog.store.vectors.passage_rows import PassageRows
 
@@ -304,7 +314,7 @@ class Movies:
         with translated(self.path), self._connection:
             before = self.get([entry.movie.id for entry in stored])
             new = [entry.movie.id for entry in stored if entry.movie.id not in before]
-            rows = dict(zip(new, self._free_rows(len(new)), strict=True))
+            rows = dict(zip(new, free_numbers(self._connection, "movies", "row", len(new)), strict=True))
             self._connection.executemany(
                 "INSERT INTO movies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET title = excluded.title, title_key = excluded.title_key,"
@@ -347,15 +357,6 @@ class Movies:
         )
         told = [(entry.fingerprints.synopsis, entry.movie.id) for entry in entries if entry.fingerprints.synopsis]
         self._connection.executemany("INSERT INTO synopses SELECT row, ? FROM movies WHERE id = ?", told)
-
-    def _free_rows(self, count: int) -> list[int]:
-        """The first rows that hold no movie, so that the file of vectors does not grow with every change."""
-        height = self.height()
-        free: list[int] = []
-        if count and self.count() < height:
-            taken = {row for (row,) in self._rows("SELECT row FROM movies")}
-            free = [row for row in range(height) if row not in taken][:count]
-        return free + list(range(height, height + count - len(free)))
 
     def _count(self, before: Iterable[Movie], after: Iterable[Movie]) -> None:
         """Keep the numbers of movies that have each value of a list."""

@@ -158,3 +158,13 @@ def translated(path: Path, way_back: str = WAY_BACK) -> Iterator[None]:
             kind = DiskFull if name == "SQLITE_FULL" else StoreError
             raise kind(f"{path}: {error}; check the free space and the folder's permissions") from error
         raise CatalogDamaged(f"{path}: is damaged ({error}); {way_back}") from error
+
+
+def free_numbers(connection: Connection, table: str, column: str, count: int) -> list[int]:
+    """The first numbers of a column that no row holds: what they number, a file of vectors, does not grow then."""
+    height, held = connection.execute(f"SELECT coalesce(max({column}), -1) + 1, count(*) FROM {table}").fetchone()  # noqa: S608
+    free: list[int] = []
+    if count and held < height:
+        taken = {number for (number,) in connection.execute(f"SELECT {column} FROM {table}")}  # noqa: S608
+        free = [number for number in range(height) if number not in taken][:count]
+    return free + list(range(height, height + count - len(free)))

@@ -16,11 +16,9 @@ from catalog.embedding.factory import Choice, open_remembered
 from catalog.errors import ModelError, UsageError
 from catalog.extras import require
 from catalog.identity import ModelIdentity
+from catalog.store.vectors.sample import KNOWN
 from ingest.distributed.shards import Shards
 from ingest.sync.plan import EmbeddedTexts
-
-_KNOWN = 3
-"""Texts that each actor embeds first, to be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class Fleet:
                 yield from self._embed(shards, names)
 
     def _embed(self, shards: Shards, names: list[str]) -> Iterator[EmbeddedTexts]:
-        texts = list(shards.read_texts(names[0]).values())[:_KNOWN]
+        texts = list(shards.read_texts(names[0]).values())[:KNOWN]
         known = texts, self.choice.embedder.embed_documents(texts).vectors
         worker = _Worker(self._settings(), self.choice.embedder.identity, known, shards)
         for name in _names_done(worker, names):

@@ -80,8 +80,7 @@ def main(config: Path | None, **options: Any) -> None:
 
 def _run(config: Config, wanted: Evaluation) -> bool:
     """Whether nothing fell below the baseline."""
-    from catalog.embedding.bert.local import LocalEmbedder
-    from catalog.embedding.factory import open_remembered
+    from catalog.embedding.factory import open_remembered, warmed
     from catalog.store.chroma.server import configured_server
     from catalog.store.snapshot import open_snapshot
     from catalog.store.vectors.sample import known_vectors
@@ -93,9 +92,7 @@ def _run(config: Config, wanted: Evaluation) -> bool:
     sets = read_sets(wanted.folders)
     before = read_baseline(wanted.baseline) if wanted.baseline else {}
     with closing(open_snapshot(config.store.path, configured_server(config.store))) as snapshot:
-        embedder = open_remembered(config.embedding, snapshot.info.model, lambda: known_vectors(snapshot))
-        if isinstance(embedder, LocalEmbedder):
-            embedder.warm()
+        embedder = warmed(open_remembered(config.embedding, snapshot.info.model, lambda: known_vectors(snapshot)))
         sets = _prepare(sets, frozenset(snapshot.movies.ids()), wanted.queries)
         if wanted.titles is not None:
             movies = [entry.movie for part in snapshot.movies.entries() for entry in part]

@@ -4,7 +4,7 @@ Each retriever has its own list; their union is then scored exactly. Nothing her
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 
 import numpy as np
@@ -49,8 +49,8 @@ class Sought:
     more: Sequence[LexicalHits] = ()
     """Candidates that were found already."""
     keep: Filter = EVERYTHING
-    common: float = 0.0
-    """See `fusion.Weights`."""
+    told: Mapping[int, float] = field(default_factory=dict)
+    """See `told_words`."""
     best_known: bool = False
     """Whether movies may be candidates for being known alone."""
 
@@ -77,7 +77,7 @@ def retrieve(snapshot: Snapshot, sought: Sought, depth: int) -> Candidates:
 
     That is its own, or that of one of its passages.
     """
-    told = told_words(snapshot, sought.terms, sought.common)
+    told = sought.told
     if not told:
         return _candidates(snapshot, sought, depth)
     best = snapshot.movies.ids_at(list(told)[:depth])

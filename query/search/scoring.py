@@ -1,6 +1,7 @@
 """A request about one generation, and what each candidate is worth to it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,8 @@ class Question:
     """What the text wishes, besides what must hold."""
     unmatched: tuple[str, ...] = ()
     """Of what was seen or rated, that which is no movie of the catalog."""
+    told: Mapping[int, float] = field(default_factory=dict)
+    """What passages hold of the words, by the row of their movie, the best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ def look_up(
         reading,
         wishes,
         resolved.unmatched,
+        {} if analysis is None else told_words(snapshot, analysis.terms, WEIGHTS[analysis.kind].common),
     )
 
 
@@ -142,8 +146,7 @@ def _retrieve(question: Question, keep: Filter, snapshot: Snapshot, depth: int) 
     terms = question.analysis.terms if question.analysis else {}
     known = question.analysis is not None and (question.request.popularity or 0.0) > 0
     own = [] if question.vector is None else [question.vector]
-    common = WEIGHTS[question.analysis.kind].common if question.analysis else 0.0
-    return retrieve(snapshot, Sought(terms, own, vectors, ids, more, keep, common, best_known=known), depth)
+    return retrieve(snapshot, Sought(terms, own, vectors, ids, more, keep, question.told, best_known=known), depth)
 
 
 def score(question: Question, snapshot: Snapshot, found: Candidates) -> Scored:
@@ -170,7 +173,7 @@ def _score_text(question: Question, snapshot: Snapshot, found: Candidates) -> Sc
     assert vector is not None  # noqa: S101
     direction = moments.question_direction(vector, analysis.kind, len(tokens(analysis.text)))
     near, similarity = compare(snapshot, found.rows, vector, direction)
-    best = _best_lexical(analysis, question.keep, snapshot, found)
+    best = _best_lexical(question, analysis, snapshot, found)
     weights = weights_of(analysis.kind, rare_words=not moments.is_empty)
     log_votes, popularity = np.log10(1.0 + found.votes), question.request.popularity or 0.0
     gain = popularity_prior(log_votes, weights)
@@ -185,9 +188,9 @@ def _score_text(question: Question, snapshot: Snapshot, found: Candidates) -> Sc
     return Scored(found, relevance, near, sure, even, best > 0)
 
 
-def _best_lexical(analysis: Analysis, keep: Filter, snapshot: Snapshot, found: Candidates) -> float:
+def _best_lexical(question: Question, analysis: Analysis, snapshot: Snapshot, found: Candidates) -> float:
     """Of the whole catalog, so that a movie's score does not depend on a filter that keeps it."""
-    if not keep:
+    if not question.keep:
         return float(found.lexical.max(initial=0.0))
-    told = told_words(snapshot, analysis.terms, WEIGHTS[analysis.kind].common)
-    return max(float(snapshot.lexical.best(analysis.terms, 1).scores.max(initial=0.0)), *told.values(), 0.0)
+    own = float(snapshot.lexical.best(analysis.terms, 1).scores.max(initial=0.0))
+    return max(own, *question.told.values(), 0.0)

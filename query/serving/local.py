@@ -134,11 +134,7 @@ def count_values(loaded: LoadedGeneration, request: SearchRequest, config: Confi
 
 
 def _open(snapshot: Snapshot, config: Config, stop: Callable[[], bool]) -> Embedder:
-    from catalog.embedding.bert.local import LocalEmbedder
-    from catalog.embedding.factory import open_remembered
+    from catalog.embedding.factory import open_remembered, warmed
     from catalog.store.vectors.sample import known_vectors
 
-    embedder = open_remembered(config.embedding, snapshot.info.model, lambda: known_vectors(snapshot), stop=stop)
-    if isinstance(embedder, LocalEmbedder):
-        embedder.warm()
-    return embedder
+    return warmed(open_remembered(config.embedding, snapshot.info.model, lambda: known_vectors(snapshot), stop=stop))

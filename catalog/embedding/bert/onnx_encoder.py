@@ -143,8 +143,9 @@ class _Graph:
         up = self._linear(x, f"{layer}{names.up}")
         if not self.architecture.gated:
             return self._linear(self._node("Gelu", [up]), f"{layer}{names.down}")
-        gate, rest = self._node("Split", [up], outputs=2, axis=1, num_outputs=2), f"{self._last}.1"
-        return self._linear(self._node("Mul", [self._node("Gelu", [gate]), rest]), f"{layer}{names.down}")
+        gate = self._node("Split", [up], outputs=2, axis=1, num_outputs=2)
+        gated = self._node("Mul", [self._node("Gelu", [gate]), f"{gate}.1"])
+        return self._linear(gated, f"{layer}{names.down}")
 
     def _linear(self, x: str, name: str) -> str:
         given = [x, self._weights(f"{name}.weight")]
@@ -164,11 +165,8 @@ class _Graph:
         self.small[name] = np.asarray(values)
         return name
 
-    @property
-    def _last(self) -> str:
-        return f"made.{len(self.nodes) - 1}"
-
     def _node(self, kind: str, given: Sequence[str], *, outputs: int = 1, **settings: Any) -> str:
+        """The name of what a node makes; of several it is the first, and NAME.1 the second."""
         from onnx import helper
 
         name = f"made.{len(self.nodes)}"

@@ -76,15 +76,8 @@ class LexicalIndex:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """A published index, untouched: tantivy wants to lock what it opens, so it gets a folder of links."""
-        import tantivy
-
-        if not (path / "meta.json").exists():
-            raise CatalogDamaged(f"{path}: the lexical index is missing; {MEND}")
-        with damaged(path), linked(path) as links:
-            index = tantivy.Index(schema(), str(links), reuse=True)
-            index.config_reader("manual")
-            return cls(index, path)
+        """A published index, untouched."""
+        return cls(open_published(path, schema(), "the lexical index"), path)
 
     def best(self, terms: Mapping[str, float], count: int, keep: Filter | None = None) -> LexicalHits:
         """The movies, `count` at most, that hold the terms best by BM25 (Robertson, Zaragoza 2009), the best first."""
@@ -304,6 +297,21 @@ def flat_question(schema: "tantivy.Schema", terms: Mapping[str, float]) -> "tant
             for term, weight in asked
         ]
     )
+
+
+def open_published(path: Path, fields: "tantivy.Schema", what: str) -> "tantivy.Index":
+    """An index that is only read: tantivy wants to lock what it opens, so it gets a folder of links.
+
+    Raises CatalogDamaged for one that is missing, which `what` names, or cannot be read.
+    """
+    import tantivy
+
+    if not (path / "meta.json").exists():
+        raise CatalogDamaged(f"{path}: {what} is missing; {MEND}")
+    with damaged(path), linked(path) as links:
+        index = tantivy.Index(fields, str(links), reuse=True)
+        index.config_reader("manual")
+        return index
 
 
 def boosted(query: "tantivy.Query", weight: float) -> "tantivy.Query":

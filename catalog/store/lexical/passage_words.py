@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from catalog.errors import MEND, CatalogDamaged
 from catalog.movie import Movie
-from catalog.store.lexical.index import SCALE, damaged, flat_question, linked
+from catalog.store.lexical.index import SCALE, damaged, flat_question, open_published
 from catalog.store.lexical.writer import copy_links, writing
 from catalog.text.passages import Passage
 from catalog.text.stems import english_terms
@@ -37,14 +36,7 @@ class PassageWords:
     @classmethod
     def open(cls, path: Path) -> Self:
         """A published index, untouched; raises CatalogDamaged."""
-        import tantivy
-
-        if not (path / "meta.json").exists():
-            raise CatalogDamaged(f"{path}: the index of passages is missing; {MEND}")
-        with damaged(path), linked(path) as links:
-            index = tantivy.Index(schema(), str(links), reuse=True)
-            index.config_reader("manual")
-            return cls(index, path)
+        return cls(open_published(path, schema(), "the index of passages"), path)
 
     def best(self, terms: Mapping[str, float]) -> dict[int, float]:
         """Rows of the movies whose passages hold the terms best, by BM25 of the best one, the best first."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.movie import Movie, model_text
-from catalog.store.sqlite import BATCH, Connection, has_table, marked, translated
+from catalog.store.sqlite import BATCH, Connection, free_numbers, has_table, marked, translated
 from catalog.text.passages import Passage, passages, passages_beyond
 
 Rows = NDArray[np.int64]
@@ -81,20 +81,11 @@ class PassageRows:
         with translated(self._path), self._connection:
             self._connection.executemany("DELETE FROM passages WHERE row = ?", [(row,) for row in digests])
             new = [(row, *each) for row, listed in digests.items() for each in enumerate(listed, 1)]
-            places = self._free_places(len(new))
+            places = free_numbers(self._connection, "passages", "place", len(new))
             self._connection.executemany(
                 "INSERT INTO passages VALUES (?, ?, ?, ?)",
                 [(place, *each) for place, each in zip(places, new, strict=True)],
             )
-
-    def _free_places(self, count: int) -> list[int]:
-        """The first places that hold no passage, so that the file of vectors does not grow with every change."""
-        height = self.height()
-        free: list[int] = []
-        if count and self.count() < height:
-            taken = {place for (place,) in self._select("place")}
-            free = [place for place in range(height) if place not in taken][:count]
-        return free + list(range(height, height + count - len(free)))
 
     def _passages(self, condition: str, values: Sequence[object]) -> list[PassageRow]:
         return [PassageRow(*found) for found in self._select("place, row, number, digest", condition, values)]
