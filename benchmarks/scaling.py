@@ -169,6 +169,7 @@ def stages(snapshot: Snapshot, embedder: StandIn, asked: Sequence[str], whole: f
 
     requests = [SearchRequest(text).with_defaults(SearchConfig()) for text in asked]
     analysis, looked_up = each(lambda request: look_up(request, snapshot, embedder), requests)
+    looked_up = [question for question in looked_up if question.vector is not None]  # not those that are a filter alone
     nearest, _ = each(lambda question: snapshot.index.nearest(question.vector, TIER_ONE), looked_up)
     retrieved, found = each(lambda question: find_candidates(question, snapshot, TIER_ONE), looked_up)
     pairs = list(zip(looked_up, found, strict=True))
