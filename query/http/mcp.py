@@ -77,11 +77,13 @@ def create_mcp(config: Config) -> MCPServer:
     server = _PlainSpoken(
         "plotseek", instructions=_INSTRUCTIONS, version=our_version(), lifespan=lifespan, log_level="WARNING"
     )
-    _add_tools(server, service)
+    _add_search(server, service)
+    _add_recommend(server, service)
+    _add_movie(server, service)
     return server
 
 
-def _add_tools(server: MCPServer, service: Service) -> None:
+def _add_search(server: MCPServer, service: Service) -> None:
     @server.tool(annotations=_READS)
     async def search(
         context: Context,
@@ -107,6 +109,8 @@ def _add_tools(server: MCPServer, service: Service) -> None:
         request = SearchRequest(filter=filter, limit=limit, seen=tuple(seen or ()))
         return await _answer(service, context, request, partial(service.similar, id))
 
+
+def _add_recommend(server: MCPServer, service: Service) -> None:
     @server.tool(annotations=_READS)
     async def recommend(
         context: Context,
@@ -125,6 +129,8 @@ def _add_tools(server: MCPServer, service: Service) -> None:
         request = replace(request, seen=tuple(seen or ()), ratings=ratings or {})
         return await _answer(service, context, request, service.ask)
 
+
+def _add_movie(server: MCPServer, service: Service) -> None:
     @server.tool(annotations=_READS)
     async def movie(id: FilmId) -> api.Film:  # noqa: A002
         """Everything the catalogue knows of one film."""
