@@ -15,7 +15,7 @@ RUN /opt/plotseek/bin/pip install --no-cache-dir -c constraints.txt '.[server,pa
 
 FROM python:3.11.13-slim-bookworm
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /tmp plotseek \
-    && install -d -o plotseek -g plotseek /data /models
+    && install -d -o plotseek -g plotseek /data /models /changes
 COPY --from=build /opt/plotseek /opt/plotseek
 COPY config.yaml movies.json /app/
 ENV PATH=/opt/plotseek/bin:/usr/local/bin:/usr/bin:/bin \
@@ -27,7 +27,7 @@ ENV PATH=/opt/plotseek/bin:/usr/local/bin:/usr/bin:/bin \
     PLOTSEEK_STORE_PATH=/data
 USER plotseek
 WORKDIR /app
-VOLUME ["/data", "/models"]
+VOLUME ["/data", "/models", "/changes"]
 EXPOSE 8080
 # A real query, not a heartbeat: that is what /readyz asks.
 HEALTHCHECK --interval=15s --timeout=15s --start-period=10m --retries=3 \

@@ -69,6 +69,8 @@ class StoreConfig:
     """Where the catalog lies, and its vector index, if that is on a Chroma server."""
 
     path: Path = Path("data")
+    journal: Path | None = None
+    """Where changes over HTTP wait, if not in `path`: then a scheduler brings them in."""
     url: str = _setting("", check=_check_url)
     cloud: bool = False
     tenant: str = ""

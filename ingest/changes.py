@@ -150,7 +150,7 @@ def apply_changes(config: Config, listener: Listener) -> Report | None:
     the changes, and what `run` raises: then they wait still, and their reports say why.
     """
     started = monotonic()
-    with Journal.open(config.store.path) as journal:
+    with Journal.open(config.store.path, config.store.journal) as journal:
         if not journal.count_waiting():
             return None
         try:

@@ -201,7 +201,14 @@ def _run_again_and_again(context: click.Context, config: Config) -> None:
 
     location, every, cron = (context.params[name] for name in ("location", "every", "cron"))
     _refuse_conflicts(context, location)
-    job = Job(config.store.path, source_name(location), _single_run(context), context.params["source"])
+    job = Job(
+        config.store.path,
+        source_name(location),
+        _single_run(context),
+        context.params["source"],
+        config.store.journal,
+        [*(["--config", str(context.obj)] if context.obj else []), "changes"],
+    )
     zone, now = ZoneInfo(config.schedule.timezone), datetime.now(UTC)
     if context.params["watch"]:
         run_on_change(job, config.schedule.settle, zone)
@@ -257,7 +264,7 @@ def status(path: Path | None, as_json: bool, max_age: str | None, source: str | 
         from ingest.status import gather
 
         limit = parse_length(max_age, "--max-age") if max_age else None
-        found = gather(config.store.path)
+        found = gather(config.store.path, config.store.journal)
         trouble = found.too_old(limit, datetime.now(UTC), source) if limit else None
         if as_json:
             show(json.dumps(found.to_dict(), ensure_ascii=False))

@@ -149,8 +149,9 @@ class CatalogStatus:
         return lines or ["next run: no scheduler is running"]
 
 
-def gather(root: Path) -> CatalogStatus:
-    """Look at a catalog's folder, which is only read; raises CatalogDamaged, StoreError."""
+def gather(root: Path, journal: Path | None = None) -> CatalogStatus:
+    """Look at a catalog's folder, which is only read, and where changes wait; raises CatalogDamaged, StoreError."""
+    waiting = Journal.waiting_in(journal or root)
     generations = Generations(root)
     generation = generations.current()
     info = generation.info(older=True) if generation else None
@@ -161,12 +162,12 @@ def gather(root: Path) -> CatalogStatus:
     history = History.open_existing(root)
     if history is None:
         unread = tuple(SourceStatus(name, count, None, None) for name, count in films.items())
-        return CatalogStatus(info, collection, on_server, sizes, writer(root), unread, Journal.waiting_in(root), ())
+        return CatalogStatus(info, collection, on_server, sizes, writer(root), unread, waiting, ())
     with history:
         runs = tuple(history.last(_SHOWN))
         names = sorted({*films, *history.sources(), *Appointment.sources(root)})
         sources = tuple(_source(root, history, name, films.get(name, 0)) for name in names)
-    return CatalogStatus(info, collection, on_server, sizes, writer(root), sources, Journal.waiting_in(root), runs)
+    return CatalogStatus(info, collection, on_server, sizes, writer(root), sources, waiting, runs)
 
 
 def _source(root: Path, history: History, name: str, films: int) -> SourceStatus:

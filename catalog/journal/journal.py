@@ -1,4 +1,4 @@
-"""Changes that were accepted and wait for a run: changes.sqlite3 beside the catalog.
+"""Changes that were accepted and wait for a run: changes.sqlite3 beside the catalog, or in a folder of its own.
 
 What `append` returned from is on disk: SQLite in WAL mode with full synchronisation, whose log has a checksum for each
 page, so that a torn end is dropped with the change that was being written and with nothing else. Each change has a
@@ -57,17 +57,18 @@ class WaitingChange:
 class Journal:
     """The changes of one catalog; for any process, and any thread."""
 
-    def __init__(self, root: Path, connection: Connection) -> None:
+    def __init__(self, root: Path, path: Path, connection: Connection) -> None:
         self._root = root
+        self._path = path
         self._connection = connection
 
     @classmethod
     @contextmanager
-    def open(cls, root: Path) -> Iterator[Self]:
-        """Open or begin the journal of a catalog's folder; raises StoreError, CatalogDamaged."""
-        path = root / FILE
-        with disk_errors(root):
-            root.mkdir(parents=True, exist_ok=True)
+    def open(cls, root: Path, folder: Path | None = None) -> Iterator[Self]:
+        """Open or begin the journal of a catalog's folder, in it or in a `folder` of its own; raises StoreError."""
+        path = (folder or root) / FILE
+        with disk_errors(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not path.exists()
         with _readable(path):
             connection = connect(path)
@@ -77,24 +78,24 @@ class Journal:
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.executescript(_SCHEMA)
             if is_new:
-                with disk_errors(root):
-                    sync_to_disk(root)
-            yield cls(root, connection)
+                with disk_errors(path.parent):
+                    sync_to_disk(path.parent)
+            yield cls(root, path, connection)
         finally:
             connection.close()
 
     @classmethod
-    def exists(cls, root: Path) -> bool:
-        """Whether anything was ever accepted here."""
-        return (root / FILE).exists()
+    def exists(cls, folder: Path) -> bool:
+        """Whether anything was ever accepted in this folder."""
+        return (folder / FILE).exists()
 
     @classmethod
-    def waiting_in(cls, root: Path) -> int:
-        """How many changes wait in a catalog's folder, which is only read."""
-        if not cls.exists(root):
+    def waiting_in(cls, folder: Path) -> int:
+        """How many changes wait in a folder, which is only read."""
+        if not cls.exists(folder):
             return 0
-        with closing(connect_shared(root / FILE)) as connection:
-            return cls(root, connection).count_waiting()
+        with closing(connect_shared(folder / FILE)) as connection:
+            return cls(folder, folder / FILE, connection).count_waiting()
 
     def append(self, change: ChangeRequest, most: int = MOST_WAITING, most_bytes: int = MOST_BYTES) -> ChangeReport:
         """Accept a change; on return it is on disk. Raises JournalFull, StoreError."""
@@ -157,13 +158,13 @@ class Journal:
         return ChangeReport.from_dict({"number": number, **times, **json.loads(outcome)})
 
     def _rows(self, statement: str, values: tuple[object, ...] = ()) -> list[Any]:
-        with _readable(self._root / FILE):
+        with _readable(self._path):
             return self._connection.execute(statement, values).fetchall()
 
     @contextmanager
     def _write(self) -> Iterator[None]:
         """One transaction, which others wait for from its beginning: what was counted in it still holds at its end."""
-        with _readable(self._root / FILE), self._connection:
+        with _readable(self._path), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             yield
 

@@ -14,6 +14,8 @@ from catalog.store.files import disk_errors, write_atomically
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+BEING_WRITTEN = "is being written by"
+"""What CatalogLocked says where a run finds another one; a program that started it may wait, and start it again."""
 _HOLDER = re.compile(r"process \d+, since [\d-]{10} [\d:]{8}")
 
 
@@ -59,7 +61,7 @@ def writer_lock(root: Path) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
         lock = take_lock(root / "LOCK")
     except CatalogLocked:
-        raise CatalogLocked(f"{root}: is being written by {read_holder(root)}; wait for it to end") from None
+        raise CatalogLocked(f"{root}: {BEING_WRITTEN} {read_holder(root)}; wait for it to end") from None
     except OSError as error:
         raise StoreError(f"{root}: cannot be written: {error.strerror}; check the folder's permissions") from error
     try:

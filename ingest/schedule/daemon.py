@@ -26,14 +26,12 @@ from catalog.store.lock import is_held
 from catalog.store.runs import History
 from catalog.terminal import say
 from ingest.schedule.cron import Schedule, repeat
-from ingest.schedule.signals import stop_on
+from ingest.schedule.intake import Intake
+from ingest.schedule.signals import Stop, stop_on, wait_for
 from ingest.schedule.watch import stamp, watch
 
 _NOTE = "scheduler"
 _LOCK = "SCHEDULER"
-
-#: Seconds between two looks whether to stop, while a run is going on.
-_LOOK = 0.5
 
 
 def _of(name: str, source: str) -> str:
@@ -75,6 +73,10 @@ class Job:
     """Of the command for a single run."""
     source: str = MAIN
     """Whose films it brings."""
+    journal: Path | None = None
+    """Where changes over HTTP wait that are brought in between two runs; None if the service does that."""
+    changes: Sequence[str] = ("changes",)
+    """Arguments of the command that brings them in."""
 
 
 def run_on_schedule(job: Job, schedule: Schedule, zone: tzinfo, jitter: float) -> None:
@@ -89,7 +91,7 @@ def run_on_schedule(job: Job, schedule: Schedule, zone: tzinfo, jitter: float) -
             schedule,
             lambda: run_once(job, stop, zone),
             now=lambda: datetime.now(UTC),
-            wait=stop.wait,
+            wait=_waiting(job, stop, zone),
             announce=announce,
             delay=partial(uniform, 0, jitter),
         )
@@ -107,7 +109,14 @@ def run_on_change(job: Job, settle: float, zone: tzinfo) -> None:
         note(job, "watch", None)
         log(f"watching {job.location}", zone)
         look, run = partial(stamp, job.location), partial(run_once, job, stop, zone)
-        watch(look, run, wait=stop.wait, settle=settle, announce=announce)
+        watch(look, run, wait=_waiting(job, stop, zone), settle=settle, announce=announce)
+
+
+def _waiting(job: Job, stop: Stop, zone: tzinfo) -> Callable[[float], bool]:
+    """What waits between two runs."""
+    if job.journal is None:
+        return stop.wait
+    return Intake(job.root, job.journal, job.changes, stop, partial(log, zone=zone)).wait
 
 
 def again(failures: int) -> str:
@@ -130,7 +139,7 @@ def run_once(job: Job, stop: Event, zone: tzinfo) -> bool:
     began = time()
     log(f"run of {job.location} begins", zone)
     try:
-        code = _wait(subprocess.Popen(command), stop)  # noqa: S603 - ourselves
+        code = wait_for(subprocess.Popen(command), stop)  # noqa: S603 - ourselves
     except OSError as error:
         code, reason = 1, f"could not be started: {error.strerror}"
     else:
@@ -142,17 +151,6 @@ def run_once(job: Job, stop: Event, zone: tzinfo) -> bool:
     log(f"run {reason}, {seconds}", zone)
     _safely(job.root, lambda history: history.account_for(job.location, began, reason, job.source))
     return code == PASSING
-
-
-def _wait(process: "subprocess.Popen[bytes]", stop: Event) -> int:
-    """The exit code of a run, which is asked to stop when the scheduler is."""
-    while not stop.is_set():
-        try:
-            return process.wait(_LOOK)
-        except subprocess.TimeoutExpired:
-            continue
-    process.terminate()
-    return process.wait()
 
 
 def note(job: Job, schedule: str, moment: float | None, failures: int = 0) -> None:

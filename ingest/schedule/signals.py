@@ -1,10 +1,14 @@
 """SIGTERM and SIGINT as an event: what is at hand is finished, nothing new is begun."""
 
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread, current_thread, main_thread
 from types import FrameType
+
+_LOOK = 0.5
+"""Seconds between two looks whether to stop, while a process is waited for."""
 
 
 class Stop(Event):
@@ -36,3 +40,14 @@ def stop_on(*signals: signal.Signals) -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def wait_for(process: "subprocess.Popen[bytes]", stop: Event) -> int:
+    """The exit code of a process, which is asked to stop when we are."""
+    while not stop.is_set():
+        try:
+            return process.wait(_LOOK)
+        except subprocess.TimeoutExpired:
+            continue
+    process.terminate()
+    return process.wait()

@@ -1,20 +1,22 @@
 """Films that are put and deleted through the service: into the journal at once, into the catalog by a process.
 
 Each worker of the service sees to it that what waits is brought in: `ingest changes`, again and again until nothing
-waits, and once at the start, for what a killed service left. While another run writes it looks again and again.
+waits, and once at the start, for what a killed service left. While another run writes it looks again and again. Where
+changes wait in a folder of their own, because the service may not write the catalog, a scheduler of `ingest` does it.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from subprocess import Popen
 from time import monotonic
 from typing import TypeVar
 
 from catalog.errors import StoreError
-from catalog.journal.change import ChangeReport, ChangeRequest
+from catalog.journal.change import ChangeReport, ChangeRequest, ChangeState
 from catalog.journal.journal import Journal
 from catalog.store.lock import writer
 from query.serving.ingest_job import begin_ingest, end, last_line
@@ -26,13 +28,15 @@ _LOOK = 0.2
 """Seconds between two looks at a journal, or at who writes, while somebody waits."""
 _LONGEST_PAUSE = 60.0
 """Seconds between two tries for changes that cannot go in: the model is away, the disk is full ..."""
+_BY_OTHERS = "it is brought in by a scheduler of ingest (--every, --cron, --watch), or by 'ingest changes'"
 
 
 class ChangeQueue:
     """The changes of one catalog; its methods run on one event loop."""
 
-    def __init__(self, store: Path, config: Path | None = None) -> None:
+    def __init__(self, store: Path, journal: Path | None = None, config: Path | None = None) -> None:
         self._store = store
+        self._journal = journal
         self._config = config
         self._task: asyncio.Task[None] | None = None
         self._process: Popen[bytes] | None = None
@@ -40,8 +44,9 @@ class ChangeQueue:
         self._closing = False
 
     def start(self) -> None:
-        """Bring in what waits since before."""
-        self._task = asyncio.create_task(self._bring_in())
+        """Bring in what waits since before, unless others do that."""
+        if self._journal is None:
+            self._task = asyncio.create_task(self._bring_in())
 
     async def append(self, change: ChangeRequest) -> ChangeReport:
         """Accept a change; on return it is on disk. Raises JournalFull, StoreError."""
@@ -51,13 +56,16 @@ class ChangeQueue:
 
     async def report(self, number: int) -> ChangeReport | None:
         """What became of a change so far; None for one that is not known."""
-        if not Journal.exists(self._store):
+        if not Journal.exists(self._journal or self._store):
             return None
-        return await self._with_journal(lambda journal: journal.report(number))
+        report = await self._with_journal(lambda journal: journal.report(number))
+        if report and report.state is ChangeState.WAITING and not report.reason and self._journal is not None:
+            return replace(report, reason=_BY_OTHERS)
+        return report
 
     async def count_waiting(self) -> int:
         """How many changes are not in the catalog yet."""
-        if not Journal.exists(self._store):
+        if not Journal.exists(self._journal or self._store):
             return 0
         return await self._with_journal(Journal.count_waiting)
 
@@ -76,7 +84,7 @@ class ChangeQueue:
         """In a thread: nobody would be answered while a busy disk syncs it."""
 
         def call() -> T:
-            with Journal.open(self._store) as journal:
+            with Journal.open(self._store, self._journal) as journal:
                 return work(journal)
 
         return await asyncio.to_thread(call)

@@ -1,11 +1,14 @@
-"""A sync that the service was asked for: a process of its own, `python -m ingest`, never two at once."""
+"""A sync that the service was asked for: a process of its own, `python -m ingest`, never two at once.
+
+It waits for its turn while another run writes: one that brings in changes over HTTP takes seconds, and comes often.
+"""
 
 import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import time
@@ -13,11 +16,14 @@ from typing import Any
 
 from catalog.config import PREFIX
 from catalog.cores import THREAD_VARIABLES
-from catalog.errors import IngestRunning, StoreError, UsageError
+from catalog.errors import PASSING, IngestRunning, StoreError, UsageError
 from catalog.printable import utc
 from catalog.store.files import disk_errors, write_atomically
+from catalog.store.lock import BEING_WRITTEN, is_held, writer
 
 _STDERR_KEPT = 2000
+_LOOK = 0.2
+"""Seconds between two looks at who writes."""
 _GRACE = 10.0
 """Seconds a sync has to stop between two batches when the service stops."""
 
@@ -27,13 +33,15 @@ class IngestRun:
     """One sync; times are ISO 8601, UTC."""
 
     state: str
-    """"running", "done" or "failed"."""
+    """"waiting" while another run writes, "running", "done" or "failed"."""
     started: str
     ended: str | None = None
     exit_code: int | None = None
     report: dict[str, Any] | None = None
     """What `ingest --json` printed."""
     error: str | None = None
+    reason: str | None = None
+    """What it waits for."""
 
 
 class IngestRunner:
@@ -46,6 +54,7 @@ class IngestRunner:
         self._file = store / "admin-ingest.json"
         self._task: asyncio.Task[None] | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._closing = False
 
     async def start(self) -> IngestRun:
         """Begin a sync. Raises UsageError if no source is configured, IngestRunning."""
@@ -53,7 +62,7 @@ class IngestRunner:
 
         if self._source is None:
             raise UsageError("server.source is not set: there is nothing to sync from")
-        if self._task is not None and (last := self.last()) is not None and last.state != "running":
+        if self._task is not None and (last := self.last()) is not None and last.ended:
             await self._task  # it has ended, and only lets go of the lock
         lock = FileLock(self._store / "admin-ingest.lock", blocking=False)
         with disk_errors(self._store):
@@ -62,28 +71,53 @@ class IngestRunner:
                 lock.acquire()
             except Timeout:
                 raise IngestRunning("a sync is running already; GET /admin/ingest tells how it goes") from None
-        run = IngestRun("running", _now())
         try:
-            await asyncio.to_thread(self._keep, run)
-            self._process = await asyncio.to_thread(self._begin, self._source)
+            run = await asyncio.to_thread(self._keep_turn, IngestRun("", _now()))
         except BaseException:
             lock.release()
             raise
-        self._task = asyncio.create_task(self._follow(self._process, run, lock.release))
+        self._task = asyncio.create_task(self._follow(self._source, run, lock.release))
         return run
 
-    def _begin(self, source: str) -> subprocess.Popen[bytes]:
-        return begin_ingest(self._store, self._config, [f"--file={source}", "--json"])
-
-    async def _follow(self, process: subprocess.Popen[bytes], run: IngestRun, release: Any) -> None:
+    async def _follow(self, source: str, run: IngestRun, release: Callable[[], None]) -> None:
         try:
-            out, err = await asyncio.to_thread(process.communicate)
-            code = process.returncode or 0
-            ended = replace(run, ended=_now(), exit_code=code, state="failed" if code else "done")
-            ended = replace(ended, report=_report(out), error=last_line(err) if code else None)
+            ended = await self._run(source, run)
             await asyncio.to_thread(self._keep, ended)
         finally:
             release()
+
+    async def _run(self, source: str, run: IngestRun) -> IngestRun:
+        """Run, as soon and as often as another run is not in the way; what became of it."""
+        while not self._closing:
+            if run.state == "waiting":
+                await asyncio.sleep(_LOOK)
+            elif (ended := await self._try(source, run)) is not None:
+                return ended
+            run = await asyncio.to_thread(self._keep_turn, run)
+        return replace(run, state="failed", ended=_now(), reason=None, error="the service stopped before its turn came")
+
+    async def _try(self, source: str, run: IngestRun) -> IngestRun | None:
+        """What a process did; None if another one was faster."""
+        arguments = [f"--file={source}", "--json"]
+        try:
+            self._process = await asyncio.to_thread(begin_ingest, self._store, self._config, arguments)
+        except OSError as error:
+            return replace(run, state="failed", ended=_now(), error=f"could not be started: {error.strerror}")
+        out, err = await asyncio.to_thread(self._process.communicate)
+        code, said = self._process.returncode or 0, last_line(err)
+        if code == PASSING and BEING_WRITTEN in said and not self._closing:
+            return None
+        ended = replace(run, ended=_now(), exit_code=code, state="failed" if code else "done")
+        return replace(ended, report=_report(out), error=said if code else None)
+
+    def _keep_turn(self, run: IngestRun) -> IngestRun:
+        """The run, as it is now, and written down: it waits while somebody writes."""
+        holder = writer(self._store)
+        state, reason = ("waiting", f"{holder} writes") if holder else ("running", None)
+        if (state, reason) != (run.state, run.reason):
+            run = replace(run, state=state, reason=reason)
+            self._keep(run)
+        return run
 
     def last(self) -> IngestRun | None:
         """The last sync that any worker started; None before the first."""
@@ -93,13 +127,11 @@ class IngestRunner:
             return None
         except (OSError, ValueError, TypeError) as error:
             raise StoreError(f"{self._file}: cannot be read: {error}; remove it") from error
-        if run.state == "running" and not self._held():
-            return replace(run, state="failed", error="killed, or the machine went down")
+        if not run.ended and not self._held():
+            return replace(run, state="failed", reason=None, error="killed, or the machine went down")
         return run
 
     def _held(self) -> bool:
-        from catalog.store.lock import is_held
-
         return (self._task is not None and not self._task.done()) or is_held(self._store / "admin-ingest.lock")
 
     def _keep(self, run: IngestRun) -> None:
@@ -109,9 +141,13 @@ class IngestRunner:
 
     async def close(self) -> None:
         """Ask a running sync to stop; what it has embedded is kept."""
-        if self._task is None or self._process is None or self._task.done():
+        self._closing = True
+        if self._task is None or self._task.done():
             return
-        await end(self._process, self._task)
+        if self._process is None or self._process.poll() is not None:
+            await self._task
+        else:
+            await end(self._process, self._task)
 
 
 def begin_ingest(store: Path, config: Path | None, arguments: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -101,7 +101,7 @@ class Service:
         self._health: WorkPool[SearchRequest] = WorkPool(1, config.server.queue, self._prefetch)
         self._cache: LRUCache[str, EncodedAnswer] = LRUCache(config.server.cache_mb << 20, EncodedAnswer.size)
         self.ingest = IngestRunner(config.store.path, config.server.source, config_file)
-        self.changes = ChangeQueue(config.store.path, config_file)
+        self.changes = ChangeQueue(config.store.path, config.store.journal, config_file)
         self._ready_until = 0.0
         self._trials = count()
         self._started = time()

@@ -72,7 +72,11 @@ def test_the_image_is_pinned_small_and_runs_as_nobody_special() -> None:
         assert "--no-cache-dir" in run
         assert "-c constraints.txt" in run
     assert "whl/cpu torch" in DOCKERFILE
-    assert json.loads(final["VOLUME"]) == [image_environment()["PLOTSEEK_STORE_PATH"], image_environment()["HF_HOME"]]
+    assert json.loads(final["VOLUME"]) == [
+        image_environment()["PLOTSEEK_STORE_PATH"],
+        image_environment()["HF_HOME"],
+        compose()["services"]["ingest"]["environment"]["PLOTSEEK_STORE_JOURNAL"],
+    ]
 
 
 def test_what_the_image_copies_is_there_and_not_ignored() -> None:
@@ -247,6 +251,19 @@ def test_the_composition_comes_up_syncs_and_survives_what_happens_to_it(composit
     composition.wait(lambda: "The Kettle That Sang" in composition.titles("a singing kettle in an opera contest"))
     verified = composition.run("ingest", ["ingest", "verify"])
     assert (verified.returncode, verified.stdout) == (0, "generation 2, 201 films: everything agrees\n")
+
+    # A film is put over HTTP, which the page may only write down, with a key that was just made.
+    made = composition.run("ingest", ["query-server", "--make-key", "shop", "--role", "admin"])
+    assert made.returncode == 0, made.stderr
+    film = {"id": "moths", "title": "The Moth Parliament", "plot": "Moths vote on the moon."}
+    assert httpx.put(f"{composition.url}/movies", json=film).status_code == 401
+    key = {"Authorization": f"Bearer {made.stdout.strip()}"}
+    put = httpx.put(f"{composition.url}/movies", params={"wait": 60}, json=film, headers=key, timeout=90)
+    assert (put.status_code, put.json()["state"]) == (200, "done")
+    assert "The Moth Parliament" in composition.titles("moths that vote on the moon")
+    assert (composition.folder / "changes" / "changes.sqlite3").exists()
+    gone = httpx.delete(f"{composition.url}/movies/moths", params={"wait": 60}, headers=key, timeout=90)
+    assert (gone.status_code, gone.json()["counts"]) == (200, {"read": 1, "deleted": 1})
 
     # The page is killed, and stopped.
     composition.end("query-server", signal.SIGKILL)

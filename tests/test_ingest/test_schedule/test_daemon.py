@@ -16,6 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from catalog.errors import PASSING
+from catalog.journal.change import ChangeRequest
+from catalog.journal.journal import Journal
 from catalog.store.lock import writer_lock
 from catalog.store.runs import History, RunOutcome, RunRecord
 from catalog.store.sqlite import connect
@@ -112,6 +114,33 @@ def test_a_media_server_is_read_again_and_again(tmp_path: Path, monkeypatch: pyt
             running.silent = True  # whoever waits for a server ends at once
             said = ended(process)
     assert KEY not in "".join(said)
+
+
+def test_changes_over_http_are_brought_in_between_two_runs(
+    tmp_path: Path, seed_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, folder = tmp_path / "store", tmp_path / "changes"
+    monkeypatch.setenv("PLOTSEEK_STORE_JOURNAL", str(folder))
+    with started(store, "--file", str(seed_file), "--every", "1h") as process:
+        wait_for(outcomes(RunOutcome.OK), store)
+        for number in (1, 2):
+            with Journal.open(store, folder) as journal:
+                film = {"id": f"n{number}", "title": "New", "plot": "A lighthouse falls silent."}
+                journal.append(ChangeRequest((film,)))
+            runs = wait_for(outcomes(*[RunOutcome.OK] * (1 + number)), store)
+            assert (runs[-1].source, runs[-1].counts["added"]) == ("api", 1)
+            assert Journal.waiting_in(folder) == 0
+        # What is damaged is told, and no reason to end.
+        (folder / "changes.sqlite3").write_bytes(b"no database, but as long as one" * 999)
+        errors = until_said(process, "changes over HTTP wait")
+        ended(process)
+    assert re.search(rf"^{CLOCK} ingest: changes over HTTP wait, for \d s: .*changes.sqlite3: is damaged", errors)
+
+
+def until_said(process: "subprocess.Popen[str]", words: str) -> str:
+    """The first line on stderr with these words."""
+    assert process.stderr is not None
+    return next(line for line in process.stderr if words in line)
 
 
 def test_a_run_that_is_killed_or_finds_the_catalog_locked_is_one_failed_run(tmp_path: Path, seed_file: Path) -> None:

@@ -1,5 +1,6 @@
 """Films are put and deleted over HTTP: on disk when it is answered, found within seconds, whatever is killed."""
 
+import json
 import os
 import shutil
 import signal
@@ -12,12 +13,14 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from catalog.errors import AccessDenied, ChangeNotFound, MovieNotFound
 from catalog.journal.change import ChangeState
 from catalog.journal.journal import FILE, MOST_WAITING, Journal
 from catalog.store.generations import Generations
 from catalog.store.lock import writer_lock
+from ingest.cli import main as ingest
 from query.client import PlotseekClient
 from query.http.auth import Role, make_key
 from tests.test_query.test_http.test_run import Running, started
@@ -97,6 +100,22 @@ def test_changes_wait_while_another_run_writes_and_then_go_in_together(tmp_path:
         ]
         assert http.get("/movies/2").json()["plot"] == "A boat is too small."
         assert http.get("/movies/1").status_code == 404
+
+
+def test_changes_in_a_folder_of_their_own_wait_for_ingest(tmp_path: Path) -> None:
+    """The service writes down what was asked there, and nothing anywhere else."""
+    store = tmp_path / "store"
+    with administered(tmp_path, journal="changes") as http:
+        put = http.put("/movies", json=[ALIEN, JAWS], params={"wait": "2"})
+        assert (put.status_code, put.json()["state"]) == (202, "waiting")
+        assert "by a scheduler of ingest" in put.json()["reason"]
+        assert (Journal.waiting_in(tmp_path / "changes"), Journal.exists(store)) == (1, False)
+        assert Generations(store).current() is None
+        done = CliRunner().invoke(ingest, ["--config", str(tmp_path / "config.yaml"), "changes", "--json"])
+        assert json.loads(done.stdout)["added"] == 2
+        report = told(http.get("/changes/1", params=WAIT))
+        assert (report["state"], "reason" in report) == ("done", False)
+        assert http.get("/movies/2").json()["title"] == "Jaws"
 
 
 def test_more_than_the_journal_takes_is_told_to_come_back(tmp_path: Path) -> None:

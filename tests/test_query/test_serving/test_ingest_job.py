@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from catalog.config import load_config
+from catalog.store.lock import read_holder, writer_lock
 from query.http.app import create_app
 from query.http.auth import Role, make_key
 from tests.support.service import serving
@@ -24,10 +25,11 @@ JAWS = {"id": 2, "title": "Jaws", "plot": "A shark hunts swimmers."}
 
 
 @contextmanager
-def administered(folder: Path, source: str = "films.json") -> Iterator[httpx.Client]:
+def administered(folder: Path, source: str = "films.json", journal: str = "") -> Iterator[httpx.Client]:
     """A service as its settings file says, and a client that may start syncs."""
     path = folder / "config.yaml"
-    lines = ["embedding: {model: bundled}", "store: {path: store}", "server:", "  keys_file: keys", "  port: 0"]
+    store = f"store: {{path: store, journal: {journal}}}"
+    lines = ["embedding: {model: bundled}", store, "server:", "  keys_file: keys", "  port: 0"]
     lines.append("  deadline: 60  # on a machine that has much to do")
     path.write_text("\n".join([*lines, *([f"  source: {source}"] if source else [])]), encoding="utf-8")
     key = make_key(folder / "keys", f"boss{time.monotonic_ns()}", Role.ADMIN)
@@ -43,7 +45,7 @@ def ended(http: httpx.Client) -> dict[str, object]:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         run: dict[str, object] = http.get("/admin/ingest").json()
-        if run["state"] != "running":
+        if "ended" in run:
             return run
         time.sleep(0.1)
     raise AssertionError(run)
@@ -70,6 +72,34 @@ def test_a_sync_is_told_and_followed(tmp_path: Path) -> None:
         assert http.get("/search?q=shark").json()["results"][0]["title"] == "Jaws"
         assert http.post("/admin/ingest").status_code == 202
         assert ended(http)["state"] == "done"
+
+
+def test_a_sync_waits_for_its_turn_while_others_write(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    (tmp_path / "films.json").write_text(json.dumps([ALIEN, JAWS]), encoding="utf-8")
+    with administered(tmp_path) as http:
+        with writer_lock(store):
+            begun = http.post("/admin/ingest")
+            assert (begun.status_code, begun.json()["state"]) == (202, "waiting")
+            assert begun.json()["reason"] == f"{read_holder(store)} writes"
+            assert http.post("/admin/ingest").status_code == 409
+            time.sleep(1)
+            assert http.get("/admin/ingest").json() == begun.json()
+        run = ended(http)
+        assert (run["state"], "reason" in run, run["report"]["added"]) == ("done", False, 2)  # type: ignore[index]
+        (tmp_path / "films.json").write_text(json.dumps([ALIEN]), encoding="utf-8")
+        # Somebody is faster, between the look and the run: that is no failure.
+        assert http.post("/admin/ingest").json()["state"] == "running"
+        with writer_lock(store):
+            until = time.monotonic() + 60
+            while (state := http.get("/admin/ingest").json()["state"]) == "running" and time.monotonic() < until:
+                time.sleep(0.05)
+        assert (state, ended(http)["state"]) == ("waiting", "done")
+    with writer_lock(store), administered(tmp_path) as http:
+        assert http.post("/admin/ingest").json()["state"] == "waiting"
+    with administered(tmp_path) as http:
+        told = http.get("/admin/ingest").json()
+    assert (told["state"], told["error"]) == ("failed", "the service stopped before its turn came")
 
 
 def test_a_sync_that_fails_says_why(tmp_path: Path) -> None:
