@@ -5,7 +5,7 @@ Each retriever has its own list; their union is then scored exactly. Nothing her
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf
+from math import ceil, inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ _ENOUGH = 100
 AWAY = "the vector index cannot be asked now: found by words, titles and votes alone; 'ingest verify' tells why"
 _AT_ONCE = 16_384
 """Vectors in memory while movies are compared: 25 MB."""
+_SPREAD = 0.8
+"""Of the nearest rows so many may be passages of films found already: asking Chroma again costs as much as asking."""
 _STORIES = 50
 """So many stories may hold a question's words for a reason."""
 _PASSAGES_A_MOVIE = 16
@@ -132,10 +134,12 @@ def _deep(depth: float) -> int:
 def _nearest(snapshot: Snapshot, sought: Sought, count: int) -> tuple[list[str], tuple[str, ...]]:
     """Ids of the movies nearest to any of the vectors; without an index a note instead."""
     found: dict[str, None] = {}
+    least = ceil(_SPREAD * count) if count < snapshot.lexical.movies else count
     asked = [(vector, False) for vector in sought.questions] + [(vector, True) for vector in sought.likes]
     for vector, whole in asked:
         try:
-            found |= dict.fromkeys(near.id for near in snapshot.index.nearest(vector, count, whole=whole))
+            nearest = snapshot.index.nearest(vector, count, whole=whole, least=least)
+            found |= dict.fromkeys(near.id for near in nearest)
         except StoreError:
             return [], (AWAY,)
     return list(found), ()

@@ -86,7 +86,6 @@ class VectorIndex:
         self._collection = collection
         self._backend = backend
         self._batch = min(BATCH, backend.batch or BATCH, client.get_max_batch_size())
-        self._rows_a_film = 1.0
 
     @classmethod
     def create(cls, backend: Backend, name: str, about: Mapping[str, str | int | bool], expected: int) -> Self:
@@ -207,26 +206,28 @@ class VectorIndex:
                 found.update({identity: dict(metadata or {}) for identity, metadata in pairs})
         return found
 
-    def nearest(self, vector: NDArray[np.float32], count: int, *, whole: bool = False) -> list[Neighbour]:
+    def nearest(
+        self, vector: NDArray[np.float32], count: int, *, whole: bool = False, least: int | None = None
+    ) -> list[Neighbour]:
         """The films nearest to a vector, shape (d,), most similar first; equal ones by id; `count` at most.
 
         By what is nearest of each, itself or a passage; only by themselves if they are to be alike as a `whole`.
+        So many rows are asked for, and more only where those are of fewer than `least` films, by default `count`.
         """
         if not np.isfinite(vector).all():
             raise ValueError("the query vector holds NaN or infinity")
-        count = min(count, MOST_NEAREST)
+        asked = count = min(count, MOST_NEAREST)
         while True:
-            asked = min(ceil(self._rows_a_film * count), MOST_NEAREST)
             rows = self._nearest_rows(vector, asked)
             films: dict[str, float] = {}
             for distance, identity in rows:
                 film, part, _ = identity.partition(_PART)
                 if not (whole and part):
                     films.setdefault(film, distance)
-            if len(films) >= count or len(rows) < asked or asked == MOST_NEAREST:
+            if len(films) >= (count if least is None else least) or len(rows) < asked or asked == MOST_NEAREST:
                 return [Neighbour(film, 1.0 - distance) for film, distance in list(films.items())[:count]]
-            # As many as these films had rows, and a tenth more; remembered: the next question need not find out.
-            self._rows_a_film *= 1.1 * count / max(len(films), 1)
+            # As many as these films had rows, and a tenth more.
+            asked = min(ceil(1.1 * asked * count / max(len(films), 1)), MOST_NEAREST)
 
     def _nearest_rows(self, vector: NDArray[np.float32], count: int) -> list[tuple[float, str]]:
         """Distance and id of the nearest rows, the nearest first."""

@@ -35,7 +35,9 @@ class IndexReader:
         """Why it cannot be asked now."""
         return self._problem
 
-    def nearest(self, vector: NDArray[np.float32], count: int, *, whole: bool = False) -> list[Neighbour]:
+    def nearest(
+        self, vector: NDArray[np.float32], count: int, *, whole: bool = False, least: int | None = None
+    ) -> list[Neighbour]:
         """The films nearest to a vector, shape (d,), most similar first, as `VectorIndex.nearest` has them.
 
         Raises what is wrong with the index: ChromaUnreachable, CatalogDamaged, StoreError.
@@ -43,7 +45,7 @@ class IndexReader:
         if self._problem is not None:
             raise self._problem
         try:
-            return self._opened().nearest(vector, count, whole=whole)
+            return self._opened().nearest(vector, count, whole=whole, least=least)
         except StoreError as error:
             self._fail(error)
             raise
