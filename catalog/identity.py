@@ -4,6 +4,8 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+_ENGLISH_ONLY = ("bundled", "all-MiniLM-L6-v2")
+
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
@@ -21,6 +23,11 @@ class ModelIdentity:
     max_tokens: int
     """Texts were cut after so many tokens."""
     normalized: bool = True
+
+    @property
+    def reads_german(self) -> bool:
+        """Whether it makes anything of German texts: all models do but those of which we know that they do not."""
+        return self.name.rpartition("/")[2] not in _ENGLISH_ONLY
 
     @property
     def key(self) -> str:

@@ -27,6 +27,7 @@ class Movie:
     year: int | None = None
     original_title: str | None = None
     plot_de: str | None = None
+    """A German plot beside the plot, or the plot itself where there is no other."""
     synopsis: str | None = None
     """The whole story, told at length: what the plot is too short for, or the plot itself where there is no other."""
     genres: tuple[str, ...] = ()
@@ -91,8 +92,8 @@ class Fingerprints:
     """Of the exact text the model read."""
     metadata: bytes
     """Of everything the catalog keeps about the film."""
-    synopsis: bytes = b""
-    """Of the synopsis, which the model reads in passages; empty without one."""
+    passages: bytes = b""
+    """Of synopsis and German plot, which the model reads in passages, if it does; empty without either."""
 
 
 def check_template(template: str) -> str:
@@ -131,12 +132,13 @@ class _Spoken(dict[str, str]):
 def fingerprints(movie: Movie, template: str) -> Fingerprints:
     """The digests that decide whether a film is new, changed in text, changed in metadata only, or unchanged."""
     everything = json.dumps(movie.to_dict(), ensure_ascii=False, sort_keys=True)
-    return Fingerprints(text_digest(model_text(movie, template)), text_digest(everything), synopsis_digest(movie))
+    return Fingerprints(text_digest(model_text(movie, template)), text_digest(everything), passages_digest(movie))
 
 
-def synopsis_digest(movie: Movie) -> bytes:
-    """Empty without a synopsis."""
-    return text_digest(movie.synopsis) if movie.synopsis else b""
+def passages_digest(movie: Movie) -> bytes:
+    """Of what is told of a movie beside its plot; empty where nothing is."""
+    told = [text for text in (movie.synopsis, movie.plot_de) if text]
+    return text_digest("\n".join(told)) if told else b""
 
 
 def text_digest(text: str) -> bytes:

@@ -228,7 +228,7 @@ def _source_dict(source: SourceStatus) -> dict[str, Any]:
 def _catalog_line(info: GenerationInfo | None, zone: tzinfo) -> str:
     if info is None:
         return "there is no catalog yet; run 'ingest movies.json'"
-    told = f" and {info.passages} passages of long stories" if info.passages else ""
+    told = f" and {info.passages} passages of long stories and German plots" if info.passages else ""
     return (
         f"{info.films} films{told}, generation {info.number} of {_time(info.published, zone)}, model {info.model.name}"
     )

@@ -140,9 +140,9 @@ class Why:
     nearest_title: str | None = None
     """Its title."""
     passage: str | None = None
-    """The passage of the story that is nearer to the question than the movie as a whole."""
+    """The passage of the story, or of a German plot, that is nearer to the question than the movie as a whole."""
     into_story: float | None = None
-    """How far into the story that passage is, 0 to 1."""
+    """How far into the story that passage is, 0 to 1; None for one of a German plot."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,8 @@ def _why_line(why: Why) -> str:
         for retriever, rank in why.ranks.items()
     ]
     nearest = f"nearest to {why.nearest_title or why.nearest_like}" if why.nearest_like else ""
-    place = "" if why.into_story is None else f"about {why.into_story:.0%} into the story: "
+    german = "in the German plot: " if why.passage else ""
+    place = german if why.into_story is None else f"about {why.into_story:.0%} into the story: "
     parts = [*ranks, nearest, f'{place}"{why.sentence}"' if why.sentence else ""]
     return " · ".join(part for part in parts if part)
 

@@ -136,7 +136,7 @@ class Draft:
         return {text_digest(text): text for text in texts}
 
     def _passage_texts(self, movie: Movie) -> list[str]:
-        return passage_texts(movie, self._plan.template, self._plan.model.max_tokens)
+        return passage_texts(movie, self._plan.template, self._plan.model)
 
     def missing_questions(self) -> list[tuple[str, list[str]]]:
         """The example questions that still have to be embedded, by kind; none for a handful of movies."""
@@ -308,8 +308,8 @@ class Draft:
 
     def _told(self, parts: Iterable[Sequence[Entry]]) -> Iterator[Told]:
         """Movies with their passages."""
-        most = self._plan.model.max_tokens
-        return ((entry.row, entry.movie, movie_passages(entry.movie, most)) for part in parts for entry in part)
+        model = self._plan.model
+        return ((entry.row, entry.movie, movie_passages(entry.movie, model)) for part in parts for entry in part)
 
     def _entries(self, ids: frozenset[str]) -> Iterator[list[Entry]]:
         """The draft's movies with these ids, in the order of their rows, in batches."""

@@ -47,7 +47,7 @@ class GenerationInfo:
     analysis: int = 0
     """By which version of the analysis (`fields.ANALYSIS`) the lexical index was made."""
     passages: int = 0
-    """Rows of the vector index that are passages of long stories, not movies."""
+    """Rows of the vector index that are passages of long stories and German plots, not movies."""
     passage_height: int = 0
     """Rows of passages.npy, those that are free counted; without any there is no such file, nor passage_words."""
     splitter: int = 0

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import WAY_BACK, CatalogDamaged
-from catalog.movie import MAIN, Fingerprints, Movie, synopsis_digest
+from catalog.movie import MAIN, Fingerprints, Movie, passages_digest
 from catalog.store.lexical.fields import KINDS, NUMBERS, folded, inverse_document_frequency, listed_values
 from catalog.store.sqlite import (
     BATCH,
@@ -324,7 +324,7 @@ class Movies:
                 [_values(rows.get(entry.movie.id), entry) for entry in stored],
             )
             self._count(before.values(), (entry.movie for entry in stored))
-            self._note_synopses([movie.id for movie in before.values() if movie.synopsis], stored)
+            self._note_told([movie.id for movie in before.values() if passages_digest(movie)], stored)
 
     def remove(self, ids: Iterable[str]) -> None:
         """Forget movies; their rows are free from now on."""
@@ -350,12 +350,12 @@ class Movies:
         """Raise CatalogDamaged if SQLite finds the file damaged."""
         check(self._connection, self.path)
 
-    def _note_synopses(self, before: Iterable[str], entries: Iterable[Entry]) -> None:
-        """Keep the fingerprints of synopses in place of those that movies had before, by id."""
+    def _note_told(self, before: Iterable[str], entries: Iterable[Entry]) -> None:
+        """Keep the fingerprints of what passages are made of in place of those that movies had before, by id."""
         self._connection.executemany(
             "DELETE FROM synopses WHERE row = (SELECT row FROM movies WHERE id = ?)", [(each,) for each in before]
         )
-        told = [(entry.fingerprints.synopsis, entry.movie.id) for entry in entries if entry.fingerprints.synopsis]
+        told = [(entry.fingerprints.passages, entry.movie.id) for entry in entries if entry.fingerprints.passages]
         self._connection.executemany("INSERT INTO synopses SELECT row, ? FROM movies WHERE id = ?", told)
 
     def _count(self, before: Iterable[Movie], after: Iterable[Movie]) -> None:
@@ -402,7 +402,7 @@ def _values(row: int | None, entry: Entry) -> tuple[object, ...]:
 
 def _entry(row: int, text: str, digest: bytes, metadata: bytes, source: str) -> Entry:
     movie = _movie(text)
-    return Entry(movie, Fingerprints(digest, metadata, synopsis_digest(movie)), row, source)
+    return Entry(movie, Fingerprints(digest, metadata, passages_digest(movie)), row, source)
 
 
 def _has_sources(connection: Connection) -> bool:

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-#: Of what follows: to be raised when it makes other passages of a story, so that the next run makes them anew.
-SPLITTER = 1
+#: Of what follows, and of `movie_passages`: to be raised when these make other passages of a movie, so that the next
+#: run makes them anew.
+SPLITTER = 2
 
 _LEAST, _MOST = 60, 120
 """Words of a passage, but for what it tells again ..."""
@@ -40,6 +41,8 @@ class Passage:
     start: float
     """How far into the story it begins, 0 to 1, what it tells again left out."""
     end: float
+    german: bool = False
+    """Whether it is of a German plot that stands beside the plot."""
 
 
 def sentences(text: str) -> list[str]:

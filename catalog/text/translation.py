@@ -8,12 +8,10 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from catalog.identity import ModelIdentity
 from catalog.text.folding import fold, tokens
 from catalog.text.stems import english_stem, english_terms, german_stem
 from catalog.text.stopwords import german_stopwords, read_list
-
-ENGLISH_ONLY = frozenset({"bundled"})
-"""Models that read a German question better with its word-by-word translation."""
 
 _UMLAUT = re.compile("[äöüßÄÖÜ]")
 _GERMAN = frozenset(
@@ -43,9 +41,12 @@ def gloss(text: str) -> str:
     return " ".join(part[0] if part else word for word, parts in _translated(text) for part in parts or [()])
 
 
-def model_texts(text: str, model: str, *, german: bool) -> list[str]:
-    """What a model, by its name, reads of a question; the sum of their embeddings is the question's."""
-    return [text, gloss(text) or text] if german and model in ENGLISH_ONLY else [text]
+def model_texts(text: str, model: ModelIdentity, *, german: bool) -> list[str]:
+    """What a model reads of a question; the sum of their embeddings is the question's.
+
+    One that reads no German reads a German question better with its word-by-word translation.
+    """
+    return [text, gloss(text) or text] if german and not model.reads_german else [text]
 
 
 def translated_terms(text: str) -> dict[str, float]:

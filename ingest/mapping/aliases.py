@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+_GERMAN_PLOTS = (
+    "handlung", "inhalt", "inhaltsangabe", "beschreibung", "filmbeschreibung", "zusammenfassung", "kurzbeschreibung",
+    "kurzinhalt",
+)  # fmt: skip
+
 USUAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "id": (
@@ -17,10 +22,13 @@ USUAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "plot": (
             "plot", "overview", "plot summary", "movie overview",
             "description", "movie description", "summary", "story", "storyline", "movie info", "long description",
-            "plot outline", "outline", "short plot", "text", "content", "abstract", "handlung", "inhalt",
-            "inhaltsangabe", "beschreibung", "filmbeschreibung", "zusammenfassung", "kurzbeschreibung", "kurzinhalt",
+            "plot outline", "outline", "short plot", "text", "content", "abstract", *_GERMAN_PLOTS,
         ),
-        "plot_de": ("plot de", "overview de", "plot german", "german plot", "description de", "synopsis de"),
+        "plot_de": (
+            "plot de", "overview de", "plot german", "german plot", "description de", "synopsis de", "summary de",
+            "overview german", "german overview", "description german", "german description", "plot deutsch",
+            "deutsche handlung", "deutscher plot", "deutsche beschreibung", *_GERMAN_PLOTS,
+        ),
         "synopsis": ("synopsis", "sypnopsis", "plot synopsis", "full plot", "full synopsis", "long synopsis"),
         "original_title": ("original title", "original name", "orig title", "originaltitel", "title original"),
         "year": (

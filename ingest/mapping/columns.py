@@ -131,7 +131,7 @@ class FieldMap:
             if name not in claimed or name in self.given.get("extra", ()):
                 known.setdefault(normal_name(name), []).append(name)
         steps = [step for target in USUAL for step in self._steps(target, present, known)]
-        steps = [step for step in steps if (step.target, step.column) not in self.ignored]
+        steps = _read_once([step for step in steps if (step.target, step.column) not in self.ignored])
         sites = [(OTHER_IDS[normal], names[0]) for normal, names in known.items() if normal in OTHER_IDS]
         steps += [Step(site, name, None, plain_id) for site, name in sites]
         used = {path[0] for step in steps for path in step.option or ((step.column,),)}
@@ -167,6 +167,14 @@ class FieldMap:
         if target in ("directors", "actors") and option[0][-1].lower() in _STAFF:
             return partial(lists.staff, job=target[:-1])
         return CLEAN[target]
+
+
+def _read_once(steps: Sequence[Step]) -> list[Step]:
+    """The steps without those that would read the plot as the German one, too: where it has a German name itself."""
+    plots = [step.column for step in steps if step.target == "plot"]
+    german = {step.column for step in steps if step.target == "plot_de"}
+    twice = set(plots) if plots and plots[0] in german else set()
+    return [step for step in steps if step.target != "plot_de" or step.column not in twice]
 
 
 def normal_name(name: str) -> str:

@@ -19,9 +19,9 @@ _MORE = 20_000
 _LONGEST, _SHORTEST = 600, 60_000
 """A film of so many minutes is too long, and one of so many milliseconds too short."""
 _FILM = ("movie", "film")
-_PLOTS = ("plot", "synopsis")
-"""Either will do: a synopsis is the plot, too, where there is no other."""
-_NEVER_GIVEN_UP = ("title", *_PLOTS, "poster", "imdb", "tmdb", "ids")
+_PLOTS = ("plot", "synopsis", "plot_de")
+"""Each will do: a synopsis, or a German plot, is the plot, too, where there is no other."""
+_NEVER_GIVEN_UP = ("title", "plot", "synopsis", "poster", "imdb", "tmdb", "ids")
 
 
 def detect_ahead(

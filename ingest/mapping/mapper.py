@@ -48,8 +48,9 @@ def to_movie(row: AnyRow, field_map: FieldMap, notes: RowNotes | None = None) ->
     found = _values(row.place, fields, columns, notes)
     if kind := found.pop("kind", None):
         raise NotAMovie(f"{row.place}: {_shown_title(found)}{kind}, not a film")
-    if "synopsis" in found:
-        found.setdefault("plot", found["synopsis"])
+    for target in ("synopsis", "plot_de"):
+        if target in found:
+            found.setdefault("plot", found[target])
     for target in ("title", "plot"):
         if target not in found:
             _refuse_empty(row.place, target, fields, columns)

@@ -121,13 +121,13 @@ class _Texts:
 
     def __init__(self, settings: EmbeddingConfig, model: ModelIdentity | None) -> None:
         self._template = settings.template
-        self._max_tokens = model.max_tokens if model else settings.max_tokens
+        self._model = model or ModelIdentity(settings.model, settings.revision, 0, settings.max_tokens)
         self.own: set[bytes] = set()
         self.passages: set[bytes] = set()
         self.sample: list[str] = []
 
     def add(self, entry: Entry) -> None:
-        told = passage_texts(entry.movie, self._template, self._max_tokens)
+        told = passage_texts(entry.movie, self._template, self._model)
         self.own.add(entry.fingerprints.text)
         self.passages.update(map(text_digest, told))
         if len(self.sample) < _SAMPLE:

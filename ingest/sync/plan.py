@@ -100,7 +100,7 @@ def plan(
 def _kind(now: Fingerprints, before: Fingerprints | None) -> Kind:
     if before is None:
         return Kind.ADDED
-    if (now.text, now.synopsis) != (before.text, before.synopsis):
+    if (now.text, now.passages) != (before.text, before.passages):
         return Kind.TEXT_CHANGED
     return Kind.UNCHANGED if now.metadata == before.metadata else Kind.METADATA_CHANGED
 

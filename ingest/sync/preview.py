@@ -23,7 +23,7 @@ class Preview:
     to_embed: int
     """Distinct texts without a vector."""
     passages_to_embed: int
-    """Those of them that are passages of long stories."""
+    """Those of them that are passages of long stories and German plots."""
     estimated_seconds: float | None
     """For embedding them, by a sample; None where the model is not on this disk."""
     deletions_refused: str | None
@@ -51,7 +51,8 @@ class Preview:
             lines.append(f"  {count} {kind}" + (f": {named}" if named else ""))
         lines += [f"  refused: {reason}" for reason in self.refusals]
         lines += rows.lines()
-        told = f" ({plural(self.passages_to_embed, 'passage')} of long stories)" if self.passages_to_embed else ""
+        passages = plural(self.passages_to_embed, "passage")
+        told = f" ({passages} of long stories and German plots)" if self.passages_to_embed else ""
         lines.append(f"{plural(self.to_embed, 'text')} to embed{told}{self._time()}")
         if self.deletions_refused:
             lines.append(f"refused: {self.deletions_refused}")

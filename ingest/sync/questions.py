@@ -11,7 +11,7 @@ from catalog.text.translation import model_texts
 def embed_questions(draft: Draft, embedder: Embedder) -> None:
     """Embed those examples of each kind of question that this model never read."""
     for kind, texts in draft.missing_questions():
-        read = [model_texts(text, embedder.identity.name, german=kind.endswith("-de")) for text in texts]
+        read = [model_texts(text, embedder.identity, german=kind.endswith("-de")) for text in texts]
         vectors = iter(embedder.embed_queries([part for parts in read for part in parts]))
         found = {
             question_digest(text): direction_of_sum(np.stack([next(vectors) for _ in parts]))

@@ -70,7 +70,8 @@ def explain(
 def _with_passage(why: Why, passage: Passage | None) -> Why:
     if passage is None:
         return why
-    return replace(why, passage=passage.text, into_story=round((passage.start + passage.end) / 2, 2))
+    into_story = None if passage.german else round((passage.start + passage.end) / 2, 2)
+    return replace(why, passage=passage.text, into_story=into_story)
 
 
 def _nearest_passages(evidence: Evidence, snapshot: Snapshot, movies: Mapping[int, Movie]) -> dict[int, Passage]:
@@ -85,8 +86,8 @@ def _nearest_passages(evidence: Evidence, snapshot: Snapshot, movies: Mapping[in
         for each, similarity in zip(part, near.tolist(), strict=True):
             if similarity > best[each.row]:
                 best[each.row], numbers[each.row] = similarity, each.number
-    most = snapshot.info.model.max_tokens
-    return {row: movie_passages(movies[row], most)[number - 1] for row, number in numbers.items()}
+    model = snapshot.info.model
+    return {row: movie_passages(movies[row], model)[number - 1] for row, number in numbers.items()}
 
 
 def _ranks(evidence: Evidence, row: int, movie: Movie) -> dict[str, int]:

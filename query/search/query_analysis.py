@@ -73,7 +73,7 @@ def analyze(
     stems = list(dict.fromkeys(english_terms(text)))
     all_known = len(held(stems)) == len(stems)
     german = german or is_german(text) or _only_lexicon_knows(text, all_known=all_known)
-    texts = model_texts(text, model.name, german=german)
+    texts = model_texts(text, model, german=german)
     terms = _german_terms(text, how) if german else _english_terms(text, how)
     return Analysis(text, how, german, terms, all_known, texts)
 

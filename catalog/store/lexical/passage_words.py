@@ -12,7 +12,7 @@ from catalog.movie import Movie
 from catalog.store.lexical.index import SCALE, damaged, flat_question, open_published
 from catalog.store.lexical.writer import copy_links, writing
 from catalog.text.passages import Passage
-from catalog.text.stems import english_terms
+from catalog.text.stems import english_terms, german_terms
 
 if TYPE_CHECKING:
     import tantivy
@@ -90,5 +90,6 @@ def _documents(row: int, movie: Movie, passages: Iterable[Passage]) -> Iterator[
         made = tantivy.Document()
         made.add_text("id", movie.id)
         made.add_integer("row", row)
-        made.add_text("terms", " ".join(english_terms(f"{movie.title} {passage.text}")))
+        told = german_terms(passage.text) if passage.german else english_terms(passage.text)
+        made.add_text("terms", " ".join([*english_terms(movie.title), *told]))
         yield made

@@ -179,7 +179,7 @@ def _compare_texts(
     for passage in passages:
         stored[passage.row].append(passage.digest)
     for row, movie in movies.items():
-        texts = passage_texts(movie, info.template, info.model.max_tokens)
+        texts = passage_texts(movie, info.template, info.model)
         if stored[row] != list(map(text_digest, texts)):
             found.add("the passages are not those of the story", movie.id)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.identity import ModelIdentity
 from catalog.movie import Movie, model_text
 from catalog.store.sqlite import BATCH, Connection, free_numbers, has_table, marked, translated
 from catalog.text.passages import Passage, passages, passages_beyond
@@ -96,15 +97,23 @@ class PassageRows:
             return self._connection.execute(asked, values).fetchall()
 
 
-def movie_passages(movie: Movie, max_tokens: int) -> list[Passage]:
-    """The passages of a movie: of its synopsis, or of what a model that reads so many tokens does not of its plot."""
+def movie_passages(movie: Movie, model: ModelIdentity) -> list[Passage]:
+    """The passages of a movie: of its synopsis, or of what the model does not read of its plot.
+
+    Then those of a German plot beside that, mostly one, if the model reads German.
+    """
     if movie.synopsis and movie.synopsis != movie.plot:
-        return passages(movie.synopsis)
-    return passages_beyond(movie.plot, max_tokens)
+        told = passages(movie.synopsis)
+    else:
+        told = passages_beyond(movie.plot, model.max_tokens)
+    if movie.plot_de and movie.plot_de != movie.plot and model.reads_german:
+        told += [replace(passage, german=True) for passage in passages(movie.plot_de)]
+    return told
 
 
-def passage_texts(movie: Movie, template: str, max_tokens: int) -> list[str]:
+def passage_texts(movie: Movie, template: str, model: ModelIdentity) -> list[str]:
     """What the model reads of a movie's passages: each in the place of the plot. Nothing where it reads no plot."""
     if "{plot}" not in template:
         return []
-    return [model_text(replace(movie, plot=passage.text), template) for passage in movie_passages(movie, max_tokens)]
+    told = (replace(movie, plot=passage.text, plot_de=None) for passage in movie_passages(movie, model))
+    return [model_text(each, template) for each in told]

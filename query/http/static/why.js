@@ -47,7 +47,7 @@ async function explain(why, panel, plot) {
     [t("why-ranks"), ranks.join(" · ")],
     [t("why-words"), why?.words.join(", ")],
     [t("why-sentence"), why?.sentence && !highlight(plot, why.sentence) && why.sentence],
-    [t("why-passage"), why?.passage && `${t("into-story", { n: Math.round(why.into_story * 100) })}: ${why.passage}`],
+    told(why ?? {}),
     [t("why-like"), why?.nearest_title],
   ].filter(([, value]) => value);
   if (pairs.length === 0 && !why?.sentence) fill(panel, el("p", {}, t("why-none")));
@@ -60,6 +60,12 @@ async function explain(why, panel, plot) {
         pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
       ),
     );
+}
+
+/** The passage that fits, and how far into the story it stands, unless it is of the German plot. */
+function told({ passage, into_story: place }) {
+  if (typeof place !== "number") return [t("why-german"), passage];
+  return [t("why-passage"), `${t("into-story", { n: Math.round(place * 100) })}: ${passage}`];
 }
 
 /** Mark a sentence of the plot; false if it is not there: the plot may be shown in another language. */

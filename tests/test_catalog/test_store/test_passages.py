@@ -131,6 +131,48 @@ def test_a_plot_that_the_model_cuts_has_passages_of_what_is_not_read(tmp_path: P
     assert nearest(tmp_path, "robot love")[0] == ("1", 1.0)
 
 
+GERMAN = replace(FILMS[1], plot_de="Ein robot und seine love.")
+
+
+def test_a_german_plot_is_a_row_of_its_own_for_a_model_that_reads_german(tmp_path: Path) -> None:
+    assert filled(tmp_path, [FILMS[2], GERMAN]).texts[2:] == ["Jaws Ein robot und seine love."]
+    assert nearest(tmp_path, "robot love")[0] == ("2", 1.0)
+    assert nearest(tmp_path, "robot love", whole=True)[0][1] < 0.1
+    assert nearest(tmp_path, "shark")[0] == ("2", 1.0)
+    with opened(tmp_path) as snapshot:
+        assert (snapshot.info.films, snapshot.info.passages) == (2, 1)
+    assert (by_words(tmp_path, "de:robot"), by_words(tmp_path, "robot")) == (["2"], [])
+    assert verify(tmp_path, server=server()).differences == ()
+    assert filled(tmp_path, [FILMS[2], GERMAN]).texts == []
+    assert Generations(tmp_path).in_force().number == 1
+    changed = replace(GERMAN, plot_de="Ein ghost und seine love.")
+    assert filled(tmp_path, [FILMS[2], changed]).texts == ["Jaws Ein ghost und seine love."]
+    assert nearest(tmp_path, "ghost love")[0] == ("2", 1.0)
+    filled(tmp_path, [FILMS[2], FILMS[1]])
+    assert not {"passages.npy", "passage_words"} & files(tmp_path)
+
+
+def test_a_german_plot_stands_behind_the_passages_of_a_synopsis(tmp_path: Path) -> None:
+    told = replace(FILMS[0], plot_de="Ein war.")
+    assert filled(tmp_path, [told]).texts[TOLD:] == [filled(tmp_path / "other", FILMS).texts[TOLD], "Alien Ein war."]
+    with opened(tmp_path) as snapshot:
+        assert [each.number for part in snapshot.movies.passages.of([0]) for each in part] == list(range(1, TOLD + 2))
+
+
+def test_a_model_that_reads_no_german_reads_no_german_plot(tmp_path: Path) -> None:
+    english = WordEmbedder("bundled")
+    fill([FILMS[2], GERMAN], tmp_path, server(), english)
+    assert english.texts == ["Ghost a ghost in a ship", "Jaws a shark"]
+    assert not {"passages.npy", "passage_words"} & files(tmp_path)
+    again = WordEmbedder("sentence-transformers/all-MiniLM-L6-v2")
+    assert (again.identity.reads_german, reader().identity.reads_german) == (False, True)
+
+
+def test_a_german_plot_that_is_the_plot_is_read_once(tmp_path: Path) -> None:
+    only = replace(GERMAN, plot="Ein robot und seine love.")
+    assert filled(tmp_path, [FILMS[2], only]).texts == ["Ghost a ghost in a ship", "Jaws Ein robot und seine love."]
+
+
 @pytest.fixture
 def earlier(tmp_path: Path) -> Path:
     """A catalog as the version before passages left it."""
@@ -151,6 +193,21 @@ def test_a_catalog_of_before_opens_and_is_changed_without_embedding(earlier: Pat
     assert filled(earlier, films).texts == []
     assert len(filled(earlier, [FILMS[0], *films[1:]]).texts) == TOLD
     assert nearest(earlier, "robot love")[0] == ("1", 1.0)
+
+
+def test_the_german_plots_of_a_catalog_of_before_are_read_by_the_next_run(earlier: Path) -> None:
+    generation = Generations(earlier).in_force()
+    connection = connect(generation.movies)
+    connection.execute(
+        "UPDATE movies SET movie = json_set(movie, '$.plot_de', ?) WHERE id = '2'", ("Ein robot und seine love.",)
+    )
+    connection.commit()
+    connection.close()
+    Generations(earlier).publish(generation, replace(generation.info(), splitter=1))
+    assert verify(earlier, server=server()).differences == ()
+    films = [replace(FILMS[0], synopsis=None), GERMAN, FILMS[2]]
+    assert filled(earlier, films).texts == ["Jaws Ein robot und seine love."]
+    assert nearest(earlier, "robot love")[0] == ("2", 1.0)
 
 
 def damage_passages(root: Path) -> None:

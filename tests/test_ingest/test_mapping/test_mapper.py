@@ -37,6 +37,40 @@ def test_our_own_file() -> None:
     assert movie(found.to_dict()) == found
 
 
+GERMAN = "Ein Leuchtturmwärter versteckt einen Fremden."
+
+
+@pytest.mark.parametrize(
+    "name", ["plot_de", "Overview (DE)", "Inhalt", "Kurzinhalt", "Beschreibung", "german_plot", "Deutsche Handlung"]
+)
+def test_a_german_plot_beside_the_plot(name: str) -> None:
+    found = movie({"title": "Lantern", "overview": PLOT, name: GERMAN})
+    assert (found.plot, found.plot_de) == (PLOT, GERMAN)
+
+
+@pytest.mark.parametrize(
+    ("record", "german"),
+    [
+        ({"Inhalt": GERMAN}, None),
+        ({"Handlung": GERMAN, "Kurzinhalt": "Ein Leuchtturm."}, None),
+        ({"overview": "", "Inhalt": GERMAN}, GERMAN),
+        ({"plot_de": GERMAN}, GERMAN),
+    ],
+    ids=["a German name", "two German names", "no other in this row", "no other name"],
+)
+def test_a_german_plot_alone_is_the_plot(record: dict[str, Any], german: str | None) -> None:
+    found = movie({"title": "Lantern"} | record)
+    assert (found.plot, found.plot_de) == (GERMAN, german)
+
+
+def test_a_file_of_german_plots_has_no_second_one() -> None:
+    sample = rows({"title": "Lantern", "Inhalt": GERMAN})
+    assert [(found.field, found.sources) for found in describe(detect(sample), sample)] == [
+        ("title", ("title",)),
+        ("plot", ("Inhalt",)),
+    ]
+
+
 def test_the_names_of_imdb_and_tmdb_ids() -> None:
     record = {
         "id": 5,

@@ -134,6 +134,24 @@ def test_why_shows_no_passage_where_the_plot_itself_is_nearer(tmp_path: Path) ->
     assert (why.sentence, why.passage, why.into_story) == ("Dream robot.", None, None)
 
 
+@pytest.mark.parametrize("question", ["Roboter träumen", "ein Roboter im Keller"])
+def test_why_tells_that_the_german_plot_fits(tmp_path: Path, question: str) -> None:
+    german = "Zwei Freunde finden im Keller etwas. Ein Roboter träumt dort. Roboter träumen."
+    told = replace(LATE, synopsis=None, plot_de=german)
+    with snapshot_of([told, *OTHERS], tmp_path, embedder=BagOfWords()) as snapshot:
+        found = first(snapshot, question, why=True, highlight=True)
+    assert (found.movie.id, found.why and found.why.passage, found.why and found.why.into_story) == (
+        "late",
+        german,
+        None,
+    )
+    assert found.why is not None
+    assert found.why.sentence in sentences(german)
+    assert f'in the German plot: "{found.why.sentence}"' in as_table([found], 300).splitlines()[-1]
+    assert found.highlights is not None
+    assert found.highlights["passage"] == found.highlights["plot_de"]
+
+
 def test_a_synopsis_that_is_repeated_changes_no_rank(films: Snapshot, tmp_path: Path) -> None:
     assert LATE.synopsis is not None
     repeated = [
