@@ -29,7 +29,8 @@ class DrawnMap:
     """The most frequent ones."""
     id: list[str]
     title: list[str]
-    year: list[int | None]
+    year: list[int]
+    """0 where it is not known."""
     genre: list[int]
     """A place among `genres`, -1 for a film of none of them."""
     x: list[int]
@@ -42,7 +43,8 @@ class DrawnMap:
     def to_frame(self) -> "pandas.DataFrame":
         """A line for each film: id, title, year, genre, x, y. Raises ExtraMissing where pandas is not installed."""
         genres = [self.genres[place] if place >= 0 else None for place in self.genre]
-        columns = {"id": self.id, "title": self.title, "year": self.year, "genre": genres, "x": self.x, "y": self.y}
+        years = [year or None for year in self.year]
+        columns = {"id": self.id, "title": self.title, "year": years, "genre": genres, "x": self.x, "y": self.y}
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         return frame_of(rows, columns)
 
@@ -68,7 +70,7 @@ def draw_map(snapshot: Snapshot, limit: int) -> DrawnMap:
         genres=tuple(spelt[value] for value in frequent),
         id=[heading.id for heading in shown],
         title=[heading.title for heading in shown],
-        year=[heading.year for heading in shown],
+        year=[heading.year or 0 for heading in shown],
         genre=[_rarest(heading.genres, frequent) for heading in shown],
         x=drawn[:, 0].tolist(),
         y=drawn[:, 1].tolist(),

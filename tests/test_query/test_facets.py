@@ -43,6 +43,7 @@ FILMS = [
         "votes": 9,
     },
     {"id": "6", "title": "Ghostbusters II", "plot": "Slime under a city wakes a ghost.", "year": 1989},
+    {"id": "7", "title": "Undated", "plot": "A clock stands still."},
 ]
 
 
@@ -133,6 +134,9 @@ def test_the_map_has_a_place_for_every_film(http: httpx.Client) -> None:
     assert sorted(drawn["id"]) == sorted(str(film["id"]) for film in FILMS)
     assert (drawn["total"], len(drawn["x"]), len(drawn["y"])) == (len(FILMS),) * 3
     assert {min(drawn["x"] + drawn["y"]), max(drawn["x"] + drawn["y"])} == {0, 65_535}
+    years = dict(zip(drawn["id"], drawn["year"], strict=True))
+    assert (years["1"], years["7"]) == (1979, 0)
+    assert "null" not in response.text
     assert all(-1 <= genre < len(drawn["genres"]) for genre in drawn["genre"])
     again = http.get("/map", headers={"If-None-Match": response.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")

@@ -34,6 +34,9 @@ _LEAST_RARER = 1.5
 _MOST_SHARE = 0.1
 """Of all films: love, life and the young are everywhere."""
 _LEAST_HELD = 4
+_LEAST_SURPRISE = 15.14
+"""G of Dunning (1993), "Accurate Methods for the Statistics of Surprise and Coincidence": one of 10,000 words that are
+spread by chance reaches it. Of 200 films, four of a region hold many a word that says nothing ("takes", "lost")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,10 @@ def _nearest(places: Floats, middles: NDArray[np.floating]) -> Rows:
 
 
 def _names(told: Sequence[Sequence[frozenset[str]]]) -> list[str]:
-    """Of the words of each region's films, which say most: how many there hold it, times a squared log of how rare."""
+    """Of the words of each region's films, which say most: how many there hold it, times a squared log of how rare.
+
+    Nothing for a region in which no word is more frequent than chance would have it.
+    """
     counts = [Counter(word for film in films for word in film) for films in told]
     everywhere = sum(counts, Counter[str]())
     films = max(sum(map(len, told)), 1)
@@ -101,7 +107,8 @@ def _name(count: Counter[str], size: int, everywhere: Counter[str], films: int) 
     for word, held in count.items():
         share, elsewhere = held / size, everywhere[word] / films
         frequent = held >= _LEAST_HELD and share >= _LEAST_SHARE
-        if frequent and elsewhere <= min(_MOST_SHARE, share / _LEAST_RARER) and _says_something(word):
+        telling = elsewhere <= min(_MOST_SHARE, share / _LEAST_RARER) and _says_something(word)
+        if frequent and telling and _surprise(held, size, everywhere[word], films) >= _LEAST_SURPRISE:
             scores[word] = share * log(share / elsewhere) ** 2
     chosen: dict[str, str] = {}
     for word in sorted(scores, key=lambda word: (-scores[word], word)):
@@ -109,6 +116,16 @@ def _name(count: Counter[str], size: int, everywhere: Counter[str], films: int) 
             break
         chosen.setdefault(english_stem(word), word)
     return " · ".join(chosen.values())
+
+
+def _surprise(held: int, size: int, everywhere: int, films: int) -> float:
+    """G of a word that `held` of `size` films of a region hold, and `everywhere` of all `films`."""
+    cells = [
+        (count, total * part / films)
+        for total, inside in ((everywhere, held), (films - everywhere, size - held))
+        for part, count in ((size, inside), (films - size, total - inside))
+    ]
+    return 2 * sum(count * log(count / expected) for count, expected in cells if count)
 
 
 def _says_something(word: str) -> bool:

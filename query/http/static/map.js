@@ -149,7 +149,7 @@ function byGenre() {
 }
 
 function byDecade() {
-  const known = [...new Set(films.year.filter((year) => year !== null).map(decade))].sort((one, other) => one - other);
+  const known = [...new Set(films.year.filter(Boolean).map(decade))].sort((one, other) => one - other);
   const recent = known.slice(-DECADE_COLOURS.length);
   chart.colours = [...DECADE_COLOURS.slice(-recent.length), OTHER];
   films.year.forEach((year, film) => (chart.colourOf[film] = place(recent, year)));
@@ -158,7 +158,7 @@ function byDecade() {
 
 const decade = (year) => Math.floor(year / 10) * 10;
 const place = (decades, year) =>
-  year === null || decades.indexOf(decade(year)) < 0 ? decades.length : decades.indexOf(decade(year));
+  !year || decades.indexOf(decade(year)) < 0 ? decades.length : decades.indexOf(decade(year));
 
 function point(film) {
   if (film === chart.pointed) return;

@@ -175,7 +175,7 @@ export class Plotseek {
   }
 
   /**
-   * Where the best known films lie on the map: a list for each of id, title, year, genre, x, y.
+   * Where the best known films lie on the map: a list for each of id, title, year (0: not known), genre, x, y.
    * @param {number} limit
    * @returns {Promise<any>}
    */

@@ -12,6 +12,7 @@ from catalog.errors import CatalogDamaged
 from catalog.store.maintenance.film_map import FilmMap
 from catalog.store.maintenance.neighbours import nearest
 from catalog.store.maintenance.projection import beside, drawn
+from catalog.store.maintenance.regions import name_regions
 
 
 def groups(films: int, kinds_of: int = 4, dimensions: int = 16) -> tuple[Floats, NDArray[np.int64]]:
@@ -211,3 +212,16 @@ def test_a_map_keeps_its_regions_and_one_of_an_earlier_version_is_drawn_anew(tmp
     assert followed.regions == named.regions
     np.savez(tmp_path / "old.npz", coordinates=named.coordinates, added=np.array(0))
     assert FilmMap.load(tmp_path / "old.npz").follow(vectors, np.arange(300), rows()) is None
+
+
+@pytest.mark.parametrize(("here", "elsewhere", "name"), [(4, 3, ""), (5, 3, "moon"), (5, 6, ""), (6, 8, "moon")])
+def test_a_word_that_chance_may_have_gathered_names_nothing(here: int, elsewhere: int, name: str) -> None:
+    """So many of the 25 films of one region hold it, and so many of those of fifteen others, one of each."""
+    places = np.array([[4_000 * group, film] for group in range(16) for film in range(25)], dtype=np.float32)
+    holding = {*range(here), *range(25, 25 * (1 + elsewhere), 25)}
+
+    def plots(rows: Sequence[int]) -> list[str]:
+        return ["on the moon" if row in holding else "in town" for row in rows]
+
+    found = name_regions(places, np.arange(400), plots)
+    assert [(region.name, region.x, region.level) for region in found] == [(name, 0, 0), (name, 0, 1)][: 2 * bool(name)]
