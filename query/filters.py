@@ -74,6 +74,25 @@ def stated_conditions(text: str) -> list[Stated]:
     return stated
 
 
+def conditions_among(words: str) -> str:
+    """What somebody wrote as a condition among the words of a question: `ghosts genre:Horror` gives `genre:Horror`."""
+    found: list[str] = []
+    position = 0
+    while word := _WORD.search(words, position):
+        at, position = word.span()
+        head = _CONDITION.match(words, at)
+        if head is None or field_named(head["field"]) is None:
+            continue
+        try:
+            values, end = _values(words, head)
+            _condition(head, values)
+        except UsageError:
+            continue
+        position = end
+        found.append(words[at:end])
+    return " ".join(found)
+
+
 def field_named(name: str) -> str | None:
     """The field of this name, in singular or plural, in any case; None if there is none."""
     plain = folded(name)

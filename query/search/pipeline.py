@@ -14,6 +14,7 @@ from catalog.store.columns.conditions import Filter, WithId
 from catalog.store.columns.facets import count_facets as count
 from catalog.store.snapshot import Snapshot
 from query.constraints.known_values import KnownValues, unknown_values
+from query.filters import conditions_among
 from query.models import FacetCounts, Hit, SearchRequest, SearchResult
 from query.search.explain import Evidence, explain, highlights
 from query.search.listing import (
@@ -64,6 +65,8 @@ def search(
         notes = (*notes, *unknown)
     elif not ranking.total and (why := why_none_passes(_conditions(question), snapshot.lexical)):
         notes = (*notes, why)
+    if written := conditions_among(request.text):
+        notes = (*notes, f"{written} is read as words; a filter is written apart, in --filter (over HTTP in filter)")
     if not hits and ranking.total and (begin < ranking.total or not ranking.complete):
         notes = (*notes, f"no more than {len(ranking.rows)} films are ranked for a question; a filter narrows it")
     wishes = question.reading.constraints

@@ -23,7 +23,7 @@ from query.render import facet_table
 from query.serving.local import LocalCatalog
 from tests.support.service import service, settings
 
-FILMS = [
+FILMS: list[dict[str, Any]] = [
     {
         "id": "1",
         "title": "Alien",

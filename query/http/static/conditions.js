@@ -31,6 +31,15 @@ export function replaced(filter, pattern, condition) {
   return [...kept, ...(condition ? [condition] : [])].join(" ");
 }
 
+const FIELD = new RegExp(
+  "^-?(year|rating|vote|runtime|genre|keyword|director|actor|language|countr(y|ie)|title|id|has" +
+    "|imdb|tmdb|ml|tvdb|wikidata|trakt|letterboxd|netflix)s?(!=|[<>]=?|[:=])[^:=!<>]",
+  "i",
+);
+
+/** What of a question is written as a filter is: `ghosts genre:Horror` -> `genre:Horror`. */
+export const conditionsAmong = (words) => conditions(words).filter((each) => FIELD.test(each));
+
 /** What was read out of a question, as a filter says it. */
 export function asFilter({ field, operator, values, negated }) {
   const quoted = values.map((value) => `"${value.replaceAll('"', '""')}"`);

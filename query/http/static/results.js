@@ -1,6 +1,7 @@
 // The answer: a list of films, its head, its pages, and what to say if there is none.
 
 import { movie, remember, search } from "./api.js";
+import { conditions, conditionsAmong } from "./conditions.js";
 import { announce, byId, el, fill } from "./dom.js";
 import { card, skeleton } from "./film.js";
 import { filterProblem, showChips } from "./facets.js";
@@ -114,7 +115,7 @@ async function show(found, state) {
   byId("heading").textContent = heading;
   announce(found.total ? heading : t("nothing"));
   fill(byId("films"), cards(found.films));
-  fill(byId("notice"), notice(state, found.total));
+  fill(byId("notice"), meantAsFilter(state), notice(state, found.total));
   byId("sort-label").hidden = found.total === 0;
   if (found.total === 0) showHelp(byId("notice"), state.q);
   showRest();
@@ -142,6 +143,15 @@ function notice(state, total) {
   const looked = state.q.trim() || state.similar || state.recommend;
   if (looked && !state.all) return nothingFits(state);
   return el("div", { class: "notice" }, el("p", { class: "strong" }, t("nothing-filter")), noFilter(state));
+}
+
+/** For whoever writes a filter where the words go. */
+function meantAsFilter({ q, filter }) {
+  const written = conditionsAmong(q);
+  if (written.length === 0) return null;
+  const words = conditions(q).filter((each) => !written.includes(each));
+  const move = () => ask({ q: words.join(" "), filter: [filter, ...written].filter(Boolean).join(" ") });
+  return button("as-filter", move, t("read-as-words", { name: written.join(" ") }));
 }
 
 function nothingFits(state) {

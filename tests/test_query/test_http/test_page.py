@@ -412,6 +412,16 @@ def test_what_went_wrong_is_told_in_the_language_of_the_page(visitor: Visitor) -
     expect(page.locator("#notice")).to_have_text("Diesen Film hat der Katalog nicht.")
 
 
+def test_a_filter_typed_as_words_can_be_made_one(visitor: Visitor) -> None:
+    page = visitor.open("/?q=space genre:Horror")
+    expect(page.locator("#notice")).to_contain_text("“genre:Horror” was read as words.")
+    page.get_by_role("button", name="Filter by it").click()
+    expect(page.locator("#notice")).to_be_empty()
+    assert said(page) == {"q": "space", "filter": "genre:Horror"}
+    page = visitor.open("/?q=Mission:Impossible", locale="de-DE")
+    expect(page.locator("#notice")).not_to_contain_text("gelesen")
+
+
 def test_where_nothing_is_found_there_are_titles_and_examples_and_no_lone_forms(visitor: Visitor) -> None:
     page = visitor.open("/?q=ghostbust&filter=year>2090")
     expect(page.locator("#notice")).to_contain_text("Perhaps one of these films")

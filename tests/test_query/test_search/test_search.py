@@ -79,6 +79,21 @@ def test_a_filter_that_no_film_passes_finds_nothing_and_says_why(films: Snapshot
     assert ask(films, text, filter="genre:Horr").notes[-1:] == ("no film has genre:Horr; did you mean Horror?",)
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("genre:Horr", "genre:Horr"),
+        ('ghosts Directors:"Fritz Lang" year>=1980 in a house', 'Directors:"Fritz Lang" year>=1980'),
+        ("-genre:Comedy ship", "-genre:Comedy"),
+        ("Mission:Impossible at 12:30", ""),
+        ("year:soon genre: Horror", ""),
+    ],
+)
+def test_a_filter_among_the_words_is_told_where_it_belongs(films: Snapshot, text: str, written: str) -> None:
+    hint = f"{written} is read as words; a filter is written apart, in --filter (over HTTP in filter)"
+    assert [note for note in ask(films, text).notes if "read as words" in note] == ([hint] if written else [])
+
+
 def test_plain_is_cosine_similarity_alone(films: Snapshot) -> None:
     result = ask(films, "robot war", plain=True)
     exact = films.vectors[:8] @ WordEmbedder().embed_query("robot war")
