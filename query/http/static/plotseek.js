@@ -37,7 +37,7 @@
  * @property {number} [score] Cosine similarity, -1 to 1.
  * @property {number} [confidence] 0 to 1.
  * @property {Why} [why]
- * @property {Record<string, [number, number][]>} [highlights] Field and spans of it, in code points.
+ * @property {Record<string, [number, number][]>} [highlights] Field and spans of it, in code points: for `marked`.
  * @typedef {Film & Found} Hit
  *
  * @typedef {object} Constraint
@@ -45,7 +45,7 @@
  * @property {string} operator
  * @property {string[]} values
  * @property {boolean} negated
- * @property {[number, number]} words
+ * @property {[number, number]} words Where the question says so, in code points.
  *
  * @typedef {object} Facet
  * @property {string} field
@@ -102,6 +102,25 @@ export class Problem extends Error {
     /** "urn:plotseek:movie-not-found" */
     this.type = type;
   }
+}
+
+/**
+ * A text in parts, in the order in which they stand: those that `highlights` name are marked.
+ * They count code points, of which an emoji is one; JavaScript's own positions count it as two.
+ * @param {string} text
+ * @param {[number, number][]} [spans]
+ * @returns {{text: string, marked: boolean}[]}
+ */
+export function marked(text, spans = []) {
+  const points = Array.from(text);
+  const parts = [];
+  let done = 0;
+  for (const [start, end] of [...spans, [points.length, points.length]]) {
+    parts.push({ text: points.slice(done, start).join(""), marked: false });
+    parts.push({ text: points.slice(start, end).join(""), marked: true });
+    done = end;
+  }
+  return parts.filter((part) => part.text);
 }
 
 /** One service. Every method rejects with a Problem, or with the AbortError of its signal. */

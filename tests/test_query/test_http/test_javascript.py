@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
+from plotseek import Plotseek
 from query.http.auth import Role, make_key
 from tests.support.browser import browsing
 from tests.support.service import saying, service
@@ -32,7 +33,7 @@ def page(browser: Browser) -> Iterator[Page]:
 def said(page: Page, url: str, script: str, key: str = "") -> Any:
     """What a script answers that has a client of the service as `films`."""
     options = json.dumps({"key": key} if key else {})
-    module = f'const {{ Plotseek, Problem }} = await import("{url}/static/plotseek.js");'
+    module = f'const {{ Plotseek, Problem, marked }} = await import("{url}/static/plotseek.js");'
     return page.evaluate(f"async () => {{ {module} const films = new Plotseek('{url}', {options}); {script} }}")
 
 
@@ -59,6 +60,23 @@ def test_it_asks_everything_from_the_page_of_the_service(page: Page, seed_store:
         assert found["liked"]["results"][0]["title"] == "Ghostbusters II"
         assert found["typed"]["suggestions"][0]["title"] == "Star Trek: Generations"
         assert (found["counted"]["total"], len(found["map"]["id"]), found["film"]["id"]) == (6, 3, "5")
+
+
+def test_highlights_are_cut_where_they_stand_behind_an_emoji_too(page: Page, tmp_path: Path) -> None:
+    plot = "\U0001f680\U0001f469\u200d\U0001f680 A ship, \U0001f47b and another ship."
+    with Plotseek(tmp_path) as films:
+        films.ingest([{"title": "Two Ships", "plot": plot}])
+    with service(tmp_path) as url:
+        page.goto(f"{url}/docs")
+        script = (
+            "const [hit] = (await films.search('a ship', { all: true, highlight: true })).results;"
+            "return [marked(hit.plot, hit.highlights.plot), marked(hit.plot), marked('', [])];"
+        )
+        parts, whole, nothing = said(page, url, script)
+    told = [(part["text"], part["marked"]) for part in parts]
+    before, between, after = plot.split("ship")
+    assert told == [(before, False), ("ship", True), (between, False), ("ship", True), (after, False)]
+    assert (whole, nothing) == ([{"text": plot, "marked": False}], [])
 
 
 def test_what_goes_wrong_is_a_problem_in_words(page: Page, seed_store: Path) -> None:
