@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _REDIRECTS = 5
 _ATTEMPTS = 3
 _NO_KEY = (401, 403)
+_WRONG_KEY = "; its key is missing or wrong: PLOTSEEK_SOURCE_KEY of a media server, sync.headers of an address"
 _USUAL = {None, 80, 443}
 """Ports between which a server leads from http to https."""
 _BUSY = (408, 425, 429)
@@ -190,7 +191,7 @@ def _follow(
             if response.status_code != 200:
                 busy = response.status_code >= 500 or response.status_code in _BUSY
                 kind = SourceUnreachable if busy else SourceError
-                why = "; its key is missing or wrong" if response.status_code in _NO_KEY else ""
+                why = _WRONG_KEY if response.status_code in _NO_KEY else ""
                 raise kind(f"{name}: the server answers {response.status_code} {response.reason_phrase}{why}")
             return _save(response, path, name, limits, stop)
     raise SourceError(f"{name}: more than {_REDIRECTS} redirects; name the address they lead to")

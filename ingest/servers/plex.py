@@ -1,6 +1,11 @@
-"""Plex' films: https://developer.plex.tv/pms, as JSON."""
+"""Plex' films: https://developer.plex.tv/pms, as JSON.
 
-from collections.abc import Mapping
+A list of a library has of each film two genres and three actors, the film itself has all: films are asked for a second
+time, a page of them at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -36,8 +41,22 @@ def _page(inquiry: Inquiry, section: str, start: int) -> Page:
         inquiry, f"/library/sections/{quote(section, safe='')}/all", type=1, includeGuids=1, sort="addedAt",
         **{"X-Plex-Container-Start": start, "X-Plex-Container-Size": PAGE},
     )  # fmt: skip
-    items = answer.get("Metadata", [])
-    return Page.of(inquiry, items, answer.get("totalSize", answer.get("size")))
+    page = Page.of(inquiry, answer.get("Metadata", []), answer.get("totalSize", answer.get("size")))
+    return replace(page, items=_whole(inquiry, page.items))
+
+
+def _whole(inquiry: Inquiry, listed: Sequence[Item]) -> list[Item]:
+    """Films with all that is known of them, but as they are listed where they went meanwhile."""
+    if not listed:
+        return []
+    names = ",".join(quote(str(item.get("ratingKey")), safe="") for item in listed)
+    answer = _container(
+        inquiry, f"/library/metadata/{names}", includeGuids=1,
+        **{"X-Plex-Container-Start": 0, "X-Plex-Container-Size": PAGE},
+    )  # fmt: skip
+    told = Page.of(inquiry, answer.get("Metadata", []), 0).items
+    whole = {str(item.get("ratingKey")): item for item in told}
+    return [whole.get(str(item.get("ratingKey")), item) for item in listed]
 
 
 def _container(inquiry: Inquiry, path: str, **parameters: str | int) -> Mapping[str, Any]:

@@ -82,6 +82,8 @@ def _jellyfin(server: MediaServerDouble, path: str, query: Mapping[str, str]) ->
     if path != "/Items" or (query["IncludeItemTypes"], query["Recursive"]) != ("Movie", "true"):
         return None
     items = _page(server, int(query["StartIndex"]), int(query["Limit"]))
+    if query.get("CollapseBoxSetItems") != "false":  # as it does for API keys
+        items = [{"Id": "b1", "Name": "Both Parts", "Type": "BoxSet"}, *items[2:]]
     return {"Items": items, "TotalRecordCount": len(server.films), "StartIndex": int(query["StartIndex"])}
 
 
@@ -91,11 +93,16 @@ def _plex(server: MediaServerDouble, path: str, query: Mapping[str, str]) -> obj
     if path == "/library/sections":
         sections = [{"key": "1", "type": "movie", "title": "Films"}, {"key": "2", "type": "show", "title": "Series"}]
         return {"MediaContainer": {"size": 2, "Directory": sections}}
+    if path.startswith("/library/metadata/"):
+        wanted = path.removeprefix("/library/metadata/").split(",")
+        return {"MediaContainer": {"Metadata": [film for film in server.films if film["ratingKey"] in wanted]}}
     if path != "/library/sections/1/all" or query["includeGuids"] != "1":
         return None
     start = int(query["X-Plex-Container-Start"])
     items = _page(server, start, int(query["X-Plex-Container-Size"]))
-    more = {"Metadata": items} if items else {}
+    lists = {"Genre": 2, "Role": 3}
+    listed = [item | {name: item[name][:most] for name, most in lists.items()} for item in items]
+    more = {"Metadata": listed} if items else {}
     return {"MediaContainer": {"size": len(items), "totalSize": len(server.films), "offset": start, **more}}
 
 

@@ -243,7 +243,7 @@ def test_headers_go_to_the_host_that_was_meant_alone(server: Server, tmp_path: P
         thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            with pytest.raises(SourceError, match=r"the server answers 403 Forbidden; its key is missing or wrong$"):
+            with pytest.raises(SourceError, match=r"the server answers 403 Forbidden; its key is missing or wrong: "):
                 fetch(f"{other.url}/redirect?{server.url}/keyed", path, headers=headers)
         finally:
             other.shutdown()

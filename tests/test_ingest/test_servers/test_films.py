@@ -59,7 +59,21 @@ def test_all_films_come_with_what_is_known_of_them(kind: str, tmp_path: Path) ->
 def test_pages_are_read_to_the_end(kind: str, tmp_path: Path) -> None:
     with media_server(kind, 450) as running:
         assert len({film.id for film in films_of(MediaServer(kind, running.url), tmp_path)}) == 450
-        assert len([path for path in running.asked if "Start" in path]) == 3
+        assert len([path for path in running.asked if path.startswith(("/Items", "/library/sections/1"))]) == 3
+
+
+def test_plex_is_asked_for_all_genres_and_actors_of_which_its_list_has_some(tmp_path: Path) -> None:
+    with media_server("plex", 2) as running:
+        names = ("Ada", "Bo", "Cem", "Dee")
+        running.films[0] |= {"Genre": [{"tag": name} for name in ("War", "Drama", "Crime")]}
+        running.films[0] |= {"Role": [{"tag": name} for name in names]}
+        first, _ = films_of(MediaServer("plex", running.url), tmp_path)
+    assert (first.genres, first.actors) == (("War", "Drama", "Crime"), names)
+
+
+def test_films_in_box_sets_come_from_jellyfin_as_films(tmp_path: Path) -> None:
+    with media_server("jellyfin", 3) as running:
+        assert len(films_of(MediaServer("jellyfin", running.url), tmp_path)) == 3
 
 
 def test_radarr_gives_what_is_there_or_all_that_is_wanted(tmp_path: Path) -> None:
@@ -122,7 +136,7 @@ def test_an_answer_that_is_cut_is_told(kind: str, tmp_path: Path) -> None:
 def test_the_key_goes_to_no_other_host(kind: str, tmp_path: Path) -> None:
     with media_server(kind) as running, media_server(kind) as other:
         running.redirect = other.url
-        with pytest.raises(SourceError, match=r"the server answers 401 Unauthorized; its key is missing or wrong$"):
+        with pytest.raises(SourceError, match=r"the server answers 401 Unauthorized; its key is missing or wrong: "):
             films_of(MediaServer(kind, running.url), tmp_path)
         assert KEY in str(running.headers)
         assert len(other.headers) == 1
@@ -139,7 +153,10 @@ def test_what_is_no_such_server_is_told(kind: str, tmp_path: Path, monkeypatch: 
     with media_server(kind, 0) as running:
         assert told(running) == f"{kind} at URL holds no films; nothing was changed"
         monkeypatch.setenv(VARIABLE, "wrong")
-        assert told(running).endswith(": the server answers 401 Unauthorized; its key is missing or wrong")
+        assert told(running).endswith(
+            f"the server answers 401 Unauthorized; its key is missing or wrong: {VARIABLE} of a media server,"
+            " sync.headers of an address"
+        )
         monkeypatch.setenv(VARIABLE, "two\r\nlines")
         assert told(running) == f"{VARIABLE}: holds a character that no key has"
         monkeypatch.delenv(VARIABLE)
