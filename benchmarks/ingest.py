@@ -1,22 +1,31 @@
 """A whole ingest beside the plain loop everybody writes first, in one run.
 
     python -m benchmarks.ingest FILE [--sample 4000] [--store FOLDER]
+    python -m benchmarks.ingest FILE --ray 20000
 
 The plain loop is sentence-transformers' `encode` of 32 texts and Chroma's `upsert`, repeated; it is
 measured on the first `--sample` films before and after the ingest of the whole file, because machines
 are noisy, and on as many spread over the file, whose plots may be longer than the first ones. Both use
-the bundled model and a temporary folder; `--store` keeps the catalog for other benchmarks.
+the bundled model and a temporary folder; `--store` keeps the catalog for other benchmarks. With `--ray`
+so many films are ingested by the ordinary command and by `--on ray`, on a Ray that was started before,
+and the two catalogs are compared.
 """
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
 
 from catalog.config import load_config
 from catalog.embedding.bundled import bundled_folder
+from catalog.store.snapshot import open_snapshot
 from ingest.mapping.mapper import detect, to_movie
 from ingest.readers.source import open_rows
 from ingest.run import Request, run
@@ -45,12 +54,57 @@ def plain_loop(path: str, sample: int, step: int = 1) -> float:
         return len(movies) / (perf_counter() - started)
 
 
+@contextmanager
+def ray_started() -> Iterator[None]:
+    """A Ray of this machine's cores."""
+    ray = [sys.executable, "-m", "ray.scripts.scripts"]
+    subprocess.run([*ray, "start", "--head", "--include-dashboard", "false"], check=True, stdout=sys.stderr)
+    try:
+        yield
+    finally:
+        subprocess.run([*ray, "stop"], check=True, stdout=sys.stderr)
+
+
+def command(file: str, store: Path, *more: str) -> float:
+    """Films per second of `ingest`, as its report says."""
+    own = {"PLOTSEEK_STORE_PATH": str(store), "PLOTSEEK_EMBEDDING_MODEL": "bundled", "RAY_USAGE_STATS_ENABLED": "0"}
+    answer = subprocess.run(
+        [sys.executable, "-m", "ingest", "--file", file, "--json", *more],
+        check=True,
+        stdout=subprocess.PIPE,
+        env=os.environ | own,
+    ).stdout
+    report = json.loads(answer)
+    return float(report["read"] / report["seconds"])
+
+
+def beside_ray(file: str, films: int, folder: Path) -> None:
+    """The ordinary command, then `--on ray`, and the ordinary one again, and how far their vectors differ."""
+    some = ("--limit", str(films))
+    before = command(file, folder / "plain", *some)
+    with ray_started():
+        on_ray = command(file, folder / "ray", *some, "--on", "ray")
+    after = command(file, folder / "again", *some)
+    one, other = open_snapshot(folder / "plain"), open_snapshot(folder / "ray")
+    ids = one.movies.ids()
+    ours, theirs = one.movies.rows_of(ids), other.movies.rows_of(ids)
+    apart = abs(one.vectors[[ours[name] for name in ids]] - other.vectors[[theirs[name] for name in ids]]).max()
+    print(f"| ordinary run, {films} films, before and after | {before:.0f} and {after:.0f} films/s |")
+    print(f"| --on ray | {on_ray:.0f} films/s, {2 * on_ray / (before + after):.2f} times |")
+    print(f"| films in both, largest difference of a component | {len(ids)}, {apart:.1e} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file")
     parser.add_argument("--sample", type=int, default=4000)
     parser.add_argument("--store", type=Path, help="a new folder for the catalog, which stays")
+    parser.add_argument("--ray", type=int, help="so many films, and --on ray, instead")
     options = parser.parse_args()
+    if options.ray:
+        with tempfile.TemporaryDirectory() as folder:
+            beside_ray(options.file, options.ray, Path(folder))
+        return
     before = plain_loop(options.file, options.sample)
     with tempfile.TemporaryDirectory() as temporary:
         folder = str(options.store or temporary)
