@@ -5,8 +5,15 @@ import { Camera } from "./camera.js";
 const REACH = 14;
 const ROUND_FROM = 1.6;
 const MOST_LABELS = 20;
-const ASIDE = [0, -24, 24, -48, 48];
-/** Pixels by which the name of a region makes way for what was found there. */
+const LINE = 24;
+const ASIDE = [
+  ...[0, -1, 1, -2, 2].map((lines) => [0, lines]),
+  ...[0, -1, 1, -2, 2].flatMap((lines) => [
+    [-0.7, lines],
+    [0.7, lines],
+  ]),
+];
+/** Widths and lines by which the name of a region makes way for what was found there. */
 const CLOSE = 3;
 const CLOSER = 16;
 /** Zooms from which on regions are small ones, and from which on titles say enough. */
@@ -126,7 +133,9 @@ export class Chart {
     const names = shown.filter((region) => {
       const [middle, top] = [this.camera.left(region.x), this.camera.top(region.y)];
       const width = brush.measureText(region.name).width + 12;
-      const boxes = ASIDE.map((aside) => ({ left: middle - width / 2, top: top - 11 + aside, width, height: 22 }));
+      const boxes = ASIDE.map(([right, down]) => {
+        return { left: middle + (right - 0.5) * width, top: top - 11 + down * LINE, width, height: 22 };
+      });
       const free = (of) => (box) => this.holds(box) && !of.some((other) => overlap(box, other));
       const box = boxes.find(free([...taken, ...around])) ?? boxes.find(free(taken));
       if (!box) return false;
@@ -177,7 +186,7 @@ export class Chart {
     for (const film of this.toLabel()) {
       if (taken.length >= MOST_LABELS + regions.length) break;
       const box = this.labelBox(brush, film);
-      if (film !== this.pointed && taken.some((other) => overlap(box, other))) continue;
+      if (film !== this.pointed && (!this.holds(box) || taken.some((other) => overlap(box, other)))) continue;
       taken.push(box);
       this.drawLabel(brush, film, box);
     }
@@ -197,7 +206,7 @@ export class Chart {
     const width = brush.measureText(short(this.films.title[film])).width + 8;
     const gap = this.radius + 6;
     const start = left + gap + width > this.camera.width ? left - gap - width : left + gap;
-    return { left: start, top: top - 9, width, height: 18 };
+    return { left: Math.max(start, film === this.pointed ? 1 : start), top: top - 9, width, height: 18 };
   }
 
   drawLabel(brush, film, box) {

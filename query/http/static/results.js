@@ -15,9 +15,11 @@ const MOST = 100;
 const SLOW = 300;
 const TOO_SLOW = 20000;
 /** Milliseconds until waiting is seen, and until it ends. */
+const NONE_PASSES = /^no film (passes|has) /;
+/** How a note begins that says which filter leaves nothing. */
 
 let running = new AbortController();
-const NOTHING = Object.freeze({ films: [], total: 0, understood: [], more: false, ended: true });
+const NOTHING = Object.freeze({ films: [], total: 0, understood: [], notes: [], more: false, ended: true });
 
 /** `more` films may fit than `total`: not every one was ranked; `ended` where no page follows. */
 let answer = NOTHING;
@@ -101,10 +103,10 @@ async function upTo(state, count, signal) {
   return found;
 }
 
-function grown(found, { results, total, total_is_exact: exact, understood }, state) {
+function grown(found, { results, total, total_is_exact: exact, understood, notes }, state) {
   const films = [...found.films, ...results];
   const best = state.similar || state.recommend; // of films like some there are always more
-  return { films, total, understood, more: !exact && !best, ended: results.length === 0 || films.length >= total };
+  return { films, total, understood, notes, more: !exact && !best, ended: results.length === 0 || films.length >= total };
 }
 
 async function show(found, state) {
@@ -115,7 +117,7 @@ async function show(found, state) {
   byId("heading").textContent = heading;
   announce(found.total ? heading : t("nothing"));
   fill(byId("films"), cards(found.films));
-  fill(byId("notice"), meantAsFilter(state), notice(state, found.total));
+  fill(byId("notice"), meantAsFilter(state), notice(state, found));
   byId("sort-label").hidden = found.total === 0;
   if (found.total === 0) showHelp(byId("notice"), state.q);
   showRest();
@@ -138,10 +140,11 @@ async function headingOf(state, { total: n, more }) {
   return state.q.trim() ? t("films-for", { n, more, q: state.q.trim() }) : t("films", { n, more });
 }
 
-function notice(state, total) {
+function notice(state, { total, notes }) {
   if (total > 0) return state.all && button("only-fitting", () => go({ all: false, shown: PAGE }), t("all-shown"));
   const looked = state.q.trim() || state.similar || state.recommend;
-  if (looked && !state.all) return nothingFits(state);
+  const filtered = state.filter && notes.some((note) => NONE_PASSES.test(note));
+  if (looked && !state.all && !filtered) return nothingFits(state);
   return el("div", { class: "notice" }, el("p", { class: "strong" }, t("nothing-filter")), noFilter(state));
 }
 

@@ -329,6 +329,9 @@ def test_filters_that_leave_nothing_can_be_taken_away(visitor: Visitor) -> None:
     expect(page.locator("#notice")).to_contain_text("The filters leave no film.")
     page.get_by_role("button", name="Take the filters away").click()
     assert said(page) == {}
+    page = visitor.open("/?q=a space ship&filter=year>2090")
+    expect(page.locator("#notice")).to_contain_text("The filters leave no film.")
+    expect(page.get_by_role("button", name="Show the nearest anyway")).to_have_count(0)
 
 
 def test_an_answer_that_takes_its_time_is_waited_for_in_sight(visitor: Visitor) -> None:
