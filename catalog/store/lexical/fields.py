@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from catalog.movie import Movie
 from catalog.text.folding import fold, plain_title, without_article
 from catalog.text.stems import english_terms, german_terms
+from catalog.text.translation import is_german, translated_terms
 
 if TYPE_CHECKING:
     import tantivy
 
 #: Of what follows, `catalog/text` and its lexicon: to be raised when they read a movie otherwise, so that the next run
 #: builds the index anew.
-ANALYSIS = 1
+ANALYSIS = 2
 
 #: Field that can be filtered and counted by value -> field of the movie.
 LISTS = {
@@ -104,7 +105,19 @@ def movie_terms(movie: Movie) -> list[str]:
         *movie.countries,
     ]
     said = " ".join(str(name) for name in names if name is not None)
-    return [*english_terms(said), *english_terms(movie.plot), *german_terms(movie.plot_de or "")]
+    return [*english_terms(said), *_plot_terms(movie.plot), *german_terms(movie.plot_de or "")]
+
+
+def _plot_terms(plot: str) -> list[str]:
+    """The stems of a plot; of a German one those of its words in English, too: English questions hold them.
+
+    Only of first meanings: all of them find no more films.
+    """
+    terms = english_terms(plot)
+    if is_german(plot):
+        said = set(terms)
+        terms += [term for term, weight in translated_terms(plot).items() if weight == 1.0 and term not in said]
+    return terms
 
 
 def movie_titles(movie: Movie) -> list[str]:

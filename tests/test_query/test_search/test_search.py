@@ -139,6 +139,13 @@ def test_a_german_question_finds_an_english_plot_and_a_german_one(films: Snapsho
     assert ids(ask(films, "Haie"))[0] == "3"
 
 
+def test_an_english_question_finds_a_german_plot_by_its_words(tmp_path: Path) -> None:
+    german = Movie("9", "Rot", "Im Wald frisst ein Wolf die Großmutter.")
+    with snapshot_of([*FILMS, german], tmp_path) as snapshot:
+        found = ask(snapshot, "grandmother in a forest", why=True).hits[0]
+    assert (found.movie.id, found.why and found.why.words) == ("9", ("forest", "grandmother"))
+
+
 def test_likes_and_dislikes(films: Snapshot) -> None:
     liked = ask(films, likes=("1", "5"))
     assert not {"1", "5"} & set(ids(liked))
