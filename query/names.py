@@ -12,12 +12,15 @@ from catalog.store.columns.conditions import Filter, Tagged
 from catalog.store.lexical.fields import elsewhere, folded
 from catalog.store.lexical.titles import exact_titles, misspelt_titles
 from catalog.store.snapshot import Snapshot
-from catalog.text.folding import plain_title, whole_characters
+from catalog.text.folding import plain_title, tokens, whole_characters
+from catalog.text.stems import english_terms
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*:[^\s:]+")
 _DATED = re.compile(r"(?P<title>.+?)\s*\((?P<year>\d{4})\)")
 _CANDIDATES = 10
 _SUGGESTIONS = 3
+_LOOKED_AT = 100
+"""Films that hold the words, of which those are suggested that have them in the title."""
 _SHORTEST = 4
 """Letters from which on a beginning is worth suggesting what follows."""
 
@@ -63,8 +66,9 @@ def find_movies(snapshot: Snapshot, wanted: str) -> list[Movie]:
         return [movie]
     if found := _titled(snapshot, wanted):
         return found
-    near = list(dict.fromkeys([*near_titles(snapshot, wanted), *_titles_from(snapshot, wanted)]))[:_SUGGESTIONS]
-    meant = "; did you mean " + " or ".join(map(repr, near)) + "?" if near else ""
+    near = [*near_titles(snapshot, wanted), *_titles_from(snapshot, wanted), *_titles_with(snapshot, wanted)]
+    shown = list(dict.fromkeys(near))[:_SUGGESTIONS]
+    meant = "; did you mean " + " or ".join(map(repr, shown)) + "?" if shown else ""
     raise MovieNotFound(f"no film has the id or title {wanted!r}{meant}")
 
 
@@ -104,6 +108,15 @@ def _titles_from(snapshot: Snapshot, wanted: str) -> list[str]:
     rows = snapshot.lexical.titled_from(start, _SUGGESTIONS) if len(start) >= _SHORTEST else []
     headings = snapshot.movies.headings_at(rows)
     return [headings[row].title for row in rows]
+
+
+def _titles_with(snapshot: Snapshot, wanted: str) -> list[str]:
+    """Some titles that hold the words that were typed: "Totoro" is part of one."""
+    words = set(tokens(wanted))
+    rows = snapshot.lexical.best(dict.fromkeys(english_terms(wanted), 1.0), _LOOKED_AT).rows.tolist()
+    headings = snapshot.movies.headings_at(rows)
+    titles = (headings[row].title for row in rows)
+    return [title for title in titles if words <= set(tokens(title))][:_SUGGESTIONS]
 
 
 def movie_vector(snapshot: Snapshot, identity: str) -> Vector:

@@ -53,7 +53,8 @@ def to_movie(row: AnyRow, field_map: FieldMap, notes: RowNotes | None = None) ->
             found.setdefault("plot", found[target])
     for target in ("title", "plot"):
         if target not in found:
-            _refuse_empty(row.place, target, fields, columns)
+            named = f" {found['title'][:60]!r} has no plot:" if "title" in found else ""
+            _refuse_empty(f"{row.place}:{named}", target, fields, columns)
     _settle_title(found, fields, ranked=field_map.ranked)
     if ids := _external_ids(found, columns):
         found["external_ids"] = ids
@@ -242,13 +243,13 @@ def _plain(value: object, depth: int) -> object:
     return value
 
 
-def _refuse_empty(place: str, target: str, fields: Mapping[str, object], columns: Columns) -> NoReturn:
+def _refuse_empty(whose: str, target: str, fields: Mapping[str, object], columns: Columns) -> NoReturn:
     step = next((step for step in columns.steps if step.target == target), None)
     if step is None:
-        raise RowRefused(f"{place}: no field for the {target}")
+        raise RowRefused(f"{whose} no field for the {target}")
     raw = look(fields, step)
     shown = f": {raw.strip()[:60]!r} says nothing" if isinstance(raw, str) and raw.strip() else ""
-    raise _refusal(place, step, f"empty{shown}")
+    raise RowRefused(f"{whose} field {step.name!r} is empty{shown}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -195,9 +196,20 @@ def local_paths(location: str) -> list[Path]:
         raise SourceError(f"{location} is a folder; name a file, or a pattern such as {path / '*.json'}")
     found = [found for found in matching_paths(location) if path.exists() or found.is_file()]
     if not found:
-        what = "no file matches" if glob.has_magic(location) else "no such file:"
-        raise SourceError(f"{what} {location}")
+        raise SourceError(_not_found(location))
     return found
+
+
+def _not_found(location: str) -> str:
+    """What was looked for where, and what is there that may be meant."""
+    path = Path(location)
+    looked = "" if path.is_absolute() else f", seen from the folder {Path.cwd()}"
+    if glob.has_magic(location):
+        return f"no file matches {location}{looked}"
+    beside = [each.name for each in path.parent.iterdir() if each.is_file()] if path.parent.is_dir() else []
+    near = get_close_matches(path.name, beside, n=1)
+    meant = f"; did you mean {path.parent / near[0]}?" if near else ""
+    return f"no such file: {location}{looked}{meant}"
 
 
 def matching_paths(location: str) -> list[Path]:

@@ -131,7 +131,7 @@ def test_tags_that_are_numbers_are_no_keywords() -> None:
     ],
 )
 def test_what_stands_where_a_plot_is_missing_is_none(text: str) -> None:
-    with pytest.raises(RowRefused, match=r"^line 1: field 'plot' is empty: .* says nothing$"):
+    with pytest.raises(RowRefused, match=r"^line 1: '.*' has no plot: field 'plot' is empty: .* says nothing$"):
         movies({"title": "A", "plot": text})
 
 
@@ -181,7 +181,7 @@ def test_a_film_that_turns_out_to_be_a_series_is_counted_and_not_kept() -> None:
     refusals = Refusals(None)
     reading = RowReader(rows, detect(rows), refusals, None, Before())
     assert list(reading) == []
-    assert refusals.shown == ["line 1: 'A' is a series, not a film", "line 2: field 'plot' is empty"]
+    assert refusals.shown == ["line 1: 'A' is a series, not a film", "line 2: 'B' has no plot: field 'plot' is empty"]
     assert reading.refused == {"b"}
 
 

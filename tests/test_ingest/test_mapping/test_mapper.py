@@ -321,13 +321,13 @@ def test_the_wrong_file_is_refused_with_its_columns() -> None:
     ("record", "message"),
     [
         ({"plot": PLOT}, "line 1: no field for the title"),
-        ({"title": "A"}, "line 1: no field for the plot"),
+        ({"title": "A"}, "line 1: 'A' has no plot: no field for the plot"),
         ({"title": "", "plot": PLOT}, "line 1: field 'title' is empty"),
         ({"title": None, "plot": PLOT}, "line 1: field 'title' is empty"),
-        ({"title": "A", "overview": ""}, "line 1: field 'overview' is empty"),
+        ({"title": "A", "overview": ""}, "line 1: 'A' has no plot: field 'overview' is empty"),
         (
             {"title": "A", "overview": "No overview found."},
-            "line 1: field 'overview' is empty: 'No overview found.' says nothing",
+            "line 1: 'A' has no plot: field 'overview' is empty: 'No overview found.' says nothing",
         ),
         ({"title": ["A"], "plot": PLOT}, "line 1: field 'title' is a list, a text is expected"),
         ({"title": "A", "plot": 7}, "line 1: field 'plot' is a number, a text is expected"),

@@ -196,13 +196,23 @@ def test_what_is_no_catalogue_is_refused_by_name(tmp_path: Path, content: bytes,
     assert str(refused.value).startswith(message.format(path=path))
 
 
-def test_a_missing_file_a_folder_and_a_pattern_without_files(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"^no such file: nowhere\.json$"):
-        read("nowhere.json")
+def test_a_missing_file_a_folder_and_a_pattern_without_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "films.json").write_text("[]", encoding="utf-8")
+    for location, told in {
+        "nowhere.json": f"no such file: nowhere.json, seen from the folder {tmp_path}",
+        "flims.json": f"no such file: flims.json, seen from the folder {tmp_path}; did you mean films.json?",
+        f"{tmp_path}/film.json": f"no such file: {tmp_path}/film.json; did you mean {tmp_path}/films.json?",
+        "gone/films.json": f"no such file: gone/films.json, seen from the folder {tmp_path}",
+        "gone/*.json": f"no file matches gone/*.json, seen from the folder {tmp_path}",
+    }.items():
+        with pytest.raises(SourceError) as missing:
+            read(location)
+        assert str(missing.value) == told
     with pytest.raises(SourceError, match=f"^{tmp_path} is a folder; name a file, or a pattern such as"):
         read(tmp_path)
-    with pytest.raises(SourceError, match=r"^no file matches .*\*\.json$"):
-        read(tmp_path / "*.json")
+    with pytest.raises(SourceError, match=r"^no file matches .*\*\.jsonl$"):
+        read(tmp_path / "*.jsonl")
 
 
 def test_an_unknown_format_is_wrong_usage() -> None:

@@ -266,6 +266,8 @@ def test_a_slip_in_a_title_does_not_become_words(films: Snapshot) -> None:
         ask(films, likes=("the godfahter",))
     with pytest.raises(MovieNotFound, match="no film has the id or title 'qqqq'"):
         ask(films, likes=("qqqq",))
+    with pytest.raises(MovieNotFound, match=r"^no film has the id or title 'rennt'; did you mean 'Lola rennt'\?$"):
+        ask(films, likes=("rennt",))
     assert ids(ask(films, likes=("a shark in the water",)))[0] == "3"
 
 

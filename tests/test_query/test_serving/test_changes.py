@@ -44,7 +44,10 @@ def test_films_come_are_found_and_go(tmp_path: Path) -> None:
         report = told(http.put("/movies", json=[ALIEN, JAWS, {"title": "No plot"}], params=WAIT))
         assert (report["state"], report["generation"]) == ("done", 1)
         assert report["counts"] == {"read": 3, "added": 2, "refused": 1}
-        assert (report["ids"], report["refusals"]) == (["1", "2"], ["film 3: no field for the plot"])
+        assert (report["ids"], report["refusals"]) == (
+            ["1", "2"],
+            ["film 3: 'No plot' has no plot: no field for the plot"],
+        )
         # What was waited for is found by the next question.
         assert http.get("/search?q=shark").json()["results"][0]["title"] == "Jaws"
         assert told(http.get(report["address"])) == report
