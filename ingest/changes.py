@@ -140,7 +140,14 @@ class _Batch:
             sum(found) for found in zip(*((each.read, len(each.refusals)) for each in self.readings), strict=True)
         )
         found = {kind.value: count for kind, count in Counter(kinds).items()}
-        return RowCounts(read, **found, refused=refused, repaired=self.repaired, unreadable=dict(self.unreadable))
+        return RowCounts(
+            read,
+            **found,
+            refused=refused,
+            repaired=self.repaired,
+            unreadable=dict(self.unreadable),
+            first_unreadable={},
+        )
 
 
 def apply_changes(config: Config, listener: Listener) -> Report | None:

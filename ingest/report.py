@@ -22,6 +22,8 @@ class RowCounts:
     """Texts whose mojibake was undone."""
     unreadable: Mapping[str, int] = field(default_factory=dict)
     """Values that say something, but not what their field holds (the year "abc"), by field."""
+    first_unreadable: Mapping[str, str] = field(default_factory=dict)
+    """The row in which the first of them stands, "line 4", by field."""
 
     def kinds(self) -> dict[str, int]:
         """The kinds of change that occur, as people read them."""
@@ -34,9 +36,14 @@ class RowCounts:
         if self.repaired:
             lines.append(f"garbled characters repaired: {plural(self.repaired, 'text')}")
         if self.unreadable:
-            fields = ", ".join(f"{name} {count}" for name, count in sorted(self.unreadable.items()))
-            lines.append(f"could not be read and were left out: {fields}")
+            lines.append(f"could not be read and were left out: {', '.join(self._unreadable())}")
         return lines
+
+    def _unreadable(self) -> list[str]:
+        """`year of 2 films (first: line 4)`"""
+        told = [f"{name} of {plural(count, 'film')}" for name, count in sorted(self.unreadable.items())]
+        first = [self.first_unreadable.get(name) for name in sorted(self.unreadable)]
+        return [f"{what} (first: {place})" if place else what for what, place in zip(told, first, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class Report:
     def counts(self) -> dict[str, int]:
         """Every number of rows, movies or texts, by name."""
         rows = {**asdict(self.rows), "unreadable": sum(self.rows.unreadable.values())}
+        del rows["first_unreadable"]
         return {**rows, "embedded": self.embedded, "truncated": self.truncated, "films": self.films}
 
     def lines(self) -> list[str]:

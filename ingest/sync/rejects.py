@@ -80,6 +80,8 @@ class RowReader:
         """Values whose mojibake was undone."""
         self.unreadable: Counter[str] = Counter()
         """Values that could not be read, by field."""
+        self.first_unreadable: dict[str, str] = {}
+        """The row in which the first of them stands, by field."""
 
     def counts(self, kinds: Mapping[Kind, int]) -> RowCounts:
         """What was read, with the number of movies of each kind of change."""
@@ -89,6 +91,7 @@ class RowReader:
             refused=self._refusals.count,
             repaired=self.repaired,
             unreadable=dict(self.unreadable),
+            first_unreadable=dict(self.first_unreadable),
         )
 
     def __iter__(self) -> Iterator[Movie | RememberedRow]:
@@ -117,6 +120,7 @@ class RowReader:
         self.repaired += remembered.repaired
         if remembered.unreadable:
             self.unreadable.update(remembered.unreadable)
+            self.first_unreadable = {**dict.fromkeys(remembered.unreadable, row.place), **self.first_unreadable}
         if (owner := self._before.others.get(remembered.id)) is not None:
             self.foreign += 1
             raise RowRefused(

@@ -45,6 +45,7 @@ def test_ingest_reports_one_object(tmp_path: Path, seed_file: Path) -> None:
         "truncated": 0,
         "repaired": 0,
         "unreadable": {},
+        "first_unreadable": {},
         "model": "bundled",
         "films": 6,
         "generation": 1,

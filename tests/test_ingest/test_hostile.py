@@ -133,7 +133,10 @@ def test_values_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows[::-1]), encoding="utf-8")
     assert report(store, path)["unreadable"] == expected  # rows recognised
     lines = ingest(store, "--file", str(path)).stdout.splitlines()
-    assert "could not be read and were left out: rating 2, runtime 1, votes 1, year 2" in lines
+    assert (
+        "could not be read and were left out: rating of 2 films (first: line 1), runtime of 1 film (first: line 3),"
+        " votes of 1 film (first: line 3), year of 2 films (first: line 2)"
+    ) in lines
     with History.open(store) as history:
         assert history.last(1)[0].counts["unreadable"] == 6
 
