@@ -92,7 +92,7 @@ def test_what_a_run_patches_is_what_a_fresh_build_makes(tmp_path: Path) -> None:
     ):
         assert (patched.info.churn, patched.info.lexical_churn) == (4, 5)  # it was patched, both indexes
         assert said(patched) == said(fresh)
-        for name in ("mean", "direction", "covariance"):
+        for name in ("means", "direction", "covariance"):
             np.testing.assert_allclose(getattr(patched.moments, name), getattr(fresh.moments, name), atol=1e-6)
 
 
@@ -133,7 +133,7 @@ def test_reading_leaves_every_file_as_it_was(tmp_path: Path) -> None:
     with closing(open_snapshot(tmp_path)) as snapshot:
         snapshot.warm()
         assert said(snapshot)["words"]
-        assert (snapshot.film_map.coordinates.shape, snapshot.moments.mean.shape) == ((3, 2), (9,))
+        assert (snapshot.film_map.coordinates.shape, snapshot.moments.means.shape) == ((3, 2), (1, 9))
     assert file_digests(generation) == before
 
 
@@ -197,6 +197,34 @@ def test_moments_stand_for_a_scan_of_all_movies() -> None:
         found = moments.similarity(vectors[rows], direction)[:, 0]
         assert np.allclose(found, similarity, atol=1e-4)
         assert np.allclose(moments.z_scores(found, direction[0]), expected, atol=1e-4)
+
+
+def test_a_movie_is_seen_from_the_mean_of_its_language(tmp_path: Path) -> None:
+    """As near to a question as its twin in the other language, which it is not from the mean of both."""
+    chance = np.random.default_rng(7)
+    told = chance.normal(size=(200, 16)).astype(np.float32)
+    told[:, :2] = 0
+    english, german = told + 8 * np.eye(16, dtype=np.float32)[0], told[:20] + 8 * np.eye(16, dtype=np.float32)[1]
+    vectors = np.concatenate([english, german]).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows, none = np.arange(220), np.zeros((0, 0, 16), dtype=np.float32)
+    question = np.append([0.0, 0.0], told[3, 2:]).astype(np.float32)[None] / np.linalg.norm(told[3])
+    seen = Moments.of(vectors, rows, none, (np.arange(10), np.arange(200, 210)))
+    assert np.allclose(seen.means, [vectors[:200].mean(axis=0), vectors[200:].mean(axis=0)], atol=1e-6)
+    seen.save(tmp_path / "moments.npz")
+    twins = Moments.load(tmp_path / "moments.npz").similarity(vectors[[3, 203]], question)[:, 0]
+    both = Moments.of(vectors, rows, none).similarity(vectors[[3, 203]], question)[:, 0]
+    assert twins[1] > 0.95 * twins[0]
+    assert both[1] < 0.7 * both[0]
+
+
+@pytest.mark.parametrize(("german", "means"), [(19, 1), (20, 2)])
+def test_a_catalog_of_two_languages_has_two_means(tmp_path: Path, german: int, means: int) -> None:
+    plots = ["A ship is lost in space.", "Das Schiff ist im All verloren."]
+    films = [Movie(str(number), f"Film {number}", plots[number < german]) for number in range(60)]
+    run(tmp_path, films)
+    with closing(open_snapshot(tmp_path)) as snapshot:
+        assert snapshot.moments.means.shape == (means, 9)
 
 
 def test_a_question_is_seen_from_the_mean_of_its_kind(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_handful_of_movies_has_no_rare_words() -> None:
 
 
 MOMENTS = Moments(
-    floats(0), floats(0), floats(1)[None], p99_similarity=0.2, nearest_similarity=0.5, questions=floats()[None]
+    floats(0)[None], floats(0), floats(1)[None], p99_similarity=0.2, nearest_similarity=0.5, questions=floats()[None]
 )
 ONE_HOLDER = float(np.log1p(1000))
 """What a word is worth that one of a thousand movies has."""
