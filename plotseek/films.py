@@ -107,7 +107,7 @@ class Plotseek(MovieCatalog):
         """Where the best known films lie, like ones beside each other; `to_frame` makes it a table."""
         return self._catalog().map(limit)
 
-    def search(self, text: str | Floats | Sequence[float], **options: Unpack[Options]) -> SearchResult:
+    def search(self, text: str | Floats | Sequence[float] = "", **options: Unpack[Options]) -> SearchResult:
         """Films by what happens in them, or by cosine similarity to a vector, shape (d,)."""
         if isinstance(text, str):
             return super().search(text, **options)
@@ -118,8 +118,8 @@ class Plotseek(MovieCatalog):
     def ask(self, request: SearchRequest) -> SearchResult:
         return self._catalog().ask(request)
 
-    def facets(self, request: SearchRequest) -> FacetCounts:
-        return self._catalog().facets(request)
+    def count_facets(self, request: SearchRequest) -> FacetCounts:
+        return self._catalog().count_facets(request)
 
     def movie(self, name: str) -> Movie:
         return self._catalog().movie(name)

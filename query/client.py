@@ -162,7 +162,7 @@ class PlotseekClient(MovieCatalog):
 
         return self._read(read, "POST", "/search", request)
 
-    def facets(self, request: SearchRequest) -> FacetCounts:
+    def count_facets(self, request: SearchRequest) -> FacetCounts:
         return self._read(lambda values, _: facets_from_dict(values), "POST", "/facets", request)
 
     def movie(self, name: str) -> Movie:

@@ -41,15 +41,22 @@ class MovieCatalog(ABC):
         """Answer any question; raises UsageError, MovieNotFound, StoreError, ModelError."""
 
     @abstractmethod
-    def facets(self, request: SearchRequest) -> FacetCounts:
-        """How many of all films that fit have which genre, decade, rating ...; of all films for an empty question."""
+    def count_facets(self, request: SearchRequest) -> FacetCounts:
+        """How many of the films that fit have which value; raises as `ask` does."""
 
     @abstractmethod
     def movie(self, name: str) -> Movie:
         """The film with this id, `tmdb:278`, `imdb:tt0111161`, or title, the best known; raises MovieNotFound."""
 
-    def search(self, text: str, **options: Unpack[Options]) -> SearchResult:
-        """Films by what happens in them: `search("haunted house", filter="year>=1980 genre:Horror", limit=5)`."""
+    def facets(self, text: str | SearchRequest = "", **options: Unpack[Options]) -> FacetCounts:
+        """How many of all films that fit have which genre, decade, rating ...; of all films if nothing is asked."""
+        return self.count_facets(text if isinstance(text, SearchRequest) else request_of(text, **options))
+
+    def search(self, text: str = "", **options: Unpack[Options]) -> SearchResult:
+        """Films by what happens in them: `search("haunted house", filter="year>=1980 genre:Horror", limit=5)`.
+
+        Without words, the films that pass the filter.
+        """
         return self.ask(request_of(text, **options))
 
     def similar(self, movie: str, **options: Unpack[Options]) -> SearchResult:

@@ -160,7 +160,7 @@ def begin_ingest(store: Path, config: Path | None, arguments: Sequence[str]) -> 
     # A service shares the cores among its workers; a sync may have them all.
     environment = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
     return subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "ingest", *settings, *arguments],
+        [sys.executable, "-P", "-m", "ingest", *settings, *arguments],  # nothing from the folder it is started in
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

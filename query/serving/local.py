@@ -62,7 +62,7 @@ class LocalCatalog(MovieCatalog):
         with self._follower.acquire() as loaded:
             return answer(loaded, request, self._config, Deadline(_PATIENCE))
 
-    def facets(self, request: SearchRequest) -> FacetCounts:
+    def count_facets(self, request: SearchRequest) -> FacetCounts:
         with self._follower.acquire() as loaded:
             return count_values(loaded, request, self._config, Deadline(_PATIENCE))
 

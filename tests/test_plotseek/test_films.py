@@ -77,6 +77,12 @@ def test_a_search_by_vector_is_by_cosine_similarity_alone(films: Plotseek) -> No
         films.search([1.0, 2.0])
 
 
+def test_a_filter_alone_lists_and_counts(films: Plotseek) -> None:
+    assert titles(films.search(filter="title:Ghostbusters")) == ["Ghostbusters"]
+    assert [films.facets(filter="title:Ghostbusters").total, films.facets().total] == [1, 6]
+    assert films.facets("ghosts", all=True).total == films.search("ghosts", all=True).total
+
+
 def test_the_map_is_a_table(films: Plotseek) -> None:
     frame = films.map().to_frame()
     assert list(frame.columns) == ["id", "title", "year", "genre", "x", "y"]

@@ -16,6 +16,7 @@ from catalog.config import load_config
 from catalog.store.lock import read_holder, writer_lock
 from query.http.app import create_app
 from query.http.auth import Role, make_key
+from query.serving.ingest_job import begin_ingest
 from tests.support.service import serving
 
 pytestmark = pytest.mark.slow
@@ -129,6 +130,17 @@ def test_a_sync_that_begins_while_questions_are_computed_stops_nobody(tmp_path: 
             statuses = [each.result(90) for each in asking]
     assert begun == [(202, "done")] * 3
     assert statuses == [{200}] * 6
+
+
+def test_what_lies_in_the_working_directory_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ingest").mkdir()
+    for name in ("__init__.py", "__main__.py"):
+        (tmp_path / "ingest" / name).write_text("print('not ours')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    out, _ = begin_ingest(tmp_path / "store", None, ["--version"]).communicate(timeout=60)
+    assert b"not ours" not in out
+    assert b"version" in out
 
 
 def test_without_a_source_there_is_no_sync(tmp_path: Path) -> None:
