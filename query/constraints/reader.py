@@ -15,7 +15,7 @@ from query.constraints.known_values import KnownValues
 from query.constraints.people import find_actors, with_surnames
 from query.constraints.phrases import NATION, SIGN, WORD, Item, items_of
 from query.constraints.years import YearsSaid, read_years
-from query.filters import parse_filter
+from query.filters import fields_of, parse_filter
 
 _TITLE_AND_MORE = re.compile(r"([wngacT]+?)(?:[SDBOP]*[yp])$")
 _LIKE = re.compile(r"[XTE]*(?:w?[nagt]*[fg]|(?<=E))K")
@@ -87,11 +87,19 @@ def _is_request(items: Sequence[Item], marks: Marks, text: FoldedText) -> bool:
     return sum(item.letter == WORD for item in left) <= _FEW_WORDS and not told and not remembered
 
 
-def without(reading: QuestionReading, question: str, fields: Sequence[str], dropped: Sequence[str]) -> QuestionReading:
-    """The reading without what was read about some fields, and without some constraints, by their filters.
+def without(reading: QuestionReading, question: str, written: str, dropped: Sequence[str]) -> QuestionReading:
+    """The reading without what was read about the fields of a written filter, and without some constraints.
 
-    The words of what is gone are looked for again. Raises UsageError for what is no filter.
+    The words of what is gone are looked for again, unless the filter says just that. Raises UsageError for what is no
+    filter.
     """
+    fields = fields_of(written)
+    said = parse_filter(written).conditions
+    repeated = {
+        each.words
+        for each in reading.constraints
+        if each.field in fields and set(parse_filter(each.filter).conditions) <= set(said)
+    }
     gone = {parse_filter(text) for text in dropped if not text.startswith("like:")}
     fields = [*fields, "like"] if any(text.startswith("like:") for text in dropped) else fields
     kept = tuple(
@@ -101,11 +109,11 @@ def without(reading: QuestionReading, question: str, fields: Sequence[str], drop
     )
     if len(kept) == len(reading.constraints):
         return reading
-    spans = {each.words for each in reading.constraints} - {each.words for each in kept}
+    spans = {each.words for each in reading.constraints} - {each.words for each in kept} - repeated
     back = " ".join(question[start:end] for start, end in sorted(spans))
     like = reading.like if any(each.field == "like" for each in kept) else None
     text = f"{back} {reading.text}".strip() if reading.is_request else question
-    is_request = reading.is_request and bool(kept)
+    is_request = reading.is_request and bool(kept or repeated)
     return replace(reading, text=text, constraints=kept, is_request=is_request, like=like)
 
 

@@ -8,7 +8,6 @@ from catalog.store.snapshot import Snapshot
 from catalog.text.folding import plain_title
 from query.constraints.known_values import KnownValues
 from query.constraints.reader import QuestionReading, read, without
-from query.filters import fields_of
 from query.models import SearchRequest
 from query.search.query_analysis import Analysis, Phrasing, analyze
 
@@ -47,7 +46,7 @@ def understand(request: SearchRequest, snapshot: Snapshot, model: ModelIdentity)
     ):
         return said
     reading = read(request.text, KnownValues(snapshot))
-    reading = without(reading, request.text, fields_of(request.filter), request.disregard)
+    reading = without(reading, request.text, request.filter, request.disregard)
     if reading.is_request:
         return _requested(said, reading, snapshot, model)
     if titles := _main_titles(snapshot, request.text):

@@ -190,12 +190,21 @@ def test_actors_that_it_holds_are_wished(tmp_path_factory: pytest.TempPathFactor
 def test_what_is_taken_away_is_looked_for_again(known: KnownValues) -> None:
     question = "French dramas about a wedding"
     reading = read(question, known)
-    assert conditions(without(reading, question, ["genre"], ())) == "country:France language:French"
-    assert without(reading, question, ["genre"], ()).text == "dramas wedding"
-    fewer = without(reading, question, (), ['language:"French"'])
+    assert conditions(without(reading, question, "genre:Horror", ())) == "country:France language:French"
+    assert without(reading, question, "genre:Horror", ()).text == "dramas wedding"
+    fewer = without(reading, question, "", ['language:"French"'])
     assert (conditions(fewer), fewer.text) == ("country:France genre:Drama", "wedding")
-    none = without(reading, question, ["genre", "country", "language"], ())
+    none = without(reading, question, "genre:War country:Chile language:Welsh", ())
     assert (none.constraints, none.is_request) == ((), False)
+
+
+def test_what_a_filter_says_itself_is_looked_for_no_more(known: KnownValues) -> None:
+    question = "French dramas about a wedding"
+    reading = read(question, known)
+    said = without(reading, question, "genre:drama year>1950", ())
+    assert (conditions(said), said.text, said.is_request) == ("country:France language:French", "wedding", True)
+    whole = without(reading, question, "genre:Drama country:France language:French", ())
+    assert (whole.constraints, whole.text, whole.is_request) == ((), "wedding", True)
 
 
 WORDS = st.sampled_from(

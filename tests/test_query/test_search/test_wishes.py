@@ -98,6 +98,11 @@ def test_a_written_filter_wins_over_what_is_said_of_its_field(films: Snapshot) -
     result = ask(films, "French comedies", filter="genre:Drama")
     assert understood(result) == "country:France"
     assert set(ids(result)) <= {"5", "7", "8"}
+    comedies = ask(films, "French comedies")
+    assert understood(comedies) == "country:France genre:Comedy"
+    for written in ("genre:Comedy", "country:France", "genre:Comedy country:France"):
+        narrowed = ask(films, "French comedies", filter=written)
+        assert (narrowed.total, set(ids(narrowed))) == (comedies.total, set(ids(comedies)[: comedies.total])), written
 
 
 @pytest.mark.parametrize("options", [{"literal": True}, {"plain": True}, {"likes": ("1",)}])
