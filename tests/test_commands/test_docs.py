@@ -1,5 +1,7 @@
 """What is written holds: every command, option and setting is described, every link leads somewhere."""
 
+import csv
+import json
 import re
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -70,3 +72,21 @@ def test_every_target_of_the_makefile_says_what_it_does() -> None:
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert phony is not None
     assert [name for name in phony[1].split() if not re.search(rf"^{name}:.*## \S", makefile, re.MULTILINE)] == []
+
+
+def test_the_files_of_the_trials_are_what_they_are_called() -> None:
+    script = (PROJECT / "docs" / "trials.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", script, re.MULTILINE | re.DOTALL)
+    assert [kind for kind, _ in blocks] == ["csv", "json", "json", "csv", "csv", "", "", "python"]
+    shelf, kodi, mixed, watched, ratings, queries, judged, library = (text for _, text in blocks)
+    assert [len(list(csv.reader(text.splitlines(), delimiter=";"))) for text in (shelf,)] == [5]
+    assert [len(list(csv.DictReader(text.splitlines()))) for text in (watched, ratings)] == [3, 4]
+    assert len(json.loads(kodi)["result"]["movies"]) == 3
+    assert len(json.loads(mixed)) == 4
+    asked = {json.loads(line)["_id"] for line in queries.splitlines()}
+    assert asked == {line.split("\t")[0] for line in judged.splitlines()[1:]}
+    compile(library, "library.py", "exec")
+    for person in ("new user", "home operator", "developer", "analyst", "Somebody at the page"):
+        tasks = re.search(rf"^## (?:The )?{person}$(.*?)(?=^## |\Z)", script, re.MULTILINE | re.DOTALL)
+        assert tasks is not None
+        assert len(re.findall(r"^\| \d+ \| .+ \| .+ \|$", tasks[1], re.MULTILINE)) == 12, person
