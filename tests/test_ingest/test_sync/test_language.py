@@ -48,4 +48,4 @@ def test_the_owner_of_a_german_catalog_by_the_english_model_is_told_and_keeps_it
     report = run(settings(tmp_path, "bundled"), source(tmp_path, GERMAN, GERMAN, ENGLISH), notify=said.append)
     assert report.model == "bundled"
     (note,) = [line for line in said if line.startswith("most plots are not English, and bundled reads English only: ")]
-    assert note.endswith("set embedding.model: bundled-multilingual, and run 'ingest --rebuild'")
+    assert note.endswith("set embedding.model: bundled-multilingual, and run 'ingest FILE --rebuild'")

@@ -69,5 +69,6 @@ def test_what_is_gone_goes_unless_it_is_too_much(
     if len(gone) <= few or len(gone) <= share * len(stored) or allowed:
         assert deletions(stored, seen, options, refused) == gone - refused
     else:
-        with pytest.raises(DeletionsRefused, match=f"^{len(gone)} of {len(stored)} films are missing"):
+        with pytest.raises(DeletionsRefused, match=f"^{len(gone)} of {len(stored)} films are missing") as told:
             deletions(stored, seen, options, refused)
+        assert ("--source NAME" in str(told.value)) == stored.isdisjoint(seen)

@@ -51,6 +51,8 @@ def conditions(reading: QuestionReading) -> str:
     [
         ("French dramas", "country:France language:French genre:Drama", ""),
         ("horror movies from the 70s", "genre:Horror year:1970..1979", ""),
+        ("only horror from before 1960", "genre:Horror year:..1959", ""),
+        ("nur Horrorfilme aus den 70ern", "genre:Horror year:1970..1979", ""),
         ("1968 science fiction", "year:1968 genre:Sci-Fi", ""),
         ("vampires, 1980s, not a comedy", "year:1980..1989 -genre:Comedy", "vampires"),
         ("deutsche Filme über die Mauer", 'country:Germany,"West Germany" language:German', "Mauer"),
