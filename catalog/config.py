@@ -53,10 +53,15 @@ def _setting(default: T, **limits: Any) -> T:
 
 def _check_url(url: str) -> None:
     parts = urlsplit(url)
-    if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0):
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ConfigError("allowed is http:// or https://, a host, and a port")
     if parts.username or parts.password or parts.query:
         raise ConfigError(f"secrets do not belong in it; set {PREFIX}_STORE_TOKEN or store.headers")
+
+
+def _check_urls(urls: tuple[str, ...]) -> None:
+    for url in urls:
+        _check_url(url)
 
 
 def _check_headers(headers: Mapping[str, Any]) -> None:
@@ -71,7 +76,8 @@ class StoreConfig:
     path: Path = Path("data")
     journal: Path | None = None
     """Where changes over HTTP wait, if not in `path`: then a scheduler brings them in."""
-    url: str = _setting("", check=_check_url)
+    url: tuple[str, ...] = _setting((), check=_check_urls)
+    """Each server has a shard of the index; one that is named twice has two."""
     cloud: bool = False
     tenant: str = ""
     database: str = ""

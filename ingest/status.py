@@ -129,7 +129,7 @@ class CatalogStatus:
         return [
             _catalog_line(self.catalog, zone),
             f"on disk: {parts}, {_bytes(sizes.total)} in all",
-            *([f"vector index: collection {self.collection} on a Chroma server"] if self.on_server else []),
+            *([f"vector index: {self._place}"] if self.on_server else []),
             f"writing now: {self.writer or 'nobody'}",
             *([f"over HTTP: {plural(self.changes, 'change')} waiting"] if self.changes else []),
             *([source.line(zone) for source in self.sources] if self._several else []),
@@ -137,6 +137,15 @@ class CatalogStatus:
             "last runs:" if self.runs else "no runs yet",
             *(f"  {line}" for run in self.runs for line in _run_lines(run, zone)),
         ]
+
+    @property
+    def _place(self) -> str:
+        divided = self.collection is not None and ", " in self.collection
+        return (
+            f"collections {self.collection} on Chroma servers"
+            if divided
+            else f"collection {self.collection} on a Chroma server"
+        )
 
     @property
     def _several(self) -> bool:
@@ -155,7 +164,7 @@ def gather(root: Path, journal: Path | None = None) -> CatalogStatus:
     generations = Generations(root)
     generation = generations.current()
     info = generation.info(older=True) if generation else None
-    collection = generation.collection if generation else None
+    collection = ", ".join(shard.collection for shard in generation.shards) if generation else None
     on_server = generation is not None and generation.on_server
     sizes = _sizes(root, generation)
     films = count_by_source(generation, info) if generation and info else {}

@@ -56,6 +56,7 @@ def answer_to_dict(query: str | Mapping[str, object], model: str, result: Search
         "understood": list(map(asdict, result.understood)),
         **facets,
         **({"unmatched": list(result.unmatched)} if result.unmatched else {}),
+        **({"partial": True} if result.partial else {}),
     }
 
 
@@ -70,6 +71,7 @@ def result_from_dict(values: Mapping[str, Any]) -> SearchResult:
         facets=_facets(values["facets"]) if "facets" in values else None,
         understood=tuple(map(_constraint, values["understood"])),
         unmatched=tuple(values.get("unmatched", ())),
+        partial=values.get("partial", False),
     )
 
 

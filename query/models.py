@@ -203,6 +203,8 @@ class SearchResult:
     """Conditions that were read out of the text."""
     unmatched: tuple[str, ...] = ()
     """Names of what was seen or rated, and is no movie of the catalog."""
+    partial: bool = False
+    """Whether a shard of the vector index could not be asked; `notes` say which."""
 
     def to_frame(self) -> "pandas.DataFrame":
         """A line for each hit, best first: id, title, year, score, confidence, the movie's other fields, why.

@@ -29,7 +29,8 @@ def as_json(query: str | Mapping[str, object], model: str, result: SearchResult)
     counted = {} if result.facets is None else {"facets": list(map(asdict, result.facets))}
     notes = {"notes": list(result.notes)} if result.notes else {}
     unmatched = {"unmatched": list(result.unmatched)} if result.unmatched else {}
-    answer = {"query": query, "model": model, **said, "results": results, **counted, **notes, **unmatched}
+    partial = {"partial": True} if result.partial else {}
+    answer = {"query": query, "model": model, **said, "results": results, **counted, **notes, **unmatched, **partial}
     return json.dumps(answer, ensure_ascii=False)
 
 

@@ -17,8 +17,9 @@ from catalog.arrays import Floats
 from catalog.errors import CatalogDamaged, CheckFailed
 from catalog.identity import ModelIdentity
 from catalog.movie import Movie, model_text, text_digest
-from catalog.store.chroma.build import fill_index, passage_ids, put_passages, put_rows
+from catalog.store.chroma.build import fill_index, passage_ids, put_passages, put_rows, rows_by_shard
 from catalog.store.chroma.collection import BATCH, VectorIndex
+from catalog.store.chroma.shards import AnyIndex, Shard, ShardedIndex
 from catalog.store.embedding_cache import VectorCache
 from catalog.store.files import disk_errors
 from catalog.store.generation import Generation, GenerationInfo, file_digests, stored_vectors
@@ -375,8 +376,15 @@ class Draft:
             index.flush_on_open()
 
     def _build_index(self, info: GenerationInfo) -> GenerationInfo:
-        server = self._generations.server
-        backend, vectors = self._generation.backend(server), stored_vectors(self._generation, info)
-        with closing(VectorIndex.create(backend, self._generation.collection, info.about(), info.rows)) as index:
-            fill_index(index, self.movies, vectors, self._tell)
-        return seal_index(self._generation, info, server)
+        with closing(self._create_index(info)) as index:
+            fill_index(index, self.movies, stored_vectors(self._generation, info), self._tell)
+        return seal_index(self._generation, info, self._generations.server)
+
+    def _create_index(self, info: GenerationInfo) -> AnyIndex:
+        server, generation = self._generations.server, self._generation
+        if server is None or len(server.shards) == 1:
+            return VectorIndex.create(generation.backend(server), generation.collection, info.about(), info.rows)
+        rows = rows_by_shard(self.movies, len(server.shards))
+        shards = [Shard(shard.collection, count) for shard, count in zip(generation.shards, rows, strict=True)]
+        generation.name_shards(shards)
+        return ShardedIndex.create(server.shards, shards, info.about())

@@ -1,6 +1,7 @@
 """One generation: its folder, and what it remembers of itself in generation.json, its last file."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from hashlib import blake2b
@@ -10,7 +11,8 @@ from typing import Any, Self
 from catalog.errors import MEND, WAY_BACK, CatalogDamaged, StoreError
 from catalog.identity import ModelIdentity
 from catalog.store.chroma.folder import ChromaFolder
-from catalog.store.chroma.server import ChromaServer
+from catalog.store.chroma.server import ChromaServer, Servers
+from catalog.store.chroma.shards import Shard
 from catalog.store.files import disk_errors, sync_to_disk, write_atomically
 from catalog.store.vectors.by_row import StoredVectors, open_vectors
 
@@ -147,13 +149,24 @@ class Generation:
 
     @property
     def collection(self) -> str:
-        """The name of the Chroma collection: `movies-0007`, or what COLLECTION says."""
+        """The name of the Chroma collection: `movies-0007`, or what COLLECTION says; of several, the first."""
+        return self.shards[0].collection
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """The collections of the index; more than one on servers alone: each a line of COLLECTION, with its rows."""
         try:
-            return self.collection_file.read_text(encoding="ascii").strip()
+            lines = self.collection_file.read_text(encoding="ascii").splitlines()
+            return tuple(Shard(name, *map(int, rows)) for name, *rows in map(str.split, lines or [""]))
         except FileNotFoundError:
-            return f"movies-{self.number:04d}"
-        except UnicodeDecodeError as error:
+            return (Shard(f"movies-{self.number:04d}"),)
+        except (UnicodeDecodeError, ValueError, TypeError) as error:
             raise CatalogDamaged(f"{self.collection_file}: is damaged; {MEND}") from error
+
+    def name_shards(self, shards: Sequence[Shard]) -> None:
+        """Say in COLLECTION what the collections are called, and how many rows each will have; raises OSError."""
+        lines = (" ".join(str(part) for part in shard if part is not None) for shard in shards)
+        write_atomically(self.collection_file, "".join(f"{line}\n" for line in lines))
 
     @property
     def collection_file(self) -> Path:
@@ -164,15 +177,24 @@ class Generation:
         """Whether the index is a collection on a Chroma server."""
         return self.collection_file.exists()
 
-    def backend(self, server: ChromaServer | None) -> ChromaFolder | ChromaServer:
-        """Where the index is; raises StoreError if that is a server and none is configured."""
+    def backend(self, server: Servers | None, shard: int = 0) -> ChromaFolder | ChromaServer:
+        """Where the index is, or one of its shards; raises StoreError if the configured servers have no such one."""
         if not self.on_server:
             return ChromaFolder(self.chroma)
         if server is None:
             raise StoreError(
                 f"{self.folder}: the vector index is on a Chroma server; set store.url, or run ingest to move it here"
             )
-        return server
+        if not self.is_divided_as(server):
+            raise StoreError(
+                f"{self.folder}: the vector index is in {len(self.shards)} shards, and store.url names"
+                f" {len(server.shards)}; run ingest to divide it anew"
+            )
+        return server.shards[shard]
+
+    def is_divided_as(self, server: Servers | None) -> bool:
+        """Whether the index is where it is configured to be, in as many shards; of the catalog's folder for None."""
+        return self.on_server == (server is not None) and len(self.shards) == (len(server.shards) if server else 1)
 
     @property
     def chroma(self) -> Path:

@@ -7,7 +7,8 @@
     CURRENT              the name of the generation in force, and the digest of its generation.json
     CATALOG              a random name, by which a backup knows whose it is
 
-With a Chroma server there is COLLECTION instead of chroma/: the name of the generation's collection there.
+With a Chroma server there is COLLECTION instead of chroma/: the name of the generation's collection there, or, a line
+each, of the collections that are its shards, and how many rows they have.
 
 A generation is changed only while it is private. `generation.json` is its last file; a folder
 without one is what a killed run left behind. A reader opens what CURRENT names: from there, digests
@@ -25,7 +26,8 @@ from pathlib import Path
 from secrets import token_hex
 
 from catalog.errors import MEND, CatalogDamaged, CatalogMissing, StoreError
-from catalog.store.chroma.server import ChromaServer
+from catalog.store.chroma.server import Servers
+from catalog.store.chroma.shards import Shard
 from catalog.store.files import disk_errors, sync_to_disk, write_atomically
 from catalog.store.generation import Generation, GenerationInfo, damaged_files, digest_of
 
@@ -33,7 +35,7 @@ from catalog.store.generation import Generation, GenerationInfo, damaged_files, 
 class Generations:
     """All generations below one folder, and which of them is in force."""
 
-    def __init__(self, root: Path, server: ChromaServer | None = None) -> None:
+    def __init__(self, root: Path, server: Servers | None = None) -> None:
         """With a `server`, new generations have their index there, and old ones are removed there."""
         self.root = root
         self.server = server
@@ -93,7 +95,7 @@ class Generations:
         with disk_errors(generation.folder):
             generation.folder.mkdir(parents=True)
             if self.server is not None:
-                write_atomically(generation.collection_file, f"movies-{number:04d}-{token_hex(8)}\n")
+                generation.name_shards(_named(f"movies-{number:04d}-{token_hex(8)}", len(self.server.shards)))
         return generation
 
     def publish(self, generation: Generation, info: GenerationInfo) -> None:
@@ -219,8 +221,14 @@ class Generations:
             # First, so that a kill in between leaves no half generation that looks finished.
             generation.info_file.unlink(missing_ok=True)
             if self.server is not None and generation.on_server:
-                self.server.remove(generation.collection)
+                for shard in generation.shards:
+                    self.server.remove(shard.collection)
             shutil.rmtree(generation.folder)
+
+
+def _named(name: str, shards: int) -> list[Shard]:
+    """A collection of this name, or one for each shard: `movies-0007-9f3c-1` and so on."""
+    return [Shard(name)] if shards == 1 else [Shard(f"{name}-{number}") for number in range(1, shards + 1)]
 
 
 def _sealed(generation: Generation) -> Generation:

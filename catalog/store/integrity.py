@@ -1,6 +1,7 @@
 """A generation compared with the truth before it is published, as a reader would find it."""
 
-from contextlib import closing
+from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,8 @@ from catalog.errors import MEND, WAY_BACK, CatalogDamaged, StoreError
 from catalog.store.chroma.build import passage_ids
 from catalog.store.chroma.collection import VectorIndex, passage_id
 from catalog.store.chroma.private import PrivateFolder
-from catalog.store.chroma.server import ChromaServer
+from catalog.store.chroma.server import Servers
+from catalog.store.chroma.shards import AnyIndex, ShardedIndex, shard_of
 from catalog.store.files import disk_errors
 from catalog.store.generation import Generation, GenerationInfo, check_part, index_digests, stored_vectors
 from catalog.store.lexical.index import LexicalIndex
@@ -29,7 +31,7 @@ _DEEPER = 1000
 _SAME = 0.9999
 
 
-def check_generation(generation: Generation, info: GenerationInfo, server: ChromaServer | None) -> None:
+def check_generation(generation: Generation, info: GenerationInfo, server: Servers | None) -> None:
     """Compare movies, vectors and indexes: ids, counts, and vectors of a sample, read back and found again.
 
     Raises CatalogDamaged with the first difference, ChromaUnreachable.
@@ -47,14 +49,33 @@ def check_generation(generation: Generation, info: GenerationInfo, server: Chrom
         raise CatalogDamaged(
             f"{generation.passage_words}: holds {documents} passages instead of {info.passages}; {MEND}"
         )
-    with closing(_open(generation, server)) as index:
-        if difference := index.ids().symmetric_difference(told.union(ids)):
-            raise CatalogDamaged(f"{index.where}: {len(difference)} ids differ, {min(difference)!r} for one; {MEND}")
-        _compare_sample(index, generation, info, _SAMPLE)
+    for shard in range(len(generation.shards)):
+        with closing(_open(generation, server, shard)) as index:
+            wanted = _of_shard(told.union(ids), shard, len(generation.shards))
+            if difference := index.ids().symmetric_difference(wanted):
+                raise CatalogDamaged(
+                    f"{index.where}: {len(difference)} ids differ, {min(difference)!r} for one; {MEND}"
+                )
+            _compare_sample(index, generation, info, shard, _SAMPLE)
 
 
-def open_checked(generation: Generation, info: GenerationInfo, server: ChromaServer | None) -> VectorIndex:
-    """The index of a published generation, after a look that takes no time.
+def _of_shard(rows: Iterable[str], shard: int, shards: int) -> set[str]:
+    return {row for row in rows if shards == 1 or shard_of(row, shards) == shard}
+
+
+def open_checked(generation: Generation, info: GenerationInfo, server: Servers | None) -> AnyIndex:
+    """The index of a published generation, all its shards checked as `open_shard` does; raises as that does."""
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(closing(open_shard(generation, info, server, shard)))
+            for shard in range(len(generation.shards))
+        ]
+        stack.pop_all()
+    return opened[0] if len(opened) == 1 else ShardedIndex(opened)
+
+
+def open_shard(generation: Generation, info: GenerationInfo, server: Servers | None, shard: int) -> VectorIndex:
+    """One shard of the index of a published generation, or all of it, after a look that takes no time.
 
     In a folder, at its files: a broken index can take the whole process down. On a server, at the count
     and at some vectors: what is broken there may be silent. Raises CatalogDamaged, ChromaUnreachable.
@@ -65,24 +86,24 @@ def open_checked(generation: Generation, info: GenerationInfo, server: ChromaSer
         if found != info.index_files:
             raise CatalogDamaged(f"{generation.chroma}: the vector index is damaged; {MEND}")
         check_part(generation, info, generation.chroma)
-    index = _open(generation, server)
+    index = _open(generation, server, shard)
     try:
         if generation.on_server:
-            _glance(index, generation, info)
+            _glance(index, generation, info, shard)
     except BaseException:
         index.close()
         raise
     return index
 
 
-def is_intact(generation: Generation, info: GenerationInfo, server: ChromaServer | None) -> bool:
+def is_intact(generation: Generation, info: GenerationInfo, server: Servers | None) -> bool:
     """Whether the index is where it is configured to be and looks as it was published, and all vectors are sound.
 
     Raises ChromaUnreachable.
     """
-    if generation.on_server != (server is not None):
-        return False
     try:
+        if not generation.is_divided_as(server):
+            return False
         if generation.on_server:
             open_checked(generation, info, server).close()
         elif index_digests(generation) != info.index_files:
@@ -103,7 +124,7 @@ def _holds_unit_vectors(generation: Generation, info: GenerationInfo) -> bool:
         )
 
 
-def seal_index(generation: Generation, info: GenerationInfo, server: ChromaServer | None) -> GenerationInfo:
+def seal_index(generation: Generation, info: GenerationInfo, server: Servers | None) -> GenerationInfo:
     """Bring a finished index to rest, check the generation as a reader would find it, and remember its files.
 
     Asking it once more is what makes Chroma write the rest of its log into its index files, which a reader must never
@@ -126,30 +147,33 @@ def _is_found(index: VectorIndex, vector: NDArray[np.float32], count: int) -> bo
     return bool(found) and found[0].similarity >= _SAME  # NaN is not
 
 
-def _open(generation: Generation, server: ChromaServer | None) -> VectorIndex:
-    backend = generation.backend(server)
+def _open(generation: Generation, server: Servers | None, shard: int) -> VectorIndex:
+    backend = generation.backend(server, shard)
     return VectorIndex.open(
-        backend if generation.on_server else PrivateFolder(generation.chroma), generation.collection
+        backend if generation.on_server else PrivateFolder(generation.chroma), generation.shards[shard].collection
     )
 
 
-def _glance(index: VectorIndex, generation: Generation, info: GenerationInfo) -> None:
-    if (count := index.count()) != info.rows:
-        raise CatalogDamaged(
-            f"{index.where}: collection {generation.collection} holds {count} rows instead of {info.rows}; {MEND}"
-        )
-    _compare_sample(index, generation, info, _GLANCE)
+def _glance(index: VectorIndex, generation: Generation, info: GenerationInfo, shard: int) -> None:
+    collection, rows = generation.shards[shard]
+    wanted = info.rows if rows is None else rows
+    if (count := index.count()) != wanted:
+        raise CatalogDamaged(f"{index.where}: collection {collection} holds {count} rows instead of {wanted}; {MEND}")
+    _compare_sample(index, generation, info, shard, _GLANCE)
 
 
-def _compare_sample(index: VectorIndex, generation: Generation, info: GenerationInfo, sample: int) -> None:
-    """Movies spread over the catalog: what the index holds of them, and what it finds by their vectors.
+def _compare_sample(index: VectorIndex, generation: Generation, info: GenerationInfo, shard: int, sample: int) -> None:
+    """Movies of a shard, spread over the catalog: what the index holds of them, and what it finds by their vectors.
 
     Of their passages the first ones.
     """
-    vectors = stored_vectors(generation, info)
-    rows = np.linspace(0, info.height - 1, min(sample, info.height), dtype=int) if info.height else np.arange(0)
+    vectors, shards = stored_vectors(generation, info), len(generation.shards)
+    spread = min(sample * shards, info.height)
+    rows = np.linspace(0, info.height - 1, spread, dtype=int) if info.height else np.arange(0)
     with closing(Movies.open(generation.movies)) as movies:
-        chosen = movies.ids_at(rows.tolist())
+        found = movies.ids_at(rows.tolist())
+        own = _of_shard(found.values(), shard, shards)
+        chosen = {row: identity for row, identity in found.items() if identity in own}
         told = [passage for part in movies.passages.of(list(chosen)) for passage in part][:sample]
     expected = {identity: np.asarray(vectors.movies[row]) for row, identity in chosen.items()}
     for passage in told:

@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from catalog.arrays import Floats
 from catalog.errors import WAY_BACK, StoreError
-from catalog.store.chroma.reader import IndexReader
-from catalog.store.chroma.server import ChromaServer
+from catalog.store.chroma.reader import IndexReader, ShardReader
+from catalog.store.chroma.server import Servers
 from catalog.store.generation import Generation, check_part
 from catalog.store.generations import Generations
-from catalog.store.integrity import open_checked
+from catalog.store.integrity import open_shard
 from catalog.store.lexical.index import LexicalIndex
 from catalog.store.lexical.passage_words import PassageWords
 from catalog.store.maintenance.film_map import FilmMap
@@ -29,16 +28,20 @@ NAMED_LISTS = ("genre", "country", "language")
 class Snapshot:
     """What a search needs of a generation, each part checked and opened when it is first needed. For any thread."""
 
-    def __init__(self, generation: Generation, server: ChromaServer | None = None) -> None:
+    def __init__(self, generation: Generation, server: Servers | None = None) -> None:
         """A `server` is asked for the vector index where that is on one. Raises StoreError, CatalogDamaged."""
         self.info = generation.info()
         check_part(generation, self.info, generation.movies, WAY_BACK)
         self.movies = Movies.open(generation.movies)
         self._generation = generation
         self._server = server
-        hurried = None if server is None else server.for_queries()
-        probe = hurried.check if hurried is not None and generation.on_server else None
-        self.index = IndexReader(lambda: open_checked(generation, self.info, hurried), probe)
+        self.index = IndexReader([self._shard_reader(shard) for shard in range(len(generation.shards))])
+
+    def _shard_reader(self, shard: int) -> ShardReader:
+        generation, hurried = self._generation, self._server and self._server.for_queries()
+        there = hurried is not None and generation.is_divided_as(hurried)
+        probe = hurried.shards[shard].check if hurried is not None and there else None
+        return ShardReader(partial(open_shard, generation, self.info, hurried, shard), probe)
 
     @property
     def number(self) -> int:
@@ -100,18 +103,21 @@ class Snapshot:
         if not self.info.films:
             return
         vector = np.eye(1, self.info.model.dimension, dtype=np.float32)[0]
-        with suppress(StoreError):
-            if self._server is not None and seconds is not None:
-                patient = replace(self._server, timeout=min(seconds, self._server.timeout))
-                with closing(open_checked(self._generation, self.info, patient)) as index:
+        if self._server is not None and seconds is not None:
+            patient = self._server.within(seconds)
+            for shard in range(len(self._generation.shards)):
+                with (
+                    suppress(StoreError),
+                    closing(open_shard(self._generation, self.info, patient, shard)) as index,
+                ):
                     index.nearest(vector, 1)
-            self.index.nearest(vector, 1)
+        self.index.reach(vector, 1)
 
     def close(self) -> None:
         self.index.close()
         self.movies.close()
 
 
-def open_snapshot(root: Path, server: ChromaServer | None = None) -> Snapshot:
+def open_snapshot(root: Path, server: Servers | None = None) -> Snapshot:
     """The generation in force; raises CatalogMissing, CatalogDamaged, StoreError."""
     return Snapshot(Generations(root).in_force(), server)

@@ -11,7 +11,7 @@ from secrets import token_hex
 from catalog.errors import WAY_BACK, CatalogDamaged
 from catalog.identity import ModelIdentity
 from catalog.movie import MAIN, Fingerprints, fingerprints
-from catalog.store.chroma.server import ChromaServer
+from catalog.store.chroma.server import Servers
 from catalog.store.draft import Draft, Plan
 from catalog.store.embedding_cache import VectorCache
 from catalog.store.files import disk_errors
@@ -26,7 +26,7 @@ from catalog.store.sqlite import BATCH, check_file
 class CatalogWriter:
     """The one process that may change the catalog, while it holds the lock."""
 
-    def __init__(self, root: Path, server: ChromaServer | None = None, *, from_nothing: bool = False) -> None:
+    def __init__(self, root: Path, server: Servers | None = None, *, from_nothing: bool = False) -> None:
         self.generations = Generations(root, server)
         if self.generations.catalog_name() is None:
             self.generations.name_catalog(token_hex(8))
@@ -118,7 +118,7 @@ class CatalogWriter:
 
 
 @contextmanager
-def open_writer(root: Path, server: ChromaServer | None = None, *, rebuild: bool = False) -> Iterator[CatalogWriter]:
+def open_writer(root: Path, server: Servers | None = None, *, rebuild: bool = False) -> Iterator[CatalogWriter]:
     """Take the lock and open the catalog for writing; raises CatalogLocked, StoreError.
 
     What is published from now on has its vector index on the `server`, or, without one, in its folder.

@@ -9,7 +9,7 @@ from typing import Any, Self
 from catalog.config import Config, ScheduleConfig, SearchConfig, ServerConfig, StoreConfig
 from catalog.errors import UsageError
 from catalog.movie import MAIN
-from catalog.store.chroma.server import ChromaServer
+from catalog.store.chroma.server import Servers
 from catalog.store.embedding_cache import has_checksums
 from catalog.store.generation import LAYOUT, GenerationInfo, damaged_files
 from catalog.store.generations import Generations
@@ -128,7 +128,7 @@ def state_of(config: Config, kind: str | None, edition: Edition | None) -> str:
     return blake2b(repr((edition, settings, kind, READING)).encode(), digest_size=16).hexdigest()
 
 
-def whole_in_force(root: Path, server: ChromaServer | None) -> GenerationInfo | None:
+def whole_in_force(root: Path, server: Servers | None) -> GenerationInfo | None:
     """The generation in force, if all its files are those that were published, and its index is where it shall be.
 
     Nor is it whole where vectors wait for the checks of this version.

@@ -85,7 +85,8 @@ class Caller:
     async def send(self, answer: Awaitable[EncodedAnswer], *, timed: bool = False) -> Response:
         """The answer as it goes out; an object that is `timed` says how long it took, also where it was kept."""
         found = await self.wait(answer)
-        headers = {"Cache-Control": "no-cache", "ETag": found.etag, "X-Catalog-Generation": str(found.generation)}
+        kept = {"Cache-Control": "no-cache", "ETag": found.etag} if found.etag else {"Cache-Control": "no-store"}
+        headers = {"X-Catalog-Generation": str(found.generation), **kept}
         if found.body is None:
             return Response(status_code=304, headers=headers)
         if found.packed:

@@ -69,9 +69,17 @@ def search(
         notes = (*notes, f"{written} is read as words; a filter is written apart, in --filter (over HTTP in filter)")
     if not hits and ranking.total and (begin < ranking.total or not ranking.complete):
         notes = (*notes, f"no more than {len(ranking.rows)} films are ranked for a question; a filter narrows it")
-    wishes = question.reading.constraints
+    wishes, partial = question.reading.constraints, ranking.scored is not None and ranking.scored.found.away.is_partial
     return SearchResult(
-        tuple(hits), ranking.total, snapshot.number, notes, ranking.complete, facets, wishes, question.unmatched
+        tuple(hits),
+        ranking.total,
+        snapshot.number,
+        notes,
+        ranking.complete,
+        facets,
+        wishes,
+        question.unmatched,
+        partial,
     )
 
 
@@ -149,7 +157,7 @@ def _notes(question: Question, scored: Scored, *, some_fit: bool) -> tuple[str, 
     by_meaning = ("no film holds a word of the question: found by meaning alone",) if alone else ()
     unmet = scored.found.unmet
     others = ("no film meets what was understood: others are shown",) if unmet is not None and unmet.all() else ()
-    return (*question.reading.notes, *scored.found.notes, *by_meaning, *others)
+    return (*question.reading.notes, *scored.found.away.notes, *by_meaning, *others)
 
 
 def _sorted(question: Question, snapshot: Snapshot, ranking: Ranking) -> Ranking:

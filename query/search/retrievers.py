@@ -6,12 +6,12 @@ Each retriever has its own list; their union is then scored exactly. Nothing her
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, inf
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.arrays import Floats, Vector
-from catalog.errors import StoreError
 from catalog.store.columns.conditions import EVERYTHING, Filter, Numbers, Range
 from catalog.store.lexical.index import LexicalHits, LexicalIndex
 from catalog.store.snapshot import Snapshot
@@ -27,6 +27,10 @@ _DEEPEST = 5000
 _ENOUGH = 100
 """Nearest movies left by a filter that are enough to trust the best ten of them."""
 AWAY = "the vector index cannot be asked now: found by words, titles and votes alone; 'ingest verify' tells why"
+_PARTLY_AWAY = (
+    "shard {} of {} of the vector index cannot be asked now: its films are found by words, titles and votes alone;"
+    " 'ingest verify' tells why"
+)
 _AT_ONCE = 16_384
 """Vectors in memory while movies are compared: 25 MB."""
 _SPREAD = 0.8
@@ -57,6 +61,30 @@ class Sought:
     """Whether movies may be candidates for being known alone."""
 
 
+class Away(NamedTuple):
+    """Shards of the vector index that could not be asked."""
+
+    shards: tuple[int, ...] = ()
+    """From 1."""
+    of: int = 1
+    """How many there are."""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether others could be asked."""
+        return 0 < len(self.shards) < self.of
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What an answer says of it."""
+        if self.is_partial:
+            return tuple(_PARTLY_AWAY.format(shard, self.of) for shard in self.shards)
+        return (AWAY,) if self.shards else ()
+
+
+NONE_AWAY = Away()
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """Movies to be scored, by ascending row; every array has the shape (movies,)."""
@@ -69,7 +97,7 @@ class Candidates:
     votes: Floats
     complete: bool
     """Whether no other movie passes the filter, and meets what a request wishes."""
-    notes: tuple[str, ...] = ()
+    away: Away = NONE_AWAY
     unmet: Floats | None = None
     """How many wishes of a request each does not meet; None where there are none."""
 
@@ -106,16 +134,16 @@ def _candidates(snapshot: Snapshot, sought: Sought, depth: int) -> Candidates:
     if sought.keep and passing <= EXACT:
         return _united([lexical.passing(sought.terms, sought.keep, passing)], passing)
     share = passing / max(lexical.movies, 1)
-    near, notes = _nearest(snapshot, sought, _deep(depth / max(share, 1e-6)))
-    if sought.keep and not notes and len(lexical.score({}, near, keep=sought.keep).rows) < _ENOUGH:
-        near, notes = _nearest(snapshot, sought, _DEEPEST)
+    near, away = _nearest(snapshot, sought, _deep(depth / max(share, 1e-6)))
+    if sought.keep and not away.shards and len(lexical.score({}, near, keep=sought.keep).rows) < _ENOUGH:
+        near, away = _nearest(snapshot, sought, _DEEPEST)
         if len(lexical.score({}, near, keep=sought.keep).rows) < _ENOUGH:
             return _united([lexical.passing(sought.terms, sought.keep, passing)], passing)
     parts = [lexical.score(sought.terms, [*near, *sought.ids], keep=sought.keep)]
     parts.append(lexical.best(sought.terms, depth, sought.keep))
-    if sought.best_known or notes:
+    if sought.best_known or away.shards:
         parts += _best_known(lexical, sought)
-    return _united([*parts, *sought.more], passing, notes)
+    return _united([*parts, *sought.more], passing, away)
 
 
 def _best_known(lexical: LexicalIndex, sought: Sought) -> list[LexicalHits]:
@@ -131,21 +159,21 @@ def _deep(depth: float) -> int:
     return int(min(max(depth, 1), _DEEPEST))
 
 
-def _nearest(snapshot: Snapshot, sought: Sought, count: int) -> tuple[list[str], tuple[str, ...]]:
-    """Ids of the movies nearest to any of the vectors; without an index a note instead."""
+def _nearest(snapshot: Snapshot, sought: Sought, count: int) -> tuple[list[str], Away]:
+    """Ids of the movies nearest to any of the vectors, of the shards that can be asked, and which cannot."""
     found: dict[str, None] = {}
     least = ceil(_SPREAD * count) if count < snapshot.lexical.movies else count
+    away, shards = set[int](), 1
     asked = [(vector, False) for vector in sought.questions] + [(vector, True) for vector in sought.likes]
     for vector, whole in asked:
-        try:
-            nearest = snapshot.index.nearest(vector, count, whole=whole, least=least)
-            found |= dict.fromkeys(near.id for near in nearest)
-        except StoreError:
-            return [], (AWAY,)
-    return list(found), ()
+        reached = snapshot.index.reach(vector, count, whole=whole, least=least)
+        found |= dict.fromkeys(near.id for near in reached.neighbours)
+        shards = len(reached.problems)
+        away |= {number for number, problem in enumerate(reached.problems, 1) if problem is not None}
+    return [] if len(away) == shards else list(found), Away(tuple(sorted(away)), shards)
 
 
-def _united(parts: Sequence[LexicalHits], passing: int, notes: tuple[str, ...] = ()) -> Candidates:
+def _united(parts: Sequence[LexicalHits], passing: int, away: Away = NONE_AWAY) -> Candidates:
     """Each movie once, with the score that the first part has for it.
 
     numpy's `unique` tells the first place of each value.
@@ -154,7 +182,7 @@ def _united(parts: Sequence[LexicalHits], passing: int, notes: tuple[str, ...] =
     scores, years, votes = (
         np.concatenate([getattr(part, name) for part in parts])[first] for name in ("scores", "years", "votes")
     )
-    return Candidates(rows, scores, years, votes, len(rows) == passing, notes)
+    return Candidates(rows, scores, years, votes, len(rows) == passing, away)
 
 
 def cosines(snapshot: Snapshot, rows: Rows, vectors: Floats) -> Floats:

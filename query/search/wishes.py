@@ -53,7 +53,7 @@ def first_those(meeting: Candidates, others: Candidates, wishes: Sequence[Condit
         np.concatenate([meeting.years, others.years[new]])[order],
         np.concatenate([meeting.votes, others.votes[new]])[order],
         meeting.complete,
-        others.notes,
+        others.away,
         np.concatenate([np.zeros(len(meeting.rows), dtype=np.float32), unmet])[order],
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 
 from catalog.errors import PlotseekError, StoreError
-from catalog.store.chroma.server import ChromaServer
+from catalog.store.chroma.server import Servers
 from catalog.store.generations import Generations
 from catalog.store.snapshot import Snapshot
 from query.answer import catalog_version
@@ -46,9 +46,8 @@ class LoadedGeneration:
 
     @property
     def version(self) -> str:
-        """Changes with the films, and while the vector index is away: such answers are not kept."""
-        version = catalog_version(self.snapshot.number, self.snapshot.info.published)
-        return version if self.snapshot.index.problem is None else f"{version}-away"
+        """Changes with the films."""
+        return catalog_version(self.snapshot.number, self.snapshot.info.published)
 
     def prepare(self, request: SearchRequest) -> Understood:
         """Understand a request that will be answered soon."""
@@ -72,7 +71,7 @@ class Follower:
     def __init__(
         self,
         root: Path,
-        server: ChromaServer | None,
+        server: Servers | None,
         load: Callable[[Snapshot, LoadedGeneration | None], LoadedGeneration],
     ) -> None:
         """`load` gets a generation, and the one before, whose model it may go on using."""

@@ -60,6 +60,7 @@ class EncodedAnswer:
     """None where the client has it already."""
     generation: int
     etag: str
+    """Empty for what nobody is to keep."""
     packed: bool = False
     """By gzip."""
 
@@ -230,8 +231,9 @@ class Service:
             return answer
         self.metrics.cached.labels("miss").inc()
         answer = await self._compute(task, deadline)
-        with suppress(ValueError):  # larger than the cache
-            self._cache[answer.etag] = answer
+        if answer.etag:
+            with suppress(ValueError):  # larger than the cache
+                self._cache[answer.etag] = answer
         return answer
 
     def _held(self, key: str, known: str) -> EncodedAnswer | None:
@@ -244,9 +246,12 @@ class Service:
     async def _compute(self, task: "_Task", deadline: Deadline) -> EncodedAnswer:
         def call() -> EncodedAnswer:
             with self._follower.acquire() as loaded:
+                index, before = loaded.snapshot.index, loaded.snapshot.index.changes
                 body = json.dumps(task.work(loaded), ensure_ascii=False).encode("utf-8", "replace")
                 sent = gzip.compress(body, _LEVEL, mtime=0) if task.packed else body
-                return EncodedAnswer(sent, loaded.snapshot.number, _etag(loaded, task.key), task.packed)
+                whole = index.problem is None and index.changes == before
+                etag = _etag(loaded, task.key) if whole else ""
+                return EncodedAnswer(sent, loaded.snapshot.number, etag, task.packed)
 
         pool = self._dear if is_dear(task.cost) else self._pool
         return await pool.run(call, deadline, task.ahead)

@@ -18,13 +18,13 @@ from pathlib import Path
 import httpx
 
 from catalog.config import load_config
-from catalog.store.chroma.server import ChromaServer, configured_server
+from catalog.store.chroma.server import Servers, configured_server
 
 BINARY = Path(sys.executable).parent / "chroma"
 
 
-def server() -> ChromaServer | None:
-    """The server that the environment names, as the commands read it."""
+def server() -> Servers | None:
+    """The servers that the environment names, as the commands read it."""
     return configured_server(load_config(None, os.environ).store)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from catalog.embedding.embedder import Embedder
 from catalog.movie import Movie
 from catalog.store.chroma.collection import VectorIndex
-from catalog.store.chroma.server import ChromaServer
+from catalog.store.chroma.server import Servers
 from catalog.store.generation import index_digests
 from catalog.store.generations import Generations
 from catalog.store.snapshot import Snapshot, open_snapshot
@@ -20,9 +20,7 @@ from ingest.sync.plan import SyncOptions
 from tests.support.fakes import WORDS, WordEmbedder
 
 
-def fill(
-    films: Sequence[Movie], root: Path, server: ChromaServer | None = None, embedder: Embedder | None = None
-) -> None:
+def fill(films: Sequence[Movie], root: Path, server: Servers | None = None, embedder: Embedder | None = None) -> None:
     """Bring the catalog of a folder to these films."""
     with open_writer(root, server) as writer:
         sync(films, writer, embedder or WordEmbedder(), SyncOptions(template="{title} {plot}", allow_deletes=True))
@@ -30,7 +28,7 @@ def fill(
 
 @contextmanager
 def snapshot_of(
-    films: Sequence[Movie], root: Path, server: ChromaServer | None = None, embedder: Embedder | None = None
+    films: Sequence[Movie], root: Path, server: Servers | None = None, embedder: Embedder | None = None
 ) -> Iterator[Snapshot]:
     """A catalog of these films, as readers have it."""
     fill(films, root, server, embedder)

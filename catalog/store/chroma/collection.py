@@ -221,8 +221,8 @@ class VectorIndex:
             rows = self._nearest_rows(vector, asked)
             films: dict[str, float] = {}
             for distance, identity in rows:
-                film, part, _ = identity.partition(_PART)
-                if not (whole and part):
+                film = film_of(identity)
+                if not (whole and film != identity):
                     films.setdefault(film, distance)
             if len(films) >= (count if least is None else least) or len(rows) < asked or asked == MOST_NEAREST:
                 return [Neighbour(film, 1.0 - distance) for film, distance in list(films.items())[:count]]
@@ -241,6 +241,11 @@ class VectorIndex:
 def passage_id(film: str, number: int) -> str:
     """The id of a passage's row."""
     return f"{film}{_PART}{number}"
+
+
+def film_of(row: str) -> str:
+    """The id of the film that a row is, or is a passage of."""
+    return row.partition(_PART)[0]
 
 
 def passage_metadata(film: str, number: int) -> dict[str, str | int]:

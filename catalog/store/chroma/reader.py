@@ -1,8 +1,11 @@
 """The vector index of a generation as searches ask it: opened when first needed, left alone while it is away."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +15,71 @@ from catalog.store.chroma.collection import Neighbour, VectorIndex
 
 _PROBE_EVERY = 1.0
 """Seconds between two looks whether what failed works again."""
+_AT_ONCE = 32
+"""Questions to shards that wait for an answer at the same time."""
+
+
+class Reached(NamedTuple):
+    """What the shards that can be asked know."""
+
+    neighbours: list[Neighbour]
+    problems: tuple[StoreError | None, ...]
+    """What is wrong with each shard."""
 
 
 class IndexReader:
-    """Nearest neighbours for many threads.
+    """Nearest neighbours in all shards of an index, for many threads."""
+
+    def __init__(self, shards: "Sequence[ShardReader]") -> None:
+        self._shards = shards
+        self._pool = ThreadPoolExecutor(_AT_ONCE, "chroma shards") if len(shards) > 1 else None
+
+    @property
+    def problem(self) -> StoreError | None:
+        """Why it, or a shard of it, cannot be asked now."""
+        return next((shard.problem for shard in self._shards if shard.problem is not None), None)
+
+    @property
+    def changes(self) -> int:
+        """How many times a shard went away, or came back: between two looks all was as before if this was."""
+        return sum(shard.changes for shard in self._shards)
+
+    def nearest(self, vector: NDArray[np.float32], count: int, *, whole: bool = False) -> list[Neighbour]:
+        """The films nearest to a vector, shape (d,), most similar first, as `VectorIndex.nearest` has them.
+
+        Raises what is wrong with the index, or a shard of it: ChromaUnreachable, CatalogDamaged, StoreError.
+        """
+        found = self.reach(vector, count, whole=whole)
+        for problem in filter(None, found.problems):
+            raise problem
+        return found.neighbours
+
+    def reach(
+        self, vector: NDArray[np.float32], count: int, *, whole: bool = False, least: int | None = None
+    ) -> Reached:
+        """The same of the shards that can be asked; `least` as `VectorIndex.nearest` has it, of each shard."""
+
+        def ask(shard: ShardReader) -> list[Neighbour] | StoreError:
+            try:
+                return shard.nearest(vector, count, whole=whole, least=least)
+            except StoreError as error:
+                return error
+
+        answers = list(map(ask, self._shards) if self._pool is None else self._pool.map(ask, self._shards))
+        known = [answer for answer in answers if isinstance(answer, list)]
+        near = known[0] if len(known) == 1 else sorted(chain(*known), key=lambda film: (-film.similarity, film.id))
+        return Reached(near[:count], tuple(None if isinstance(answer, list) else answer for answer in answers))
+
+    def close(self) -> None:
+        """Release what is open."""
+        for shard in self._shards:
+            shard.close()
+        if self._pool is not None:
+            self._pool.shutdown()
+
+
+class ShardReader:
+    """Nearest neighbours in one shard, or in an index that is not divided.
 
     What fails is not asked again until it is opened, or a server reached, in the background: one question waits for
     it, not each. Only a folder that is damaged stays so.
@@ -27,6 +91,8 @@ class IndexReader:
         self._probe = probe
         self._index: VectorIndex | None = None
         self._problem: StoreError | None = None
+        self.changes = 0
+        """How many times it went away, or came back."""
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
@@ -64,6 +130,7 @@ class IndexReader:
             if self._problem is not None:
                 return
             self._problem = error
+            self.changes += 1
         if self._probe is not None or not isinstance(error, CatalogDamaged):
             threading.Thread(target=self._wait_for_it, name="chroma probe", daemon=True).start()
 
@@ -80,6 +147,7 @@ class IndexReader:
             if self._index is None and not self._closed.is_set():
                 self._index = self._open_index()
             self._problem = None
+            self.changes += 1
 
     def close(self) -> None:
         """Release what is open."""

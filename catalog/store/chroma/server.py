@@ -42,6 +42,17 @@ class ChromaServer:
     cloud_key: str | None = field(default=None, repr=False)
     query_timeout: float = 1.0
     """Seconds for one answer to a search."""
+    shard: str = ""
+    """Which part of an index it has, "2 of 3", for messages; empty where it has all of it."""
+
+    @property
+    def shards(self) -> "tuple[ChromaServer, ...]":
+        """Itself, which has all of an index."""
+        return (self,)
+
+    def within(self, seconds: float) -> "ChromaServer":
+        """Waited for no longer than this for one answer."""
+        return replace(self, timeout=min(seconds, self.timeout))
 
     def for_queries(self) -> "ChromaServer":
         """As a search asks it, which cannot wait."""
@@ -50,7 +61,7 @@ class ChromaServer:
     @property
     def where(self) -> str:
         """For messages."""
-        return f"Chroma at {self.url}"
+        return f"Chroma at {self.url}" + (f", shard {self.shard}" if self.shard else "")
 
     @property
     def advice(self) -> str:
@@ -201,8 +212,36 @@ class ChromaServer:
         return httpx.Timeout(self.timeout, connect=min(_CONNECT, self.timeout))
 
 
-def configured_server(store: StoreConfig, environment: Mapping[str, str] = os.environ) -> ChromaServer | None:
-    """The server that `store` names; None where the index lies in the catalog's folder. Raises ConfigError.
+@dataclass(frozen=True, slots=True)
+class ShardedServers:
+    """Servers that have a shard of every index each; one may be among them several times."""
+
+    shards: tuple[ChromaServer, ...]
+
+    def within(self, seconds: float) -> "ShardedServers":
+        """Waited for no longer than this for one answer."""
+        return ShardedServers(tuple(server.within(seconds) for server in self.shards))
+
+    def for_queries(self) -> "ShardedServers":
+        """As a search asks them, which cannot wait."""
+        return ShardedServers(tuple(server.for_queries() for server in self.shards))
+
+    def check(self) -> None:
+        """Raise ChromaUnreachable unless all answer as they should."""
+        for server in self.shards:
+            server.check()
+
+    def remove(self, name: str) -> None:
+        """Delete a collection wherever it is: the servers may have been named in another order before."""
+        for server in self.shards:
+            server.remove(name)
+
+
+Servers = ChromaServer | ShardedServers
+
+
+def configured_server(store: StoreConfig, environment: Mapping[str, str] = os.environ) -> Servers | None:
+    """The server or servers that `store` names; None where the index lies in the catalog's folder. Raises ConfigError.
 
     Secrets come from the environment alone: a token, and the headers whose variables `store.headers` names.
     """
@@ -213,8 +252,9 @@ def configured_server(store: StoreConfig, environment: Mapping[str, str] = os.en
         raise ConfigError(f"store.cloud needs an API key: set {TOKEN}")
     headers = {} if store.cloud or not token else {"Authorization": f"Bearer {token}"}
     headers |= header_values(store.headers, "store.headers", environment)
-    return ChromaServer(
-        (store.url or CLOUD).rstrip("/"),
+    addresses = [url.rstrip("/") for url in store.url or (CLOUD,)]
+    server = ChromaServer(
+        addresses[0],
         store.tenant or None,
         store.database or None,
         headers,
@@ -223,6 +263,10 @@ def configured_server(store: StoreConfig, environment: Mapping[str, str] = os.en
         token if store.cloud else None,
         store.query_timeout,
     )
+    if len(addresses) == 1:
+        return server
+    named = ((url, f"{number} of {len(addresses)}") for number, url in enumerate(addresses, 1))
+    return ShardedServers(tuple(replace(server, url=url, shard=shard) for url, shard in named))
 
 
 def _sessions(client: Any) -> "list[httpx.Client]":

@@ -15,7 +15,7 @@ from secrets import token_hex
 from catalog.errors import MEND, CatalogDamaged, CatalogMissing, StoreError
 from catalog.store.chroma.build import fill_index
 from catalog.store.chroma.collection import VectorIndex
-from catalog.store.chroma.server import ChromaServer
+from catalog.store.chroma.server import Servers
 from catalog.store.draft import Difference, Draft, Plan
 from catalog.store.embedding_cache import VectorCache, set_aside_if_damaged
 from catalog.store.files import disk_errors, sync_to_disk, write_atomically
@@ -182,7 +182,7 @@ def _build_folder_index(copy: Generation, info: GenerationInfo) -> GenerationInf
     return seal_index(copy, info, None)
 
 
-def restore(folder: Path, root: Path, server: ChromaServer | None = None) -> GenerationInfo:
+def restore(folder: Path, root: Path, server: Servers | None = None) -> GenerationInfo:
     """Check a backup, and publish it as a new generation; the vectors it holds are added to the cache.
 
     One of an older layout has its indexes built anew, without embedding. Raises StoreError if `folder` holds no

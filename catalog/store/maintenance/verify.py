@@ -12,8 +12,9 @@ from catalog.arrays import Floats
 from catalog.errors import MEND, CatalogDamaged, StoreError
 from catalog.identity import ModelIdentity
 from catalog.movie import Movie, fingerprints, model_text, text_digest
-from catalog.store.chroma.collection import VectorIndex, metadata, passage_id, passage_metadata
-from catalog.store.chroma.server import ChromaServer
+from catalog.store.chroma.collection import metadata, passage_id, passage_metadata
+from catalog.store.chroma.server import Servers
+from catalog.store.chroma.shards import AnyIndex
 from catalog.store.draft import Difference, Draft
 from catalog.store.embedding_cache import VectorCache, set_aside_if_damaged
 from catalog.store.generation import Generation, GenerationInfo, damaged_files, stored_vectors
@@ -56,7 +57,7 @@ class _Differences:
         return [f"{what}: {len(ids)} films, {ids[0]!r} for one" for what, ids in self.found.items()]
 
 
-def verify(root: Path, sample: int | None = None, server: ChromaServer | None = None) -> Verification:
+def verify(root: Path, sample: int | None = None, server: Servers | None = None) -> Verification:
     """Compare files, movies, vectors, embedding cache and Chroma of the generation in force.
 
     All films, or a `sample` spread over them. Takes no lock: what is published does not change.
@@ -96,7 +97,7 @@ def _damaged_vectors(path: Path) -> list[str]:
 
 
 def _differences(
-    root: Path, generation: Generation, info: GenerationInfo, sample: int | None, server: ChromaServer | None
+    root: Path, generation: Generation, info: GenerationInfo, sample: int | None, server: Servers | None
 ) -> list[str]:
     found = _Differences()
     try:
@@ -154,7 +155,7 @@ def _compare_truth(
 
 
 def _compare_index(
-    entries: Sequence[Entry], vectors: NDArray[np.float32], index: VectorIndex, found: _Differences
+    entries: Sequence[Entry], vectors: NDArray[np.float32], index: AnyIndex, found: _Differences
 ) -> None:
     """Chroma's vectors and metadata against the movies."""
     ids = [entry.movie.id for entry in entries]
@@ -206,7 +207,7 @@ def _compare_index_passages(
     movies: Mapping[int, Movie],
     passages: Sequence[PassageRow],
     vectors: Floats,
-    index: VectorIndex,
+    index: AnyIndex,
     found: _Differences,
 ) -> None:
     """Chroma's vectors and metadata against the passages."""
@@ -224,7 +225,7 @@ def repair(
     root: Path,
     embed: Callable[[Draft], int],
     say: Callable[[str], None] = lambda _: None,
-    server: ChromaServer | None = None,
+    server: Servers | None = None,
 ) -> None:
     """Mend what `verify` found, and say what was done, line by line.
 

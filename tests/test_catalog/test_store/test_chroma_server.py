@@ -20,7 +20,7 @@ from catalog.config import StoreConfig, load_config
 from catalog.errors import CatalogDamaged, ChromaUnreachable, ConfigError, StoreError
 from catalog.movie import Movie
 from catalog.store.chroma.collection import VectorIndex
-from catalog.store.chroma.server import CLOUD, ChromaServer, configured_server
+from catalog.store.chroma.server import CLOUD, ChromaServer, Servers, configured_server
 from catalog.store.generation import Generation
 from catalog.store.generations import Generations
 from catalog.store.maintenance.backup import back_up, restore
@@ -55,14 +55,12 @@ def own(tmp_path: Path) -> Iterator[ChromaProcess]:
         yield process
 
 
-def run(
-    root: Path, movies: list[Movie], server: ChromaServer | None, embedder: WordEmbedder | None = None
-) -> SyncOutcome:
+def run(root: Path, movies: list[Movie], server: Servers | None, embedder: WordEmbedder | None = None) -> SyncOutcome:
     with open_writer(root, server) as writer:
         return sync(movies, writer, embedder or WordEmbedder(), SyncOptions(TEMPLATE, rebuild_after=10.0))
 
 
-def nearest(root: Path, text: str, server: ChromaServer | None) -> str:
+def nearest(root: Path, text: str, server: Servers | None) -> str:
     with closing(open_snapshot(root, server)) as snapshot:
         return snapshot.index.nearest(WordEmbedder().embed_query(text), 1)[0].id
 
@@ -287,7 +285,7 @@ def test_a_token_and_headers_go_along_and_https_is_checked(
     signed = certificate(tmp_path / "certificate.pem")
     wanted = {"Authorization": "Bearer secret", "X-Team": "films"}
     with Proxy(chroma.url, wanted).serving(signed) as proxy:
-        store = StoreConfig(url=proxy.url, headers={"X-Team": "TEAM"}, certificates=signed)
+        store = StoreConfig(url=(proxy.url,), headers={"X-Team": "TEAM"}, certificates=signed)
         monkeypatch.setenv("TEAM", "films")
         with pytest.raises(ChromaUnreachable, match="answers 401 Unauthorized; set PLOTSEEK_STORE_TOKEN, or store.hea"):
             run(tmp_path / "store", FILMS, configured_server(store))
@@ -319,14 +317,14 @@ def test_chroma_cloud_takes_the_same_way_in_smaller_steps(
         configured_server(StoreConfig(cloud=True))
     monkeypatch.setenv("PLOTSEEK_STORE_TOKEN", "ck-secret")
     cloud = configured_server(StoreConfig(cloud=True))
-    assert cloud is not None
+    assert isinstance(cloud, ChromaServer)
     assert (cloud.url, cloud.headers, cloud.batch) == (CLOUD, {}, 300)
     with Proxy(chroma.url, {"X-Chroma-Token": "ck-secret"}).serving() as proxy:
-        server = configured_server(StoreConfig(url=proxy.url, cloud=True))
+        server = configured_server(StoreConfig(url=(proxy.url,), cloud=True))
         films = [Movie(str(number), f"Film {number}", f"war {number}") for number in range(650)]
         run(tmp_path, films, server)
         assert verify(tmp_path, server=server).differences == ()
-        elsewhere = configured_server(StoreConfig(url=proxy.url, cloud=True, tenant="nobody", database="nothing"))
+        elsewhere = configured_server(StoreConfig(url=(proxy.url,), cloud=True, tenant="nobody", database="nothing"))
         with pytest.raises(ChromaUnreachable, match="has no tenant 'nobody' with a database 'nothing'; check store"):
             run(tmp_path, films, elsewhere)
 
@@ -464,6 +462,6 @@ def test_a_wrong_setting_is_one_line(tmp_path: Path, store: str, message: str) -
 
 
 def test_a_header_without_its_variable_is_one_line() -> None:
-    store = StoreConfig(url=f"http://127.0.0.1:{free_port()}", headers={"X-Key": "NOT_SET"})
+    store = StoreConfig(url=(f"http://127.0.0.1:{free_port()}",), headers={"X-Key": "NOT_SET"})
     with pytest.raises(ConfigError, match="store.headers: X-Key is to hold the variable NOT_SET, which is not set$"):
         configured_server(store)
