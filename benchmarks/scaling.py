@@ -386,7 +386,10 @@ def main() -> None:
     if options.servers:
         from benchmarks import servers
 
-        servers.main(options.films[0])
+        if options.store:
+            servers.shards(options.store / str(options.films[0]), options.store / "questions.npz")
+        else:
+            servers.main(options.films[0])
     elif options.step in ("first", "warm"):
         with at_most(max(1, cores() // 2)):  # as in a service: threads that wait for each other look like work
             print(json.dumps(STEPS[options.step](options, options.store)))

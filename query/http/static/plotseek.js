@@ -62,6 +62,7 @@
  * @property {string[]} notes
  * @property {Constraint[]} understood
  * @property {Facet[]} [facets]
+ * @property {boolean} [partial] whether a shard of the vector index could not be asked
  * @property {number} [took_ms]
  *
  * @typedef {object} Options
