@@ -276,7 +276,7 @@ def test_a_shard_killed_at_any_step_of_a_publication_leaves_no_half_generation(
         server = servers([stack.enter_context(proxy.serving()).url for proxy in proxies])
         fill(FILMS, root, server, Distinct())
         published, requests = FILMS, [proxy.passed for proxy in proxies]
-        for step in range(0, STEPS, 4):  # all of them take minutes
+        for step in range(0, STEPS, 8):  # all of them take minutes
             proxy, wanted = proxies[step % 3], changed(step)
             proxy.left, proxy.answered = 1 + step * requests[step % 3] // STEPS, step % 2 == 1
             before = in_force(root).number
