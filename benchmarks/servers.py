@@ -25,7 +25,7 @@ from catalog.embedding.remote.retries import Patience
 from catalog.movie import Movie
 from catalog.store.chroma.build import fill_index, rows_by_shard
 from catalog.store.chroma.server import ChromaServer, ShardedServers
-from catalog.store.chroma.shards import Shard, ShardedIndex
+from catalog.store.chroma.shards import IndexShard, ShardedIndex
 from catalog.store.generation import Generation, stored_vectors
 from catalog.store.generations import Generations
 from catalog.store.maintenance.backup import back_up
@@ -133,7 +133,7 @@ def _divided(source: Path, root: Path, servers: ShardedServers) -> None:
     info = before.info()
     with closing(Movies.open(before.movies)) as movies:
         counts = rows_by_shard(movies, len(servers.shards))
-        shards = [Shard(f"films-{number}", rows) for number, rows in enumerate(counts)]
+        shards = [IndexShard(f"films-{number}", rows) for number, rows in enumerate(counts)]
         after.name_shards(shards)
         with closing(ShardedIndex.create(servers.shards, shards, info.about())) as index:
             fill_index(index, movies, stored_vectors(before, info))

@@ -19,7 +19,7 @@ from catalog.identity import ModelIdentity
 from catalog.movie import Movie, model_text, text_digest
 from catalog.store.chroma.build import fill_index, passage_ids, put_passages, put_rows, rows_by_shard
 from catalog.store.chroma.collection import BATCH, VectorIndex
-from catalog.store.chroma.shards import AnyIndex, Shard, ShardedIndex
+from catalog.store.chroma.shards import AnyIndex, IndexShard, ShardedIndex
 from catalog.store.embedding_cache import VectorCache
 from catalog.store.files import disk_errors
 from catalog.store.generation import Generation, GenerationInfo, file_digests, stored_vectors
@@ -385,6 +385,6 @@ class Draft:
         if server is None or len(server.shards) == 1:
             return VectorIndex.create(generation.backend(server), generation.collection, info.about(), info.rows)
         rows = rows_by_shard(self.movies, len(server.shards))
-        shards = [Shard(shard.collection, count) for shard, count in zip(generation.shards, rows, strict=True)]
+        shards = [IndexShard(shard.collection, count) for shard, count in zip(generation.shards, rows, strict=True)]
         generation.name_shards(shards)
         return ShardedIndex.create(server.shards, shards, info.about())

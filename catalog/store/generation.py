@@ -12,7 +12,7 @@ from catalog.errors import MEND, WAY_BACK, CatalogDamaged, StoreError
 from catalog.identity import ModelIdentity
 from catalog.store.chroma.folder import ChromaFolder
 from catalog.store.chroma.server import ChromaServer, Servers
-from catalog.store.chroma.shards import Shard
+from catalog.store.chroma.shards import IndexShard
 from catalog.store.files import disk_errors, sync_to_disk, write_atomically
 from catalog.store.vectors.by_row import StoredVectors, open_vectors
 
@@ -153,17 +153,17 @@ class Generation:
         return self.shards[0].collection
 
     @property
-    def shards(self) -> tuple[Shard, ...]:
+    def shards(self) -> tuple[IndexShard, ...]:
         """The collections of the index; more than one on servers alone: each a line of COLLECTION, with its rows."""
         try:
             lines = self.collection_file.read_text(encoding="ascii").splitlines()
-            return tuple(Shard(name, *map(int, rows)) for name, *rows in map(str.split, lines or [""]))
+            return tuple(IndexShard(name, *map(int, rows)) for name, *rows in map(str.split, lines or [""]))
         except FileNotFoundError:
-            return (Shard(f"movies-{self.number:04d}"),)
+            return (IndexShard(f"movies-{self.number:04d}"),)
         except (UnicodeDecodeError, ValueError, TypeError) as error:
             raise CatalogDamaged(f"{self.collection_file}: is damaged; {MEND}") from error
 
-    def name_shards(self, shards: Sequence[Shard]) -> None:
+    def name_shards(self, shards: Sequence[IndexShard]) -> None:
         """Say in COLLECTION what the collections are called, and how many rows each will have; raises OSError."""
         lines = (" ".join(str(part) for part in shard if part is not None) for shard in shards)
         write_atomically(self.collection_file, "".join(f"{line}\n" for line in lines))

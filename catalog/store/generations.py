@@ -27,7 +27,7 @@ from secrets import token_hex
 
 from catalog.errors import MEND, CatalogDamaged, CatalogMissing, StoreError
 from catalog.store.chroma.server import Servers
-from catalog.store.chroma.shards import Shard
+from catalog.store.chroma.shards import IndexShard
 from catalog.store.files import disk_errors, sync_to_disk, write_atomically
 from catalog.store.generation import Generation, GenerationInfo, damaged_files, digest_of
 
@@ -226,9 +226,9 @@ class Generations:
             shutil.rmtree(generation.folder)
 
 
-def _named(name: str, shards: int) -> list[Shard]:
+def _named(name: str, shards: int) -> list[IndexShard]:
     """A collection of this name, or one for each shard: `movies-0007-9f3c-1` and so on."""
-    return [Shard(name)] if shards == 1 else [Shard(f"{name}-{number}") for number in range(1, shards + 1)]
+    return [IndexShard(name)] if shards == 1 else [IndexShard(f"{name}-{number}") for number in range(1, shards + 1)]
 
 
 def _sealed(generation: Generation) -> Generation:

@@ -59,16 +59,7 @@ def search(
         hits = _explain(question, snapshot, embedder, ranking, hits, begin)
     if request.highlight and question.analysis is not None:
         hits = [replace(hit, highlights=highlights(hit, question.analysis)) for hit in hits]
-    taste = question.taste
-    notes = (*chain.from_iterable(example.notes for example in (*taste.likes, *taste.dislikes)), *ranking.notes)
-    if unknown := unknown_values(request.filter, KnownValues(snapshot)):
-        notes = (*notes, *unknown)
-    elif not ranking.total and (why := why_none_passes(_conditions(question), snapshot.lexical)):
-        notes = (*notes, why)
-    if written := conditions_among(request.text):
-        notes = (*notes, f"{written} is read as words; a filter is written apart, in --filter (over HTTP in filter)")
-    if not hits and ranking.total and (begin < ranking.total or not ranking.complete):
-        notes = (*notes, f"no more than {len(ranking.rows)} films are ranked for a question; a filter narrows it")
+    notes = _said_besides(question, snapshot, ranking, some_shown=bool(hits))
     wishes, partial = question.reading.constraints, ranking.scored is not None and ranking.scored.found.away.is_partial
     return SearchResult(
         tuple(hits),
@@ -158,6 +149,21 @@ def _notes(question: Question, scored: Scored, *, some_fit: bool) -> tuple[str, 
     unmet = scored.found.unmet
     others = ("no film meets what was understood: others are shown",) if unmet is not None and unmet.all() else ()
     return (*question.reading.notes, *scored.found.away.notes, *by_meaning, *others)
+
+
+def _said_besides(question: Question, snapshot: Snapshot, ranking: Ranking, *, some_shown: bool) -> tuple[str, ...]:
+    """What is to be told beside the movies."""
+    request, taste = question.request, question.taste
+    notes = (*chain.from_iterable(example.notes for example in (*taste.likes, *taste.dislikes)), *ranking.notes)
+    if unknown := unknown_values(request.filter, KnownValues(snapshot)):
+        notes = (*notes, *unknown)
+    elif not ranking.total and (why := why_none_passes(_conditions(question), snapshot.lexical)):
+        notes = (*notes, why)
+    if written := conditions_among(request.text):
+        notes = (*notes, f"{written} is read as words; a filter is written apart, in --filter (over HTTP in filter)")
+    if not some_shown and ranking.total and (request.offset < ranking.total or not ranking.complete):
+        notes = (*notes, f"no more than {len(ranking.rows)} films are ranked for a question; a filter narrows it")
+    return notes
 
 
 def _sorted(question: Question, snapshot: Snapshot, ranking: Ranking) -> Ranking:

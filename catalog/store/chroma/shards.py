@@ -21,7 +21,7 @@ from catalog.store.chroma.server import ChromaServer
 T = TypeVar("T")
 
 
-class Shard(NamedTuple):
+class IndexShard(NamedTuple):
     """A collection of a generation."""
 
     collection: str
@@ -42,7 +42,7 @@ class ShardedIndex:
 
     @classmethod
     def create(
-        cls, servers: Sequence[ChromaServer], shards: Sequence[Shard], about: Mapping[str, str | int | bool]
+        cls, servers: Sequence[ChromaServer], shards: Sequence[IndexShard], about: Mapping[str, str | int | bool]
     ) -> Self:
         """Empty collections, to be filled with exactly the rows of each; raises StoreError."""
         with ExitStack() as stack:
