@@ -33,6 +33,9 @@ _DISK = (8, 10, 13, 14)
 #: Rows a call: Chroma takes 5,461 at most, and each call is a transaction of its SQLite.
 BATCH = 5000
 
+#: Ids a call: of 200,000 at once an answer holds 100 MB for a moment.
+_IDS = 20_000
+
 #: Rows of one answer at most: it costs 10 ms from there on.
 MOST_NEAREST = 5000
 
@@ -179,10 +182,9 @@ class VectorIndex:
         """Every id in the collection."""
         found: set[str] = set()
         with _translated(self._backend):
-            while part := self._collection.get(include=[], limit=self._backend.batch, offset=len(found))["ids"]:
+            page = self._backend.batch or _IDS
+            while part := self._collection.get(include=[], limit=page, offset=len(found))["ids"]:
                 found.update(part)
-                if self._backend.batch is None:
-                    break
         return found
 
     def vectors(self, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
