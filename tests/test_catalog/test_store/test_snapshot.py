@@ -284,7 +284,8 @@ def test_what_a_killed_reader_left_is_thrown_away(tmp_path: Path, monkeypatch: p
 import os
 from pathlib import Path
 from catalog.store.snapshot import open_snapshot
-open_snapshot(Path({str(tmp_path / "store")!r})).warm()
+held = open_snapshot(Path({str(tmp_path / "store")!r}))
+held.warm()
 os._exit(9)
 """
     subprocess.run([sys.executable, "-c", reading], env={**os.environ, "TMPDIR": str(folder)}, check=False)
