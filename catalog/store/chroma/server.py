@@ -81,8 +81,14 @@ class ChromaServer:
             self._probe()
             try:
                 client = self._client()
-            except (ValueError, ChromaError) as error:  # Cloud's, about key, tenant and database
-                advice = f"check {TOKEN}, store.tenant and store.database"
+            except Exception as error:
+                # Of what a proxy answers the client raises whatever, before it has the hook below.
+                answer = _answer_behind(error)
+                if answer is not None and answer.response.status_code >= 500:
+                    raise answer from error
+                if not isinstance(error, (ValueError, ChromaError)):
+                    raise
+                advice = f"check {TOKEN}, store.tenant and store.database"  # Cloud's, about these
                 raise ChromaRefused(f"{self.where}: refuses: {' '.join(str(error).split())}; {advice}") from error
         # Chroma's client waits for ever, and raises plain exceptions for what a proxy answers.
         for session in _sessions(client):
@@ -210,6 +216,15 @@ class ChromaServer:
         import httpx
 
         return httpx.Timeout(self.timeout, connect=min(_CONNECT, self.timeout))
+
+
+def _answer_behind(error: BaseException | None) -> "httpx.HTTPStatusError | None":
+    """The answer that led to an error, if one did."""
+    import httpx
+
+    while error is not None and not isinstance(error, httpx.HTTPStatusError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,6 +260,25 @@ class Killing(Proxy):
         return found
 
 
+@dataclass
+class Ending(Proxy):
+    """Answers so many requests, and says then that what is behind it is gone."""
+
+    left: int = 2
+
+    def respond(self, method, path, headers, content):  # type: ignore[no-untyped-def]
+        self.left -= 1
+        return super().respond(method, path, headers, content) if self.left >= 0 else (502, b"gone")
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
+def test_a_server_that_goes_while_it_is_reached_is_one_line(own: list[ChromaProcess], left: int) -> None:
+    with Ending(own[0].url, left=left).serving() as served, pytest.raises(ChromaUnreachable, match="answers 502"):
+        ChromaServer(served.url).connect(new=False)
+
+
 STEPS = 21
 """Moments of a publication at which a shard may be killed; each of the three in turn."""
 
