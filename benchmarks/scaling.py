@@ -1,12 +1,13 @@
 """What a larger catalog costs: time, memory and disk to build it, a changed run, the first search, and the next ones.
 
     python -m benchmarks.scaling FILE [--films 65451 200000 1000000] [--vectors STORE] [--store FOLDER]
-    python -m benchmarks.scaling --servers [--films 5000]
+    python -m benchmarks.scaling --servers [--films 5000] [--store FOLDER]
 
 Catalogs of these sizes are made of the films of FILE and of others made of them (`benchmarks/grown.py`), with the
 vectors of STORE, a catalog of FILE, or else random ones: no model is asked for a film. Each step is a process of its
 own, so that its memory is its own. FOLDER keeps the catalogs; those that are there are not built again. The other
-command measures what an index on a Chroma server, a replica and several embedding endpoints cost.
+command measures what an index on a Chroma server, a replica and several embedding endpoints cost; with FOLDER, three
+shards of the catalog that it keeps there.
 """
 
 import argparse

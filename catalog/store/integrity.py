@@ -1,6 +1,5 @@
 """A generation compared with the truth before it is published, as a reader would find it."""
 
-from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
@@ -49,18 +48,15 @@ def check_generation(generation: Generation, info: GenerationInfo, server: Serve
         raise CatalogDamaged(
             f"{generation.passage_words}: holds {documents} passages instead of {info.passages}; {MEND}"
         )
-    for shard in range(len(generation.shards)):
+    rows, shards = told.union(ids), len(generation.shards)
+    for shard in range(shards):
         with closing(_open(generation, server, shard)) as index:
-            wanted = _of_shard(told.union(ids), shard, len(generation.shards))
+            wanted = rows if shards == 1 else {row for row in rows if shard_of(row, shards) == shard}
             if difference := index.ids().symmetric_difference(wanted):
                 raise CatalogDamaged(
                     f"{index.where}: {len(difference)} ids differ, {min(difference)!r} for one; {MEND}"
                 )
             _compare_sample(index, generation, info, shard, _SAMPLE)
-
-
-def _of_shard(rows: Iterable[str], shard: int, shards: int) -> set[str]:
-    return {row for row in rows if shards == 1 or shard_of(row, shards) == shard}
 
 
 def open_checked(generation: Generation, info: GenerationInfo, server: Servers | None) -> AnyIndex:
@@ -172,8 +168,7 @@ def _compare_sample(index: VectorIndex, generation: Generation, info: Generation
     rows = np.linspace(0, info.height - 1, spread, dtype=int) if info.height else np.arange(0)
     with closing(Movies.open(generation.movies)) as movies:
         found = movies.ids_at(rows.tolist())
-        own = _of_shard(found.values(), shard, shards)
-        chosen = {row: identity for row, identity in found.items() if identity in own}
+        chosen = {row: identity for row, identity in found.items() if shard_of(identity, shards) == shard}
         told = [passage for part in movies.passages.of(list(chosen)) for passage in part][:sample]
     expected = {identity: np.asarray(vectors.movies[row]) for row, identity in chosen.items()}
     for passage in told:

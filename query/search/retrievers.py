@@ -33,8 +33,9 @@ _PARTLY_AWAY = (
 )
 _AT_ONCE = 16_384
 """Vectors in memory while movies are compared: 25 MB."""
-_SPREAD = 0.8
-"""Of the nearest rows so many may be passages of films found already: asking Chroma again costs as much as asking."""
+_ENOUGH_FILMS = 0.8
+"""Of the films wanted: some of the nearest rows may be passages of films found already, and to ask Chroma once more
+costs as much as asking did."""
 _STORIES = 50
 """So many stories may hold a question's words for a reason."""
 _PASSAGES_A_MOVIE = 16
@@ -162,7 +163,7 @@ def _deep(depth: float) -> int:
 def _nearest(snapshot: Snapshot, sought: Sought, count: int) -> tuple[list[str], Away]:
     """Ids of the movies nearest to any of the vectors, of the shards that can be asked, and which cannot."""
     found: dict[str, None] = {}
-    least = ceil(_SPREAD * count) if count < snapshot.lexical.movies else count
+    least = ceil(_ENOUGH_FILMS * count) if count < snapshot.lexical.movies else count
     away, shards = set[int](), 1
     asked = [(vector, False) for vector in sought.questions] + [(vector, True) for vector in sought.likes]
     for vector, whole in asked:

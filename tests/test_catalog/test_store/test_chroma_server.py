@@ -452,13 +452,28 @@ def accepted(listening: socket.socket) -> int:
         ("{url: 'http://host:99999'}", "store.url: .* is impossible: Port out of range"),
         ("{url: 'http://me:secret@host:8000'}", "secrets do not belong in it; set PLOTSEEK_STORE_TOKEN"),
         ("{headers: {X-Key: 'a secret value'}}", "store.headers: .* allowed are names of variables"),
+        (
+            "{url: ['http://one:8000', '']}",
+            "store.url: .* is impossible: allowed is http:// or https://, a host, and a port",
+        ),
+        (
+            "{url: ['http://one:8000', 'two:8000']}",
+            "store.url: .* is impossible: allowed is http:// or https://, a host",
+        ),
+        (
+            "{url: ['http://one:8000', 'http://me:secret@two:8000']}",
+            "secrets do not belong in it; set PLOTSEEK_STORE_TOKEN",
+        ),
+        ("{url: ['http://one:8000', 8000]}", "store.url: .* is not a list of texts"),
+        ("{url: {one: 'http://one:8000'}}", "store.url: .* is not a list of texts"),
     ],
 )
 def test_a_wrong_setting_is_one_line(tmp_path: Path, store: str, message: str) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(f"store: {store}", encoding="utf-8")
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as caught:
         load_config(path, {})
+    assert "\n" not in str(caught.value)
 
 
 def test_a_header_without_its_variable_is_one_line() -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from catalog.config import load_config
-from catalog.errors import CatalogDamaged, ChromaUnreachable, ConfigError, StoreError
+from catalog.errors import CatalogDamaged, ChromaUnreachable, StoreError
 from catalog.movie import Movie
 from catalog.store.chroma.collection import VectorIndex, film_of
 from catalog.store.chroma.server import ChromaServer, Servers, ShardedServers, configured_server
@@ -325,24 +325,6 @@ def changed(version: int) -> list[Movie]:
         replace(film, plot=f"{film.plot} {version}") if number % 7 == version % 7 else film
         for number, film in enumerate(FILMS)
     ]
-
-
-@pytest.mark.parametrize(
-    ("url", "message"),
-    [
-        ("['http://one:8000', '']", "store.url: .* is impossible: allowed is http:// or https://, a host, and a port"),
-        ("['http://one:8000', 'two:8000']", "store.url: .* is impossible: allowed is http:// or https://, a host"),
-        ("['http://one:8000', 'http://me:secret@two:8000']", "secrets do not belong in it; set PLOTSEEK_STORE_TOKEN"),
-        ("['http://one:8000', 8000]", "store.url: .* is not a list of texts"),
-        ("{one: 'http://one:8000'}", "store.url: .* is not a list of texts"),
-    ],
-)
-def test_a_wrong_list_is_one_line(tmp_path: Path, url: str, message: str) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text(f"store: {{url: {url}}}", encoding="utf-8")
-    with pytest.raises(ConfigError, match=message) as caught:
-        load_config(path, {})
-    assert "\n" not in str(caught.value)
 
 
 def test_one_address_is_one_server_and_none_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
