@@ -373,7 +373,7 @@ class Draft:
             for part in self._entries(difference.metadata):
                 index.put_metadata([entry.movie for entry in part])
                 self._tell(done := done + len(part))
-            index.flush_on_open()
+            index.flush_on_open(info.rows)
 
     def _build_index(self, info: GenerationInfo) -> GenerationInfo:
         with closing(self._create_index(info)) as index:

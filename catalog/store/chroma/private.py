@@ -9,10 +9,10 @@ import time
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from catalog.errors import MEND, CatalogDamaged
-from catalog.store.chroma.folder import ChromaFolder
+from catalog.store.chroma.engine import Engine
 from catalog.store.files import disk_errors
 from catalog.store.lock import is_held, take_lock
 
@@ -60,7 +60,9 @@ class PrivateFolder:
                 self._copy = TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
                 self._lock = take_lock(Path(self._copy.name) / _LOCK)
                 _link_tree(self.path.absolute(), Path(self._copy.name))
-            return ChromaFolder(Path(self._copy.name)).connect(new=False)
+            return cast(
+                "Client", Engine(Path(self._copy.name))
+            )  # has of it what is asked of an index that is only read
         except BaseException:
             self._remove_copy()
             raise
