@@ -28,7 +28,7 @@ from catalog.store.writer import CatalogWriter, open_writer, read_editions
 from ingest.distributed.fleet import Fleet
 from ingest.mapping.detect import detect_ahead
 from ingest.readers.download import FetchLimits
-from ingest.readers.source import STDIN, open_rows
+from ingest.readers.source import STDIN, check_there, open_rows
 from ingest.readers.waiting import Stop, never, raise_if
 from ingest.report import Report
 from ingest.servers.media_server import server_at
@@ -110,6 +110,8 @@ def run(
     DeletionsRefused, ModelError, StoreError, Stopped; the generation in force is then the one from before.
     """
     started = monotonic()
+    if not config.store.path.exists():
+        check_there(request.location)  # a mistyped name leaves no folder behind
     with (
         History.open(config.store.path, notify) as history,
         history.recording(source_name(request.location), request.source) as recording,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from textwrap import wrap
 from typing import Any
 from unicodedata import combining, east_asian_width
 
@@ -73,7 +74,8 @@ def as_table(hits: Sequence[Hit], width: int) -> str:
         start = f"{rank:>2}  {heads[rank]}{fitted(hit.movie.title, title)}  {year!s:>4}  "
         lines.append(start + fitted(hit.movie.plot, max(room - title, 10)).rstrip())
         if hit.why is not None:
-            lines.append(" " * 4 + fitted(_why_line(hit.why), max(width - 4, 20)).rstrip())
+            told = wrap(_printable(_why_line(hit.why)), max(width - 4, 20), break_on_hyphens=False)
+            lines += [f"    {line}" for line in told]
     return "\n".join(lines)
 
 
@@ -160,9 +162,14 @@ def _column(character: str) -> int:
     return 2 if east_asian_width(character) in "WF" else 1
 
 
+def _printable(text: str) -> str:
+    """The text on one line, without what moves a terminal's cursor."""
+    return "".join(character if character.isprintable() else " " for character in " ".join(text.split()))
+
+
 def fitted(text: str, width: int) -> str:
     """The text on one line, cut with "…" or filled with spaces to exactly `width` columns."""
-    line = "".join(character if character.isprintable() else " " for character in " ".join(text.split()))
+    line = _printable(text)
     if columns(line) > width:
         kept = ""
         for character in line:

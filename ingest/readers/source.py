@@ -187,6 +187,12 @@ def _standard_input(stop: Stop) -> BinaryIO:
     return cast(BinaryIO, _Patient(descriptor, stop))
 
 
+def check_there(location: str) -> None:
+    """Raise SourceError for local files that are not there, before anything is made for their sake."""
+    if location != STDIN and not is_url(location):
+        local_paths(location)
+
+
 def local_paths(location: str) -> list[Path]:
     """The files that a path or a pattern names; a path that is there is no pattern. Raises SourceError."""
     path = Path(location)

@@ -69,7 +69,7 @@ def read_part(items: Sequence[Item], part: range, marks: Marks) -> None:
             continue
         if letters[at] == "A" and is_film and not is_told:
             marks.spent.add(part[at])
-        is_told = is_told or letters[at] in "AKw"
+        is_told = is_told or letters[at] in "AKLMw"
         at += 1
 
 

@@ -21,6 +21,8 @@ _OF_PEOPLE = 0.3
 _MOST_MEANT = 3
 _SHORTEST = 3
 """Letters from which on a beginning says what was meant."""
+_FEW_WORDS = 4
+"""Of a request: in more words any may be nearly a genre."""
 _NEAR = 70
 """Of 100: how alike two spellings are, one of which may stand for the other."""
 
@@ -92,6 +94,13 @@ class KnownValues:
             return None
         identity, row = best
         return identity, self.snapshot.movies.headings_at([row])[row].title
+
+
+def misspelt_genres(text: str, known: KnownValues) -> tuple[str, ...]:
+    """A line for each word of a few, of which no movie holds any, that is nearly a genre."""
+    words = text.split()
+    nearly = ((word, known.meant("genre", folded(word))) for word in (words if len(words) <= _FEW_WORDS else ()))
+    return tuple(f"no film holds {word!r}; did you mean the genre {meant[0]}?" for word, meant in nearly if meant)
 
 
 def unknown_values(text: str, known: KnownValues) -> tuple[str, ...]:

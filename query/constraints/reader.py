@@ -18,11 +18,15 @@ from query.constraints.years import YearsSaid, read_years
 from query.filters import fields_of, parse_filter
 
 _TITLE_AND_MORE = re.compile(r"([wngacT]+?)(?:[SDBOP]*[yp])$")
-_LIKE = re.compile(r"[XTE]*(?:w?[nagt]*[fg]|(?<=E))K")
+_LIKE = re.compile(r"[XTE]*(?:(?:w?[nagt]*[fg]|(?<=E))[KM]|M)")
 #: What may stand behind the title that something is like: "but funny", "from the 90s", the end.
 _BEHIND_TITLE = "C,PSAN"
+#: "I liked Alien. What else?": nothing else may be said then.
+_LIKED = re.compile(r"X+LT*")
+_NOTHING_MORE = frozenset("XTEMfC,")
+_WHAT_ELSE = ("else", "next", "similar", "now", "then", "sonst", "noch", "ahnliches", "ahnliche")
 #: Says only that a film is meant: "a movie about a man who lives in an airport".
-_OPENING = re.compile(r"[XTE]*fA[XT]*[wnagctyp]")
+_OPENING = re.compile(r"[XTE]*f[AI][XT]*[wnagctyp]")
 _MEANING = "wnagctypfS"
 _LONGEST_TITLE = 10
 _LONGEST = 4000
@@ -82,6 +86,8 @@ def read(question: str, known: KnownValues) -> QuestionReading:
 def _is_request(items: Sequence[Item], marks: Marks, text: FoldedText) -> bool:
     """Whether few words are left to look for, and none of them tells what happens."""
     left = [item for place, item in enumerate(items) if place not in marks.spent]
+    if not left:
+        return True
     told = any(text.folded[item.start : item.end] in _TELLING for item in items)
     remembered = _REMEMBERED.search(text.folded) and not _REQUESTED.search(text.folded)
     return sum(item.letter == WORD for item in left) <= _FEW_WORDS and not told and not remembered
@@ -121,20 +127,29 @@ def _read_like(
     items: Sequence[Item], text: FoldedText, known: KnownValues, marks: Marks
 ) -> tuple[str, Constraint] | None:
     """The id of the movie in "movies like Alien but funny", and what is said so."""
-    found = _LIKE.match(letters_of(items))
+    letters = letters_of(items)
+    liked = _LIKED.match(letters)
+    found = liked or _LIKE.match(letters)
     if found is None:
         return None
     behind = items[found.end() :]
     for count in range(min(_LONGEST_TITLE, len(behind)), 0, -1):
-        if count < len(behind) and behind[count].letter not in _BEHIND_TITLE:
+        rest = behind[count:]
+        if behind[count - 1].letter == SIGN or not (
+            _asks_nothing_more(rest, text) if liked else not rest or rest[0].letter in _BEHIND_TITLE
+        ):
             continue
         words = text.raw_span(behind[0].start, behind[count - 1].end)
         if movie := known.title(text.raw[slice(*words)]):
             for place in range(found.end()):
                 mark(place, items, marks, negated=False)
-            marks.spent |= set(range(found.end() + count))
+            marks.spent |= set(range(len(items) if liked else found.end() + count))
             return movie[0], Constraint("like", ":", (movie[1],), False, words)
     return None
+
+
+def _asks_nothing_more(items: Sequence[Item], text: FoldedText) -> bool:
+    return all(item.letter in _NOTHING_MORE or text.folded[item.start : item.end] in _WHAT_ELSE for item in items)
 
 
 def _read_title_and_more(items: Sequence[Item], text: FoldedText, known: KnownValues, marks: Marks) -> bool:

@@ -13,7 +13,7 @@ from catalog.errors import ModelMismatch, UsageError
 from catalog.store.columns.conditions import Filter, WithId
 from catalog.store.columns.facets import count_facets as count
 from catalog.store.snapshot import Snapshot
-from query.constraints.known_values import KnownValues, unknown_values
+from query.constraints.known_values import KnownValues, misspelt_genres, unknown_values
 from query.filters import conditions_among
 from query.models import FacetCounts, Hit, SearchRequest, SearchResult
 from query.search.explain import Evidence, explain, highlights
@@ -155,10 +155,15 @@ def _said_besides(question: Question, snapshot: Snapshot, ranking: Ranking, *, s
     """What is to be told beside the movies."""
     request, taste = question.request, question.taste
     notes = (*chain.from_iterable(example.notes for example in (*taste.likes, *taste.dislikes)), *ranking.notes)
+    if question.hidden:
+        films = "one film" if question.hidden == 1 else f"{question.hidden} films"
+        notes = (*notes, f"left out, as seen or rated: {films}")
     if unknown := unknown_values(request.filter, KnownValues(snapshot)):
         notes = (*notes, *unknown)
     elif not ranking.total and (why := why_none_passes(_conditions(question), snapshot.lexical)):
         notes = (*notes, why)
+    if question.analysis and ranking.scored is not None and not ranking.scored.words_found and not question.titles:
+        notes = (*notes, *misspelt_genres(request.text, KnownValues(snapshot)))
     if written := conditions_among(request.text):
         notes = (*notes, f"{written} is read as words; a filter is written apart, in --filter (over HTTP in filter)")
     if not some_shown and ranking.total and (request.offset < ranking.total or not ranking.complete):

@@ -51,6 +51,8 @@ class Question:
     """What the text wishes, besides what must hold."""
     unmatched: tuple[str, ...] = ()
     """Of what was seen or rated, that which is no movie of the catalog."""
+    hidden: int = 0
+    """How many movies are left out since they were seen or rated."""
     told: Mapping[int, float] = field(default_factory=dict)
     """What passages hold of the words, by the row of their movie, the best first."""
 
@@ -100,6 +102,7 @@ def look_up(
         reading,
         wishes,
         resolved.unmatched,
+        resolved.hidden,
         {} if analysis is None else told_words(snapshot, analysis.terms, WEIGHTS[analysis.kind].common),
     )
 

@@ -51,8 +51,8 @@ def understand(request: SearchRequest, snapshot: Snapshot, model: ModelIdentity)
         return _requested(said, reading, snapshot, model)
     if titles := _main_titles(snapshot, request.text):
         return replace(said, titles=tuple(titles))
-    # "Film" misleads the translation of a German question; of an English one the score is the similarity to all of it.
-    if analysis.german and reading.text != request.text:
+    # "Films in space" is not about films; and "Film" misleads the translation of a German question.
+    if reading.text != request.text:
         analysis = analyze(reading.text, model, snapshot.lexical.held, like=analysis)
     return replace(said, reading=reading, analysis=analysis)
 

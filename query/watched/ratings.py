@@ -25,6 +25,8 @@ class Resolved:
     request: SearchRequest
     unmatched: tuple[str, ...] = ()
     """Names of what was seen or rated, and is no movie of the catalog."""
+    hidden: int = 0
+    """How many movies are left out since they were seen or rated."""
 
 
 def resolve(request: SearchRequest, snapshot: Snapshot) -> Resolved:
@@ -51,7 +53,7 @@ def resolve(request: SearchRequest, snapshot: Snapshot) -> Resolved:
         seen=(),
         ratings={},
     )
-    return Resolved(asked, tuple(name for name in names if name not in found))
+    return Resolved(asked, tuple(name for name in names if name not in found), len(set(found.values())))
 
 
 def likes_and_dislikes(ratings: Mapping[str, float]) -> tuple[tuple[str, ...], tuple[str, ...]]:

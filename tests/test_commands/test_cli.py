@@ -168,6 +168,7 @@ def test_a_wrong_file_is_one_line_and_changes_nothing(tmp_path: Path, content: s
         path.write_text(content, encoding="utf-8")
     result = run_ingest(tmp_path / "store", "--file", str(path))
     assert (result.exit_code, result.stdout) == (1, "")
+    assert (tmp_path / "store").exists() == path.exists()  # a mistyped name leaves nothing behind
     line = result.stderr.strip().splitlines()[-1]
     assert line.startswith("ingest: ")
     assert "films.json" in line
@@ -398,6 +399,7 @@ def test_what_was_watched_is_hidden_and_ratings_recommend(tmp_path: Path, seed_s
     seen = run_query(seed_store, "ghosts in New York", "--seen", str(ratings), "--all")
     assert "Ghostbusters II" in seen.stdout
     assert "Ghostbusters  " not in seen.stdout
+    assert "left out, as seen or rated: one film" in seen.stderr.splitlines()
     assert seen.stderr.splitlines()[-1] == (
         "not in the catalog, of what was seen or rated: 5: Gone 0 (1950); Gone 1 (1950); Gone 2 (1950);"
         " and 2 more (--json names all)"
@@ -412,7 +414,10 @@ def test_a_list_without_ratings_is_taken_as_liked(tmp_path: Path, seed_store: Pa
     watched = tmp_path / "watched.csv"
     watched.write_text("Name,Year\nGhostbusters,1984\n", encoding="utf-8")
     result = run_query(seed_store, "--likes", str(watched))
-    assert result.stderr == f"{watched}: no ratings in it; all films that were watched are taken as liked\n"
+    assert result.stderr == (
+        f"{watched}: no ratings in it; all films that were watched are taken as liked\n"
+        "left out, as seen or rated: one film\n"
+    )
     assert "Ghostbusters II" in result.stdout
     alone = run_query(seed_store, "--seen", str(watched))
     assert (alone.exit_code, alone.stderr[:26]) == (2, "query: say what to look fo")

@@ -1,6 +1,7 @@
 """What is asked of a hub, and what each way in which that fails means, in one line."""
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,7 +57,8 @@ def explained(model: HubModel, name: str, lock_seconds: float) -> Iterator[None]
 
 
 def unreachable(model: HubModel, reason: str) -> ModelUnavailable:
-    """The hub itself cannot be asked."""
+    """The hub itself cannot be asked; numbers of the system's errors say nothing to people."""
+    reason = re.sub(r"\[Errno -?\d+\] ", "", reason)
     return ModelUnavailable(
         f"{model.name} is not on disk and {model.endpoint} is out of reach ({reason}): connect, name a folder in"
         f" embedding.model, {STAND_IN}"

@@ -124,6 +124,9 @@ def test_a_story_is_not_read(known: KnownValues, question: str) -> None:
         ("ein Film über einen Mann, der im Flughafen lebt", "Mann, der im Flughafen lebt"),
         ("a movie about a man who lives in an airport", "man who lives in an airport"),
         ("movie about", "movie about"),
+        ("films in space", "space"),
+        ("Filme im Weltall", "Weltall"),
+        ("in space", "in space"),
     ],
 )
 def test_that_a_film_is_meant_is_not_looked_for(known: KnownValues, question: str, left: str) -> None:
@@ -167,6 +170,30 @@ def test_what_is_no_title_is_like_nothing(known: KnownValues, question: str) -> 
 def test_like_names_a_film(known: KnownValues, question: str) -> None:
     reading = read(question, known)
     assert (conditions(reading), reading.like, reading.text) == ("like:Alien", "1", "funny")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "I liked Alien. What else?",
+        "i loved Alien, what next",
+        "Mir gefiel Alien, was noch?",
+        "similar to Alien",
+        "ähnlich wie Alien",
+        "more like Alien",
+    ],
+)
+def test_who_liked_a_film_wants_others_like_it(known: KnownValues, question: str) -> None:
+    reading = read(question, known)
+    assert (conditions(reading), reading.like, reading.text, reading.is_request) == ("like:Alien", "1", "", True)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["I loved Alien as a child and remember a cat", "she loved Alien", "I liked the sea", "a dog similar to me"],
+)
+def test_who_tells_more_names_no_film_to_be_like(known: KnownValues, question: str) -> None:
+    assert (read(question, known).like, read(question, known).is_request) == (None, False)
 
 
 def test_actors_that_the_catalog_does_not_hold_are_said(known: KnownValues) -> None:
