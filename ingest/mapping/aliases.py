@@ -66,13 +66,13 @@ USUAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "rating": (
             "audience rating", "rating", "vote average", "average rating", "imdb rating", "imdb score",
-            "community rating", "avg vote", "score", "ratings.imdb.value", "ratings.tmdb.value", "imdb.rating",
-            "movie rating", "avg rating", "bewertung", "wertung",
+            "community rating", "avg vote", "score", "ratings.imdb.value", "ratings.tmdb.value", "ratings.value",
+            "imdb.rating", "movie rating", "avg rating", "bewertung", "wertung",
         ),
         "votes": (
             "votes", "vote count", "num votes", "no of votes", "imdb votes", "num voted users", "rating count",
-            "ratings.imdb.votes", "ratings.tmdb.votes", "imdb.votes", "total votes", "community rating count",
-            "scored by", "stimmen", "anzahl bewertungen",
+            "ratings.imdb.votes", "ratings.tmdb.votes", "ratings.votes", "imdb.votes", "total votes",
+            "community rating count", "scored by", "stimmen", "anzahl bewertungen",
         ),
         "poster": (
             "poster", "poster url", "poster link", "poster path", "image", "image url", "img", "img url", "cover",

@@ -206,6 +206,11 @@ def test_mongodbs_sample() -> None:
     )  # fmt: skip
 
 
+def test_radarr_before_its_third_version() -> None:
+    found = movie({"title": "Hafen", "overview": PLOT, "tmdbId": 278, "ratings": {"votes": 26, "value": 9.3}})
+    assert (found.rating, found.votes) == (9.3, 26)
+
+
 def test_imdbs_search_results_numbered_through() -> None:
     record = {
         "Title": "12. 813", "Year": "1920", "Duration": "1h 5m", "Rating": "6.0", "Votes": "1.6K", "description": PLOT,
