@@ -16,7 +16,7 @@ from catalog.errors import UsageError
 from catalog.terminal import one_line_errors, say, settings, show
 from query.answer import ModelAnswer
 from query.discovery import ask_server
-from query.models import MOST_RESULTS, SearchRequest
+from query.models import MOST_RESULTS, NONE_PASSES, SearchRequest
 
 _WIDTH = (100, 24)
 """Columns and lines where the output is no terminal."""
@@ -150,7 +150,7 @@ def _show(request: SearchRequest, answered: ModelAnswer, *, as_json: bool) -> No
     width = shutil.get_terminal_size(_WIDTH).columns
     if result.hits:
         show(as_table(result.hits, width))
-    elif not (everything and result.notes):  # a note says which condition it is
+    elif not (everything and result.notes) and not any(note.startswith(NONE_PASSES) for note in result.notes):
         say(why_nothing(result, filtered=bool(request.filter.strip()), everything=everything))
     if result.facets is not None:
         between = "\n" if result.hits else ""

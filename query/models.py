@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MOST_RESULTS = 1000
 """Movies in one answer, whoever asks: the command, HTTP, Python, an assistant."""
+NONE_PASSES = "no film passes "
+"""How a note begins that says which condition leaves no movie."""
 _SHOWN = ("title", "year", "fit", "score", "genres", "plot")
 """What a notebook shows of a hit."""
 

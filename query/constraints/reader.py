@@ -7,6 +7,7 @@ comedy". In "a war veteran drives a taxi" nothing names a film, and nothing is r
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from query.constraints.constraint import Constraint
 from query.constraints.folded_text import FoldedText
@@ -24,6 +25,9 @@ _BEHIND_TITLE = "C,PSAN"
 #: "I liked Alien. What else?": nothing else may be said then.
 _LIKED = re.compile(r"X+LT*")
 _NOTHING_MORE = frozenset("XTEMfC,")
+#: "..., but less like Gravity".
+_UNLIKE = re.compile(r"[,C]*(?:N|w)[KM]")
+_LESS = ("less", "weniger")
 _WHAT_ELSE = ("else", "next", "similar", "now", "then", "sonst", "noch", "ahnliches", "ahnliche")
 #: Says only that a film is meant: "a movie about a man who lives in an airport".
 _OPENING = re.compile(r"[XTE]*f[AI][XT]*[wnagctyp]")
@@ -51,6 +55,8 @@ class QuestionReading:
     """Whether that is the title of a film, which was named together with its year or director."""
     like: str | None = None
     """The id of a movie that others shall be like."""
+    unlike: str | None = None
+    """The id of a movie that they shall not be like."""
     notes: tuple[str, ...] = ()
 
 
@@ -68,14 +74,15 @@ def read(question: str, known: KnownValues) -> QuestionReading:
         if BESIDE.match(letters_of(items[part.start : part.stop])):
             for place in part:
                 mark(place, items, marks, negated=False)
-    is_titled = not marks.wishes and not like and _read_title_and_more(items, text, known, marks)
+    is_titled = not marks.wishes and like is None and _read_title_and_more(items, text, known, marks)
     constraints = _constraints(items, marks, text, known)
     if marks.lacking:
         said = text.raw[slice(*text.raw_span(items[marks.lacking[0]].start, items[marks.lacking[-1]].end))]
         notes = (*notes, f"no film says what it is without: {said!r} is not looked for")
-    if like and _is_request(items, marks, text):
-        identity, constraint = like
-        return QuestionReading(_left(items, marks, text), (constraint, *constraints), True, like=identity, notes=notes)
+    if like is not None and _is_request(items, marks, text):
+        constraints = (*like.constraints, *constraints)
+        left = _left(items, marks, text)
+        return QuestionReading(left, constraints, True, like=like.identity, unlike=like.unlike, notes=notes)
     if constraints and _is_request(items, marks, text):
         return QuestionReading(_left(items, marks, text), constraints, True, is_titled, notes=notes)
     opening = None if constraints else _OPENING.match(letters_of(items))
@@ -96,8 +103,8 @@ def _is_request(items: Sequence[Item], marks: Marks, text: FoldedText) -> bool:
 def without(reading: QuestionReading, question: str, written: str, dropped: Sequence[str]) -> QuestionReading:
     """The reading without what was read about the fields of a written filter, and without some constraints.
 
-    The words of what is gone are looked for again, unless the filter says just that. Raises UsageError for what is no
-    filter.
+    The words of what a filter took the place of are looked for again, unless it says just that; those of a constraint
+    that was taken away are not, as long as a request asks for something else. Raises UsageError for what is no filter.
     """
     fields = fields_of(written)
     said = parse_filter(written).conditions
@@ -106,46 +113,85 @@ def without(reading: QuestionReading, question: str, written: str, dropped: Sequ
         for each in reading.constraints
         if each.field in fields and set(parse_filter(each.filter).conditions) <= set(said)
     }
-    gone = {parse_filter(text) for text in dropped if not text.startswith("like:")}
-    fields = [*fields, "like"] if any(text.startswith("like:") for text in dropped) else fields
-    kept = tuple(
-        each
-        for each in reading.constraints
-        if each.field not in fields and (each.field == "like" or parse_filter(each.filter) not in gone)
-    )
+    taken = [each for each in reading.constraints if _is_among(each, dropped)]
+    kept = tuple(each for each in reading.constraints if each.field not in fields and each not in taken)
     if len(kept) == len(reading.constraints):
         return reading
-    spans = {each.words for each in reading.constraints} - {each.words for each in kept} - repeated
+    spans = {each.words for each in reading.constraints} - {each.words for each in (*kept, *taken)} - repeated
     back = " ".join(question[start:end] for start, end in sorted(spans))
-    like = reading.like if any(each.field == "like" for each in kept) else None
+    likes = {each.negated for each in kept if each.field == "like"}
     text = f"{back} {reading.text}".strip() if reading.is_request else question
     is_request = reading.is_request and bool(kept or repeated)
-    return replace(reading, text=text, constraints=kept, is_request=is_request, like=like)
+    if not (text or is_request):
+        return QuestionReading(question)
+    like, unlike = (reading.like if False in likes else None, reading.unlike if True in likes else None)
+    return replace(reading, text=text, constraints=kept, is_request=is_request, like=like, unlike=unlike)
 
 
-def _read_like(
-    items: Sequence[Item], text: FoldedText, known: KnownValues, marks: Marks
-) -> tuple[str, Constraint] | None:
-    """The id of the movie in "movies like Alien but funny", and what is said so."""
+def _is_among(constraint: Constraint, filters: Sequence[str]) -> bool:
+    """Whether it is one of some filters, however that is written."""
+    if constraint.field == "like":
+        return any(text.startswith("-like:" if constraint.negated else "like:") for text in filters)
+    conditions = [text for text in filters if not text.startswith(("like:", "-like:"))]
+    return parse_filter(constraint.filter) in map(parse_filter, conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Like:
+    """Movies that others shall be like, or shall not, by their ids, and what is said so."""
+
+    identity: str
+    constraints: tuple[Constraint, ...]
+    unlike: str | None = None
+
+
+def _read_like(items: Sequence[Item], text: FoldedText, known: KnownValues, marks: Marks) -> _Like | None:
+    """The movies in "movies like Alien but funny", "more like Alien, but less like Gravity"."""
     letters = letters_of(items)
     liked = _LIKED.match(letters)
     found = liked or _LIKE.match(letters)
     if found is None:
         return None
-    behind = items[found.end() :]
-    for count in range(min(_LONGEST_TITLE, len(behind)), 0, -1):
-        rest = behind[count:]
-        if behind[count - 1].letter == SIGN or not (
-            _asks_nothing_more(rest, text) if liked else not rest or rest[0].letter in _BEHIND_TITLE
-        ):
+    named = _title(items, found.end(), text, known, ends=not liked)
+    if named is None or (liked and not _asks_nothing_more(items[named.end :], text)):
+        return None
+    for place in range(found.end()):
+        mark(place, items, marks, negated=False)
+    marks.spent |= set(range(len(items) if liked else named.end))
+    said = Constraint("like", ":", (named.title,), False, named.words)
+    other = _UNLIKE.match(letters, named.end)
+    if other is None or not _is_less(items[other.end() - 2], text):
+        return _Like(named.identity, (said,))
+    unlike = _title(items, other.end(), text, known, ends=True)
+    if unlike is None:
+        return _Like(named.identity, (said,))
+    marks.spent |= set(range(named.end, unlike.end))
+    return _Like(named.identity, (said, Constraint("like", ":", (unlike.title,), True, unlike.words)), unlike.identity)
+
+
+class _Named(NamedTuple):
+    """A movie that is named by its title."""
+
+    identity: str
+    title: str
+    words: tuple[int, int]
+    end: int
+    """The place of the item behind it."""
+
+
+def _title(items: Sequence[Item], start: int, text: FoldedText, known: KnownValues, *, ends: bool) -> _Named | None:
+    """The longest title that begins at an item; one that `ends` is the last, or followed by what may stand there."""
+    for end in range(min(start + _LONGEST_TITLE, len(items)), start, -1):
+        if items[end - 1].letter == SIGN or (ends and end < len(items) and items[end].letter not in _BEHIND_TITLE):
             continue
-        words = text.raw_span(behind[0].start, behind[count - 1].end)
+        words = text.raw_span(items[start].start, items[end - 1].end)
         if movie := known.title(text.raw[slice(*words)]):
-            for place in range(found.end()):
-                mark(place, items, marks, negated=False)
-            marks.spent |= set(range(len(items) if liked else found.end() + count))
-            return movie[0], Constraint("like", ":", (movie[1],), False, words)
+            return _Named(*movie, words, end)
     return None
+
+
+def _is_less(item: Item, text: FoldedText) -> bool:
+    return item.letter != WORD or text.folded[item.start : item.end] in _LESS
 
 
 def _asks_nothing_more(items: Sequence[Item], text: FoldedText) -> bool:

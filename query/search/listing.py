@@ -12,6 +12,7 @@ from catalog.store.lexical.fields import LISTS, NUMBERS, folded
 from catalog.store.lexical.index import LexicalIndex
 from catalog.store.snapshot import Snapshot
 from query.filters import stated_conditions
+from query.models import NONE_PASSES
 from query.search.rerank import Ranking
 from query.search.retrievers import EXACT, cosines, nearest_told
 from query.search.scoring import Question
@@ -107,7 +108,7 @@ def why_none_passes(text: str, lexical: LexicalIndex) -> str | None:
     for place, last in enumerate(stated):
         if not lexical.count(Filter(tuple(part.condition for part in stated[: place + 1]))):
             before = " ".join(part.text for part in stated[:place])
-            return f"no film passes {last.text}" + (f" of those that pass {before}" if before else "")
+            return f"{NONE_PASSES}{last.text}" + (f" of those that pass {before}" if before else "")
     return None
 
 

@@ -140,7 +140,7 @@ def rank(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ranking:
 def _conditions(question: Question) -> str:
     """What must hold, as a filter."""
     wishes = [each.filter for each in question.reading.constraints if each.negated or not question.wishes]
-    return " ".join([question.request.filter, *(wish for wish in wishes if not wish.startswith("like:"))])
+    return " ".join([question.request.filter, *(wish for wish in wishes if not wish.startswith(("like:", "-like:")))])
 
 
 def _notes(question: Question, scored: Scored, *, some_fit: bool) -> tuple[str, ...]:

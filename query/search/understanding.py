@@ -15,6 +15,8 @@ _BEGINNINGS = 20
 """Titles looked at for one that goes on behind a colon, the best known first ..."""
 _SHORT = 3
 """... where no more than so many words were typed."""
+_SHORTEST_STORY = 12
+"""Words: a sentence of fewer may be no plot, but say what somebody liked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +38,19 @@ def understand(request: SearchRequest, snapshot: Snapshot, model: ModelIdentity)
     analysis = analyze(request.text, model, snapshot.lexical.held)
     titles = match_titles(snapshot.lexical, request.text, all_known=analysis.all_known)
     said = Understood(request, QuestionReading(request.text), analysis, tuple(titles))
+    is_told = analysis.phrasing is Phrasing.TOLD
     if (
         request.literal
         or request.likes
         or request.dislikes
         or request.ratings
         or titles
-        or analysis.phrasing is Phrasing.TOLD
+        or (is_told and len(request.text.split()) > _SHORTEST_STORY)
     ):
         return said
     reading = read(request.text, KnownValues(snapshot))
+    if is_told and reading.like is None:
+        return said
     reading = without(reading, request.text, request.filter, request.disregard)
     if reading.is_request:
         return _requested(said, reading, snapshot, model)
@@ -60,8 +65,8 @@ def understand(request: SearchRequest, snapshot: Snapshot, model: ModelIdentity)
 def _requested(said: Understood, reading: QuestionReading, snapshot: Snapshot, model: ModelIdentity) -> Understood:
     """What is left to look for of a request; as a title only where one stands there with its year or director."""
     assert said.analysis is not None  # noqa: S101 - the caller looked
-    likes = () if reading.like is None else (reading.like,)
-    found = Understood(replace(said.request, text=reading.text, likes=likes), reading)
+    likes, dislikes = (() if film is None else (film,) for film in (reading.like, reading.unlike))
+    found = Understood(replace(said.request, text=reading.text, likes=likes, dislikes=dislikes), reading)
     if not reading.text:
         return found
     analysis = analyze(reading.text, model, snapshot.lexical.held, german=said.analysis.german)

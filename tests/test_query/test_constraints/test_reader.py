@@ -216,7 +216,7 @@ def test_actors_that_it_holds_are_wished(tmp_path_factory: pytest.TempPathFactor
         assert (conditions(reading), reading.text) == ('genre:Comedy actor:"Tom Hanks"', "")
 
 
-def test_what_is_taken_away_is_looked_for_again(known: KnownValues) -> None:
+def test_what_a_filter_takes_the_place_of_is_looked_for_again(known: KnownValues) -> None:
     question = "French dramas about a wedding"
     reading = read(question, known)
     assert conditions(without(reading, question, "genre:Horror", ())) == "country:France language:French"
@@ -224,7 +224,33 @@ def test_what_is_taken_away_is_looked_for_again(known: KnownValues) -> None:
     fewer = without(reading, question, "", ['language:"French"'])
     assert (conditions(fewer), fewer.text) == ("country:France genre:Drama", "wedding")
     none = without(reading, question, "genre:War country:Chile language:Welsh", ())
+    assert none.text == "French dramas wedding"
     assert (none.constraints, none.is_request) == ((), False)
+
+
+def test_what_is_taken_away_is_forgotten_while_something_is_left(known: KnownValues) -> None:
+    question = "French dramas"
+    reading = read(question, known)
+    fewer = without(reading, question, "", ["genre:Drama"])
+    assert (conditions(fewer), fewer.text, fewer.is_request) == ("country:France language:French", "", True)
+    nothing = without(reading, question, "", ["genre:Drama", "country:France", "language:French"])
+    assert (nothing.constraints, nothing.text, nothing.is_request) == ((), question, False)
+    liked = "more like Alien, but less like Dune"
+    assert without(read(liked, known), liked, "", ["like:Alien", "-like:Dune"]).text == liked
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "More like Alien, but less like Dune.",
+        "movies like Alien but not like Dune",
+        "mehr wie Alien, aber weniger wie Dune",
+    ],
+)
+def test_less_like_names_a_film_to_be_unlike(known: KnownValues, question: str) -> None:
+    reading = read(question, known)
+    assert (conditions(reading), reading.text) == ("like:Alien -like:Dune", "")
+    assert (reading.like, reading.unlike) == ("1", known.title("Dune")[0])  # type: ignore[index]
 
 
 def test_what_a_filter_says_itself_is_looked_for_no_more(known: KnownValues) -> None:
