@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from catalog.config import Config
-from catalog.errors import CheckFailed, PlotseekError, RowRefused, SourceError, Stopped, UsageError
+from catalog.errors import CheckFailed, PlotseekError, RowRefused, Stopped
 from catalog.journal.change import ChangeOutcome, ChangeRequest, ChangeState
 from catalog.journal.journal import Journal, WaitingChange
 from catalog.movie import API, Movie
@@ -18,17 +18,17 @@ from catalog.store.chroma.server import configured_server
 from catalog.store.generations import Generations
 from catalog.store.runs import History, RunOutcome
 from catalog.store.writer import CatalogWriter, open_writer
-from ingest.mapping.mapper import RowNotes, detect, to_movie
 from ingest.readers.row import Row
 from ingest.report import Report, RowCounts
 from ingest.run import Listener, Request, choose_model, refused_file, sync_options
+from ingest.sent_film import SentFilm, fields_sent, read_film
 from ingest.sync.apply import SyncOutcome, sync
 from ingest.sync.plan import Kind, plan
 from ingest.sync.rejects import Refusals
 
 LOCATION = "changes over HTTP"
 _NAMED = 100
-"""Films, and refused rows, of one change that its report names."""
+"""Films, refused rows and notes of one change that its report names."""
 
 
 @dataclass(slots=True)
@@ -40,6 +40,7 @@ class _Reading:
     ids: list[str] = field(default_factory=list)
     """Of films to put or to delete."""
     refusals: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     reason: str | None = None
 
     def outcome(self, kinds: Mapping[str, Kind], last: Mapping[str, int], generation: int | None) -> ChangeOutcome:
@@ -54,6 +55,7 @@ class _Reading:
             tuple(self.refusals[:_NAMED]),
             generation,
             self.reason,
+            tuple(self.notes[:_NAMED]),
         )
 
 
@@ -63,9 +65,8 @@ class _Batch:
     def __init__(self, others: Mapping[str, str], config: Config, refusals: Refusals) -> None:
         self._others = dict(others)
         """The source of the films that belong to another one, by id."""
-        self._fields = config.catalog.fields
+        self._fields = fields_sent(config.catalog.fields)
         self._refusals = refusals
-        self._notes = RowNotes()
         self.readings: list[_Reading] = []
         self.wanted: dict[str, Movie | None] = {}
         """By id; None for one that shall go."""
@@ -73,6 +74,9 @@ class _Batch:
         """The number of the change that named it last, by id."""
         self.repaired = 0
         self.unreadable: Counter[str] = Counter()
+        """Values that could not be read, by field."""
+        self.first_unreadable: dict[str, str] = {}
+        """By field, where the first of them is."""
 
     def add(self, waiting: WaitingChange) -> None:
         """Read one change; what is wrong with it is noted."""
@@ -94,23 +98,22 @@ class _Batch:
     def _movies(self, change: ChangeRequest, reading: _Reading) -> Iterator[Movie]:
         rows = [Row(f"film {place}", row) for place, row in enumerate(change.put, 1)]
         reading.read = len(rows) + len(change.delete)
-        try:
-            fields = detect(rows, self._fields)
-        except (SourceError, UsageError) as error:  # also an export without plots: it is known what it is for
-            reading.reason = str(error)
-            return
         for row in rows:
-            notes = RowNotes()
             try:
-                movie = to_movie(row, fields, notes)
-                self._check_owner(movie.id, change, row.place)
+                film = read_film(row, self._fields)
+                self._check_owner(film.movie.id, change, row.place)
             except RowRefused as refusal:
                 reading.refusals.append(str(refusal))
                 self._refusals.add(str(refusal), row.fields)
                 continue
-            self.repaired += notes.repaired
-            self.unreadable.update(notes.unreadable)
-            yield movie
+            reading.notes += film.notes
+            self._count(film, f"change {reading.number}, {row.place}")
+            yield film.movie
+
+    def _count(self, film: SentFilm, place: str) -> None:
+        self.repaired += film.repaired
+        self.unreadable.update(film.unreadable)
+        self.first_unreadable = {**dict.fromkeys(film.unreadable, place), **self.first_unreadable}
 
     def _deleted(self, change: ChangeRequest, reading: _Reading) -> Iterator[str]:
         for identity in change.delete:
@@ -127,7 +130,7 @@ class _Batch:
         if change.take_over:
             self._others.pop(identity, None)
         if (owner := self._others.get(identity)) is not None:
-            way_out = "take_over=true changes it all the same"
+            way_out = "take_over=true in the address changes it all the same"
             raise RowRefused(f"{place}: field 'id': {identity!r} belongs to source {owner!r}; {way_out}")
 
     @property
@@ -146,7 +149,7 @@ class _Batch:
             refused=refused,
             repaired=self.repaired,
             unreadable=dict(self.unreadable),
-            first_unreadable={},
+            first_unreadable=self.first_unreadable,
         )
 
 

@@ -59,6 +59,8 @@ class ChangeOutcome:
     """The state of the catalog that holds it."""
     reason: str | None = None
     """Why all of it was refused."""
+    notes: tuple[str, ...] = ()
+    """What of films that went in did not: values that could not be read, keys that look misspelt. The first hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class ChangeReport:
     """The state of the catalog that holds it."""
     reason: str | None = None
     """Why all of it was refused, or why it still waits."""
+    notes: tuple[str, ...] = ()
+    """What of films that went in did not: values that could not be read, keys that look misspelt. The first hundred."""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; what there is nothing to say of is left out."""
@@ -88,5 +92,5 @@ class ChangeReport:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`; other keys are passed over."""
         known = {name: values[name] for name in cls.__slots__ if name in values}
-        lists = {name: tuple(values.get(name, ())) for name in ("ids", "refusals")}
+        lists = {name: tuple(values.get(name, ())) for name in ("ids", "refusals", "notes")}
         return cls(**{**known, **lists, "state": ChangeState(values["state"])})

@@ -207,10 +207,20 @@ async def put_movies(
     caller: Calling, response: Response, asked: Annotated[api.ChangeAsked, Query()], body: Rows
 ) -> dict[str, Any]:
     """Add films, or replace those with the same ids; on disk when it is answered, found within seconds."""
+    change = ChangeRequest(put=_films_of(body), take_over=asked.take_over)
+    return await _accepted(caller, response, change, asked.wait)
+
+
+def _films_of(body: Any) -> tuple[dict[str, Any], ...]:
+    """The films of a body, as they are; raises UsageError for what holds none."""
+    if isinstance(body, dict) and len(body) == 1:
+        ((name, inner),) = body.items()
+        if isinstance(inner, list) and inner and all(isinstance(row, dict) for row in inner):
+            raise UsageError(f"send the list itself, not an object with it in {name[:40]!r}: [{{...}}, {{...}}]")
     rows = body if isinstance(body, list) else [body]
     if not rows or not all(isinstance(row, dict) and row for row in rows):
         raise UsageError("a film is a JSON object with title and plot, several are a list of them")
-    return await _accepted(caller, response, ChangeRequest(put=tuple(rows), take_over=asked.take_over), asked.wait)
+    return tuple(rows)
 
 
 async def _names_a_film(request: Request) -> None:

@@ -112,7 +112,7 @@ def test_films_of_a_file_stay_its_own_unless_they_are_taken_over(config: Config,
     applied(config)
     assert report(config, refused).state is ChangeState.REFUSED
     assert report(config, refused).refusals == (
-        "film 1: field 'id': 'a' belongs to source 'main'; take_over=true changes it all the same",
+        "film 1: field 'id': 'a' belongs to source 'main'; take_over=true in the address changes it all the same",
     )
     assert report(config, partly).state is ChangeState.DONE
     assert report(config, partly).counts == {"read": 2, "added": 1, "refused": 1}
@@ -127,22 +127,62 @@ def test_films_of_a_file_stay_its_own_unless_they_are_taken_over(config: Config,
     assert (again.rows.added, again.rows.unchanged, again.rows.refused, again.rows.deleted) == (1, 1, 1, 0)
 
 
-def test_a_request_that_says_nothing_of_films_is_refused_as_a_whole(config: Config) -> None:
-    """It holds up nobody else."""
-    nothing, rated, good = asked(
+def test_a_film_is_refused_alike_alone_and_in_a_list(config: Config) -> None:
+    """By name, with the key that may have been meant; it holds up nobody else."""
+    slip = {"id": "t", "Title": "Slip", "plott": "A ship waits."}
+    alone, together, wrapped, rated, good = asked(
         config,
-        ChangeRequest(({"name": "x", "colour": "red"},)),
+        ChangeRequest((slip,)),
+        ChangeRequest((film("b"), slip)),
+        ChangeRequest(({"movie": film("c")},)),
         ChangeRequest(({"movieId": 1, "userId": 2, "rating": 4.5, "timestamp": 1},)),
         ChangeRequest((film("a"),)),
     )
     told = applied(config)
     assert told is not None
-    assert (told.films, told.rows.read) == (1, 3)
-    for number in (nothing, rated):
+    assert (told.films, told.rows.read, told.rows.refused) == (2, 6, 4)
+    said = "'Slip' has no plot: no field for the plot; 'plott': did you mean 'plot'?"
+    assert report(config, alone).refusals == (f"film 1: {said}",)
+    assert report(config, together).refusals == (f"film 2: {said}",)
+    assert report(config, wrapped).refusals == (
+        "film 1: field 'movie' is an object, a text is expected; send what 'movie' holds, without the object around it",
+    )
+    for number in (alone, wrapped, rated):
         found = report(config, number)
-        assert (found.state, found.counts) == (ChangeState.REFUSED, {"read": 1})
-        assert "; there are name, colour" in (found.reason or "") or number == rated
+        assert (found.state, found.counts) == (ChangeState.REFUSED, {"read": 1, "refused": 1})
+        assert (found.reason, len(found.refusals)) == (None, 1)
     assert report(config, good).state is ChangeState.DONE
+
+
+def test_a_film_becomes_the_same_movie_whatever_is_sent_with_it(config: Config) -> None:
+    """A rating is one from 0 to 10; what is none is told, and nothing in the list makes it another one."""
+    alone, together, percent = asked(
+        config,
+        ChangeRequest((film("a", rating=11),)),
+        ChangeRequest((film("b", rating=71), film("c", rating=84), film("d", rating=7, runtime=7200))),
+        ChangeRequest((film("e", rating="84%"), film("f", rating="great", year="abc", runtime=-5, yaer=1999))),
+    )
+    told = applied(config)
+    assert told is not None
+    assert told.rows.unreadable == {"rating": 4, "year": 1, "runtime": 1}
+    assert told.rows.first_unreadable == dict.fromkeys(("year", "runtime"), "change 3, film 2") | {
+        "rating": "change 1, film 1"
+    }
+    with closing(Movies.open(Generations(config.store.path).in_force().movies)) as movies:
+        rated = {entry.movie.id: entry.movie.rating for part in movies.entries() for entry in part}
+    assert rated == {"a": None, "b": None, "c": None, "d": 7, "e": 8.4, "f": None}
+    lost = "cannot be read; the film is in without it"
+    assert report(config, alone).notes == (f"film 1, 'Film a': the rating 11 {lost}",)
+    assert report(config, together).notes == (
+        f"film 1, 'Film b': the rating 71 {lost}",
+        f"film 2, 'Film c': the rating 84 {lost}",
+    )
+    assert report(config, percent).notes == (
+        f"film 2, 'Film f': the year 'abc' {lost}",
+        f"film 2, 'Film f': the runtime -5 {lost}",
+        f"film 2, 'Film f': the rating 'great' {lost}",
+        "film 2, 'Film f': 'yaer': did you mean 'year'?",
+    )
 
 
 def test_the_owners_check_refuses_changes(config: Config) -> None:

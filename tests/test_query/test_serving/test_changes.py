@@ -55,6 +55,14 @@ def test_films_come_are_found_and_go(tmp_path: Path) -> None:
         changed = told(http.put("/movies", json={**ALIEN, "plot": "A whale swims by."}, params=WAIT))
         assert changed["counts"] == {"read": 1, "text_changed": 1}
         assert http.get("/movies/1").json()["plot"] == "A whale swims by."
+        alone = told(http.put("/movies", json={**ALIEN, "rating": 11, "yaer": 1979}, params=WAIT))
+        assert alone["notes"] == [
+            "film 1, 'Alien': the rating 11 cannot be read; the film is in without it",
+            "film 1, 'Alien': 'yaer': did you mean 'year'?",
+        ]
+        slip = told(http.put("/movies", json={"id": "9", "title": "Slip", "plott": "A whale."}, params=WAIT))
+        assert (slip["state"], slip["counts"]) == ("refused", {"read": 1, "refused": 1})
+        assert slip["refusals"] == ["film 1: 'Slip' has no plot: no field for the plot; 'plott': did you mean 'plot'?"]
         gone = told(http.delete("/movies/2", params=WAIT))
         assert (gone["counts"], http.get("/movies/2").status_code) == ({"read": 1, "deleted": 1}, 404)
         missing = http.delete("/movies/2")
@@ -73,6 +81,9 @@ def test_what_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         for body in wrong:
             refused = http.put("/movies", json=body)
             assert (refused.status_code, "JSON object" in refused.json()["detail"]) in ((400, True), (422, False))
+        wrapped = http.put("/movies", json={"movies": [ALIEN]})
+        said = "send the list itself, not an object with it in 'movies': [{...}, {...}]"
+        assert (wrapped.status_code, wrapped.json()["detail"]) == (400, said)
         assert http.put("/movies", json=ALIEN, params={"wait": "61"}).status_code == 422
         assert http.put("/movies", content=b'{"a":' * 5000).status_code in (400, 422)
         unknown = http.get("/changes/7")
