@@ -5,17 +5,21 @@ The defaults here and the ones written in config.yaml are the same; a test compa
 
 import os
 import re
-import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
 from ipaddress import ip_network
+from math import isfinite
+from numbers import Integral, Real
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from catalog.errors import ConfigError
 from catalog.movie import check_template
+from catalog.printable import brief
 from catalog.strict_yaml import parse_yaml, read_yaml
 
 PREFIX = "PLOTSEEK"
@@ -25,7 +29,9 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class _Limits:
+class Limits:
+    """What a value may be, besides its type."""
+
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
@@ -48,7 +54,7 @@ class _Limits:
 
 
 def _setting(default: T, **limits: Any) -> T:
-    return field(default=default, metadata={"limits": _Limits(**limits)})
+    return field(default=default, metadata={"limits": Limits(**limits)})
 
 
 def _check_url(url: str) -> None:
@@ -81,7 +87,7 @@ class StoreConfig:
     cloud: bool = False
     tenant: str = ""
     database: str = ""
-    headers: Mapping[str, Any] = field(default_factory=dict, metadata={"limits": _Limits(check=_check_headers)})
+    headers: Mapping[str, Any] = field(default_factory=dict, metadata={"limits": Limits(check=_check_headers)})
     """Header -> the variable that holds its value."""
     certificates: Path | None = None
     timeout: float = _setting(300.0, minimum=0.1, maximum=86400)
@@ -99,7 +105,7 @@ def _check_columns(fields: Mapping[str, Any]) -> None:
 class CatalogConfig:
     """Where the fields of a film come from."""
 
-    fields: Mapping[str, Any] = field(default_factory=dict, metadata={"limits": _Limits(check=_check_columns)})
+    fields: Mapping[str, Any] = field(default_factory=dict, metadata={"limits": Limits(check=_check_columns)})
     """Field -> a column's name or a list of them."""
 
 
@@ -141,7 +147,7 @@ class SyncConfig:
     keep_generations: int = _setting(2, minimum=1, maximum=1000)
     grace: float = _setting(300.0, minimum=0)
     fetch_timeout: float = _setting(3600.0, minimum=1, maximum=604800)
-    headers: Mapping[str, Any] = field(default_factory=dict, metadata={"limits": _Limits(check=_check_headers)})
+    headers: Mapping[str, Any] = field(default_factory=dict, metadata={"limits": Limits(check=_check_headers)})
     check: tuple[str, ...] = ()
     """A program and its arguments."""
 
@@ -306,39 +312,83 @@ OTHER_VARIABLES = (
 
 
 def _override(config: Config, variables: Mapping[str, str]) -> Any:
-    known = {variable_name(key) for key in setting_names(Config)}
+    known = {variable_name(key): key for key in setting_names(Config)}
     renamed = {variable_name(before): variable_name(now) for before, now in RENAMED.items()}
     for name in variables:
         if name in renamed:
             raise ConfigError(f"environment: {name} is called {renamed[name]} now")
         if name not in known and name not in OTHER_VARIABLES:
             raise ConfigError(f"environment: unknown variable {name}; {PREFIX}_STORE_PATH stands for store.path")
-    return _replace(config, variables, "")
+    given = {known[name]: text for name, text in variables.items() if name in known}
+    return _replace(config, given, "", lambda key: f"environment: {variable_name(key)}")
 
 
-def _replace(section: Any, variables: Mapping[str, str], prefix: str) -> Any:
+def with_settings(config: Config, settings: Mapping[str, object]) -> Config:
+    """`config`, but for settings that a program gives: `{"search.limit": 5, "catalog.fields.plot": "told"}`.
+
+    A text stands for what it would in a variable. Raises ConfigError.
+    """
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"settings: {brief(settings)} is not a dict such as {{'embedding.model': 'bundled'}}")
+    kinds = setting_kinds(Config)
+    given: dict[str, Any] = {}
+    for name, value in sorted(settings.items(), key=str):
+        table, _, entry = str(name).rpartition(".")
+        if name in kinds:
+            given[name] = _as_read(value)
+        elif get_origin(kinds.get(table)) is Mapping:
+            given[table] = {**(given.get(table) or attrgetter(table)(config)), entry: _as_read(value)}
+        else:
+            raise _unknown_setting(str(name), kinds)
+    return cast(Config, _replace(config, given, "", str))
+
+
+def _unknown_setting(name: str, known: Iterable[str]) -> ConfigError:
+    if now := RENAMED.get(name):
+        return ConfigError(f"{name} is called {now} now")
+    near = get_close_matches(name, known, 3)
+    meant = f"did you mean {' or '.join(map(repr, near))}?" if near else "config.yaml lists all"
+    return ConfigError(f"unknown setting {brief(name)}; {meant}")
+
+
+def _as_read(value: object) -> object:
+    """As a file of settings would say it."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return {name: _as_read(each) for name, each in value.items()}
+    return list(map(_as_read, value)) if isinstance(value, list | tuple) else value
+
+
+def _replace(section: Any, given: Mapping[str, object], prefix: str, called: Callable[[str], str]) -> Any:
+    """A section with the values `given` by the names of settings; `called` tells what a wrong one is called."""
     hints = get_type_hints(type(section))
     changed: dict[str, Any] = {}
     for item in fields(section):
         key, hint = f"{prefix}{item.name}", hints[item.name]
-        name = variable_name(key)
         if is_dataclass(hint):
-            changed[item.name] = _replace(getattr(section, item.name), variables, f"{key}.")
-        elif name in variables:
-            value = _from_text(variables[name], hint)
-            changed[item.name] = _checked(value, hint, item.metadata, f"environment: {name}")
+            changed[item.name] = _replace(getattr(section, item.name), given, f"{key}.", called)
+        elif key in given:
+            value = given[key]
+            value = _from_text(value, hint) if isinstance(value, str) else value
+            changed[item.name] = _checked(value, hint, item.metadata, called(key))
         else:
             changed[item.name] = getattr(section, item.name)
     return type(section)(**changed)
 
 
-def setting_names(kind: type[Any], prefix: str = "") -> list[str]:
+def setting_names(kind: type[Any]) -> list[str]:
     """Every setting as `section.key`, in order."""
-    names: list[str] = []
+    return list(setting_kinds(kind))
+
+
+def setting_kinds(kind: type[Any], prefix: str = "") -> dict[str, Any]:
+    """Every setting as `section.key`, in order, with its type."""
+    kinds: dict[str, Any] = {}
     for name, hint in get_type_hints(kind).items():
         key = f"{prefix}{name}"
-        names += setting_names(cast(type[Any], hint), f"{key}.") if is_dataclass(hint) else [key]
-    return names
+        kinds |= setting_kinds(cast(type[Any], hint), f"{key}.") if is_dataclass(hint) else {key: hint}
+    return kinds
 
 
 def variable_name(key: str) -> str:
@@ -357,12 +407,19 @@ def _from_text(text: str, hint: Any) -> Any:
 
 
 def _checked(value: Any, hint: Any, metadata: Mapping[str, Any], where: str) -> Any:
+    try:
+        return fitting(value, hint, metadata.get("limits"))
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def fitting(value: Any, hint: Any, limits: Limits | None = None) -> Any:
+    """The value in the hinted type; raises ValueError that says what is wrong with it."""
     converted = _convert(value, hint)
     if converted is _WRONG:
-        raise ConfigError(f"{where}: {value!r} is not {_described(hint)}")
-    limits = metadata.get("limits")
+        raise ValueError(f"{brief(value)} is not {_described(hint)}")
     if converted is not None and limits is not None and (refusal := limits.refusal(converted)):
-        raise ConfigError(f"{where}: {value!r} is impossible: {refusal}")
+        raise ValueError(f"{brief(value)} is impossible: {refusal}")
     return converted
 
 
@@ -384,19 +441,35 @@ def _convert(value: Any, hint: Any) -> Any:
     if value is None:
         return None if _optional(hint) else _WRONG
     if kind is Path:
-        return Path(value) if isinstance(value, str) and value else _WRONG
+        return _path(os.fspath(value)) if isinstance(value, str | os.PathLike) and value != "" else _WRONG
     if kind is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-        return float(value) if number else _WRONG
+        return _number(value)
     if kind is int:
-        return value if isinstance(value, int) and not isinstance(value, bool) else _WRONG
+        return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else _WRONG
     if get_origin(kind) is tuple:
         values = [part for part in [value] if part] if isinstance(value, str) else value  # one text is a list of one
         whole = isinstance(values, list) and all(isinstance(part, str) for part in values)
         return tuple(values) if whole else _WRONG
     if get_origin(kind) is Mapping:
-        return dict(value) if isinstance(value, dict) and all(isinstance(name, str) for name in value) else _WRONG
+        return dict(value) if isinstance(value, Mapping) and all(isinstance(name, str) for name in value) else _WRONG
     return value if isinstance(value, kind) else _WRONG
+
+
+def _number(value: Any) -> Any:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return _WRONG
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond all others
+        return _WRONG
+    return number if isfinite(number) else _WRONG
+
+
+def _path(text: str) -> Any:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # there is no user whose folder it could be in
+        return _WRONG
 
 
 def _described(hint: Any) -> str:

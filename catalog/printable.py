@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 # for bytes that are no text, can be written nowhere.
 _UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_LONGEST = 60
+"""Characters of a value in a message."""
+
 
 def visible(text: str) -> str:
     """The text with what cannot be seen or written spelt as `\\u001b`; JSON stays JSON that says the same.
@@ -14,6 +17,12 @@ def visible(text: str) -> str:
     Line breaks and tabs stay.
     """
     return text if text.isprintable() else _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def brief(value: object) -> str:
+    """Any value in a message of one line, by its beginning."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def utc(seconds: float) -> str:
