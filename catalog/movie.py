@@ -45,9 +45,9 @@ class Movie:
     """An http(s) address."""
     link: str | None = None
     """An http(s) address: where the source shows the film itself."""
-    external_ids: Mapping[str, str] = field(default_factory=dict)
+    external_ids: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Ids elsewhere, by lower-case name: {"imdb": "tt0111161", "tmdb": "278"}."""
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Further columns of the source that were asked for: JSON values."""
 
     @property

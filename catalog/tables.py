@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from catalog.errors import ExtraMissing
 from catalog.extras import install_command
@@ -12,27 +12,25 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, object]
 
+_DTYPES = {int: "Int64", int | None: "Int64", float: "float64", float | None: "float64"}
 _LONGEST = 200
 """Characters of a cell: a plot is told by its beginning."""
 
 
-def frame_of(rows: Sequence[Row], columns: Iterable[str]) -> "pandas.DataFrame":
-    """A line for each row, with these columns; whole numbers stay whole where some are unknown.
+def frame_of(rows: Iterable[Row], kinds: Mapping[str, Any]) -> "pandas.DataFrame":
+    """A line for each row, with these columns; the type of a column is that of its values, whatever they are.
 
-    Raises ExtraMissing where pandas is not installed.
+    `kinds` says for each column of which type its values are: of `int | None` it is `Int64`, of `float | None` it is
+    `float64`, of all else `object`. An empty dict is None: Parquet knows none. Raises ExtraMissing where pandas is not
+    installed.
     """
     try:
         import pandas as pd
     except ImportError:
         raise ExtraMissing(f"a DataFrame needs pandas; run: {install_command('notebook')}") from None
-    frame = pd.DataFrame(list(rows), columns=list(columns))
-    whole = [name for name in frame.columns if _is_whole(row.get(name) for row in rows)]
-    return frame.astype(dict.fromkeys(whole, "Int64"))
-
-
-def _is_whole(values: Iterable[object]) -> bool:
-    known = [value for value in values if value is not None]
-    return bool(known) and all(type(value) is int for value in known)
+    cells = [[None if row.get(name) == {} else row.get(name) for name in kinds] for row in rows]
+    frame = pd.DataFrame(cells, columns=list(kinds), dtype=object)
+    return frame.astype({name: _DTYPES.get(kind, "object") for name, kind in kinds.items()})
 
 
 def html_of(rows: Iterable[Row], columns: Sequence[str]) -> str:

@@ -46,7 +46,7 @@ class DrawnMap:
         years = [year or None for year in self.year]
         columns = {"id": self.id, "title": self.title, "year": years, "genre": genres, "x": self.x, "y": self.y}
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        return frame_of(rows, columns)
+        return frame_of(rows, {"id": str, "title": str, "year": int, "genre": str, "x": int, "y": int})
 
     def to_dict(self) -> dict[str, Any]:
         """What `GET /map` answers."""

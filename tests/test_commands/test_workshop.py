@@ -27,6 +27,15 @@ def test_it_is_kept_without_outputs() -> None:
     assert [cell.source for cell in cells if cell.outputs or cell.execution_count is not None] == []
 
 
+def test_opened_elsewhere_it_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = next(cell.source for cell in read().cells if cell.cell_type == "code")
+    with pytest.raises(
+        SystemExit, match=rf"^no movies.json in {tmp_path} or above: open this notebook where .* docs/$"
+    ):
+        exec(first, {})  # noqa: S102
+
+
 @pytest.mark.slow
 def test_it_runs_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")]))

@@ -4,8 +4,10 @@ import copy
 import pickle
 import subprocess
 import sys
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
+from pathlib import Path
 
+import pandas
 import pytest
 
 from catalog.movie import FIELDS, Movie
@@ -57,6 +59,37 @@ def test_an_answer_without_hits_has_the_same_columns() -> None:
     frame = SearchResult((), 0, 1).to_frame()
     assert len(frame) == 0
     assert list(frame.columns) == list(SearchResult(RESULT.hits[1:], 1, 1).to_frame().columns)
+
+
+def test_a_column_has_the_same_type_whatever_the_answer() -> None:
+    whole, numbers = ("year", "votes", "runtime", "fit"), ("rating", "score", "confidence")
+    frames = [RESULT.to_frame(), SearchResult(RESULT.hits[1:], 1, 1).to_frame(), SearchResult((), 0, 1).to_frame()]
+    for frame in frames:
+        assert {name: str(frame[name].dtype) for name in whole} == dict.fromkeys(whole, "Int64")
+        assert {name: str(frame[name].dtype) for name in numbers} == dict.fromkeys(numbers, "float64")
+        rest = [name for name in frame.columns if name not in (*whole, *numbers, "why_into_story")]
+        assert {str(frame[name].dtype) for name in rest} == {"object"}
+    assert frames[1].nlargest(1, "fit")["id"].tolist() == ["2"]
+
+
+def test_an_answer_can_be_kept_as_parquet(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    for hits in (RESULT.hits, RESULT.hits[:1], ()):
+        frame = SearchResult(hits, 2, 1).to_frame()
+        frame.to_parquet(tmp_path / "answer.parquet")
+        assert pandas.read_parquet(tmp_path / "answer.parquet")["title"].tolist() == frame["title"].tolist()
+    assert RESULT.to_frame()["external_ids"].tolist() == [None, {"imdb": "tt1"}]
+
+
+def test_an_answer_is_a_sequence_of_its_hits() -> None:
+    assert (len(RESULT), list(RESULT), RESULT[1], RESULT[:1]) == (2, list(RESULT.hits), RESULT.hits[1], RESULT.hits[:1])
+    assert not SearchResult((), 0, 1)
+
+
+def test_hits_and_films_go_into_a_set() -> None:
+    marked = replace(RESULT.hits[0], highlights={"plot": [(0, 1)]})
+    assert len({*RESULT.hits, *RESULT.hits, marked}) == 3
+    assert len({ROOM, replace(ROOM, extra={}), replace(ROOM)}) == 2
 
 
 def test_a_notebook_shows_an_answer_and_a_hit_as_a_table_without_their_markup() -> None:
