@@ -90,15 +90,12 @@ def _with_lists(request: SearchRequest, seen: Sequence[Path], rated: Sequence[Pa
     if not seen and not rated:
         return request
 
-    from query.watched.reader import ratings_of, read_watched, seen_of
+    from query.watched.reader import read_ratings, read_watched, seen_of
 
     watched = [film for path in seen for film in read_watched(path)]
     ratings: dict[str, float] = {}
     for path in rated:
-        films = read_watched(path)
-        ratings |= ratings_of(films)
-        if not any(film.rating for film in films):
-            say(f"{path}: no ratings in it; all films that were watched are taken as liked")
+        ratings |= read_ratings(path, say)
     return replace(request, seen=seen_of(watched), ratings=ratings)
 
 

@@ -18,7 +18,7 @@ from catalog.errors import PlotseekError, StoreError, UsageError
 from catalog.journal.change import ChangeReport
 from catalog.movie import Movie
 from query.answer import ModelAnswer, facets_from_dict, result_from_dict
-from query.models import FacetCounts, SearchRequest, SearchResult
+from query.models import FacetCounts, SearchRequest, SearchResult, name_of
 from query.movie_catalog import MovieCatalog
 from query.problems import error_of
 
@@ -165,8 +165,8 @@ class PlotseekClient(MovieCatalog):
     def count_facets(self, request: SearchRequest) -> FacetCounts:
         return self._read(lambda values, _: facets_from_dict(values), "POST", "/facets", request)
 
-    def movie(self, name: str) -> Movie:
-        return self._read(lambda values, _: Movie.from_dict(values), "GET", _address(name))
+    def movie(self, name: str | int) -> Movie:
+        return self._read(lambda values, _: Movie.from_dict(values), "GET", _address(name_of(name, "film")))
 
     def put(self, films: Iterable[Mapping[str, Any]], *, take_over: bool = False, wait: float = 0) -> ChangeReport:
         """Add films, or replace those with the same ids: rows as files hold them. It needs a key of the role admin.

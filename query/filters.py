@@ -22,6 +22,9 @@ _MOST = 100
 #: Names whose singular is not the name without its "s".
 _NAMES = {"countries": "country", "vote": "votes"}
 
+#: Names that no field has, and where to find what they mean.
+_HINTS = dict.fromkeys(("decade", "decades"), "; 'year' has the decades: year:1980s")
+
 _ATTRIBUTES = (*HAS, *SITES)
 _CONDITION = re.compile(r'(?P<minus>-?)(?P<field>[^\s:=!<>",-][^\s:=!<>",]*)(?P<operator>[:=!<>]+)')
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
@@ -201,7 +204,7 @@ def _attribute(value: _Value) -> str:
 
 def _unknown(at: int, what: str, name: str, allowed: tuple[str, ...]) -> UsageError:
     near = get_close_matches(folded(name)[:40], allowed, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else _HINTS.get(folded(name), "")
     return _wrong(at, f"unknown {what} {name[:40]!r}; allowed are {', '.join(allowed)}{hint}")
 
 

@@ -3,12 +3,15 @@
 Light to import, because a short-lived command builds a request to ask a running server.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Self
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self, overload
 
-from catalog.config import SearchConfig
+from catalog.config import Limits, SearchConfig, fitting
+from catalog.errors import UsageError
 from catalog.movie import FIELDS, Movie
+from catalog.printable import brief
 from catalog.store.columns.facet import Facet
 from catalog.tables import frame_of, html_of
 from catalog.text.folding import whole_characters
@@ -29,7 +32,8 @@ _SHOWN = ("title", "year", "fit", "score", "genres", "plot")
 class SearchRequest:
     """A question: words, or examples, or both; then what to keep, in which order, how many.
 
-    None stands for the default of the settings.
+    None stands for the default of the settings. Names may be given as one text, and ids as whole numbers. Raises
+    UsageError, one line that names the option, for what is of another type or out of its range.
     """
 
     text: str = ""
@@ -76,9 +80,11 @@ class SearchRequest:
     """Conditions that are not to be read out of the text: each as the `filter` of one that was understood."""
 
     def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if value is not item.default:
+                object.__setattr__(self, item.name, checked_option(item.name, item.type, value))
         object.__setattr__(self, "text", whole_characters(self.text).strip())
-        for name in ("likes", "dislikes", "exclude", "seen", "disregard", "fields"):
-            object.__setattr__(self, name, tuple(map(whole_characters, getattr(self, name))))
 
     def with_defaults(self, settings: SearchConfig) -> Self:
         """With the settings' values for what was left open."""
@@ -114,10 +120,7 @@ class SearchRequest:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`."""
-        given: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-        }
-        return cls(**given)
+        return cls(**values)
 
     def echo(self) -> str | dict[str, object]:
         """What was asked, as it stands in an answer: a text, or an object where there are examples."""
@@ -127,11 +130,56 @@ class SearchRequest:
         return {name: value for name, value in examples.items() if value}
 
 
+def name_of(given: object, option: str) -> str:
+    """The name of a movie, or another text; a whole number is an id. Raises UsageError that names `option`."""
+    if isinstance(given, Integral) and not isinstance(given, bool):
+        return str(int(given))
+    if isinstance(given, str):
+        return whole_characters(given)
+    raise UsageError(f"{option}: {brief(given)} is neither text nor a whole number")
+
+
+def names_of(given: object, option: str) -> tuple[str, ...]:
+    """Several names, or one: its letters are nobody's names. Raises UsageError as `name_of` does."""
+    several = [given] if isinstance(given, str | Integral) else items_of(given, option)
+    return tuple(name_of(name, option) for name in several)
+
+
+def items_of(given: object, option: str) -> list[object]:
+    """What a list, an array, a generator ... holds; raises UsageError that names `option` for anything else."""
+    # A DataFrame would give the names of its columns, a matrix its rows.
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping) or getattr(given, "ndim", 1) != 1:
+        raise UsageError(f"{option}: {brief(given)} is not a list of texts")
+    return list(given)
+
+
+_LIMITS = {item.name: item.metadata["limits"] for item in fields(SearchConfig)} | {
+    "limit": Limits(minimum=1),  # how many are too many, who answers says: an evaluation ranks whole catalogs
+    "offset": Limits(minimum=0),
+    "franchise": Limits(minimum=1),
+    "rating": Limits(minimum=0, maximum=10),
+}
+
+
+def checked_option(option: str, kind: Any, value: Any) -> Any:
+    """The value of an option, of its type and in its range."""
+    if kind == tuple[str, ...]:
+        return names_of(value, option)
+    if option == "ratings":
+        if not isinstance(value, Mapping):
+            raise UsageError(f"ratings: {brief(value)} is not a dict of names and ratings")
+        return {name_of(name, option): checked_option(f"rating of {name!r}", float, value[name]) for name in value}
+    try:
+        return fitting(value, kind, _LIMITS.get(option.partition(" ")[0]))
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Why:
     """What brought a movie."""
 
-    ranks: Mapping[str, int]
+    ranks: Mapping[str, int] = field(hash=False)
     """Rank in the list of each retriever that found it, from 1: "dense", "lexical", "title"."""
     words: tuple[str, ...] = ()
     """Words of the question that the movie holds."""
@@ -159,7 +207,7 @@ class Hit:
     why: Why | None = None
     fit: int | None = None
     """0 to 100: how well it fits, by what orders the answer; None for a filter alone, and for `plain`."""
-    highlights: Mapping[str, Sequence[tuple[int, int]]] | None = None
+    highlights: Mapping[str, Sequence[tuple[int, int]]] | None = field(default=None, hash=False)
     """Field, as "plot" -> where words of the question stand in it: the first character, and the one behind the last."""
 
     def to_row(self) -> dict[str, Any]:
@@ -186,10 +234,23 @@ class FacetCounts:
     """Movies that fit: the `total` of the answer."""
     generation: int
 
+    def to_frame(self) -> "pandas.DataFrame":
+        """A line for each value: its field, the value, how many movies have it, and the filter that keeps those.
+
+        Raises ExtraMissing where pandas is not installed.
+        """
+        return frame_of(self._rows(), {"field": str, "value": str, "count": int, "filter": str})
+
+    def _rows(self) -> list[dict[str, object]]:
+        return [{"field": facet.field, **asdict(value)} for facet in self.facets for value in facet.values]
+
+    def _repr_html_(self) -> str:
+        return html_of(self._rows(), ("field", "value", "count", "filter"))
+
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """An answer; its hits all belong to one generation."""
+    """An answer: a sequence of its hits, which all belong to one generation."""
 
     hits: tuple[Hit, ...]
     total: int
@@ -204,7 +265,7 @@ class SearchResult:
     understood: tuple[Constraint, ...] = ()
     """Conditions that were read out of the text."""
     unmatched: tuple[str, ...] = ()
-    """Names of what was seen or rated, and is no movie of the catalog."""
+    """Names of what was seen, rated or left out, and is no movie of the catalog."""
     partial: bool = False
     """Whether a shard of the vector index could not be asked; `notes` say which."""
 
@@ -213,8 +274,25 @@ class SearchResult:
 
         Raises ExtraMissing where pandas is not installed.
         """
-        rows = [hit.to_row() for hit in self.hits]
-        return frame_of(rows, rows[0] if rows else Hit(Movie("", "", ""), 0.0).to_row())
+        kinds = {item.name: item.type for kind in (Hit, Movie) for item in fields(kind)}
+        kinds |= {f"why_{item.name}": item.type for item in fields(Why)}
+        shown = self.hits[0] if self.hits else Hit(Movie("", "", ""))
+        return frame_of([hit.to_row() for hit in self.hits], {name: kinds[name] for name in shown.to_row()})
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    @overload
+    def __getitem__(self, place: int) -> Hit: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Hit, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[place]
 
     def _repr_html_(self) -> str:
         return html_of([hit.to_row() for hit in self.hits], _SHOWN)

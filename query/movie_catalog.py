@@ -1,12 +1,21 @@
 """One interface to a catalog, here or behind the service: search, similar, recommend, facets, movie."""
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, Self, TypedDict, Unpack, cast
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self, TypedDict, Unpack
 
 from catalog.errors import UsageError
 from catalog.movie import Movie
+from catalog.printable import brief
+from catalog.terminal import say
 from query.models import FacetCounts, SearchRequest, SearchResult
+
+Names = int | str | Sequence[str | int]
+"""Of films: one or several ids, titles ..."""
 
 
 class Options(TypedDict, total=False):
@@ -14,9 +23,9 @@ class Options(TypedDict, total=False):
 
     by: str
     filter: str
-    exclude: Sequence[str]
-    seen: Sequence[str]
-    ratings: Mapping[str, float]
+    exclude: Names
+    seen: "str | PathLike[str] | Sequence[str]"
+    ratings: "str | PathLike[str] | Mapping[str, float]"
     sort: str
     offset: int
     limit: int | None
@@ -30,7 +39,7 @@ class Options(TypedDict, total=False):
     popularity: float | None
     min_confidence: float | None
     literal: bool
-    disregard: Sequence[str]
+    disregard: str | Sequence[str]
 
 
 class MovieCatalog(ABC):
@@ -45,33 +54,61 @@ class MovieCatalog(ABC):
         """How many of the films that fit have which value; raises as `ask` does."""
 
     @abstractmethod
-    def movie(self, name: str) -> Movie:
+    def movie(self, name: str | int) -> Movie:
         """The film with this id, `tmdb:278`, `imdb:tt0111161`, or title, the best known; raises MovieNotFound."""
 
     def facets(self, text: str | SearchRequest = "", **options: Unpack[Options]) -> FacetCounts:
-        """How many of all films that fit have which genre, decade, rating ...; of all films if nothing is asked."""
+        """How many of all films that fit have which genre, year by decade ...; of all films if nothing is asked.
+
+        Takes what `search` takes.
+        """
         return self.count_facets(text if isinstance(text, SearchRequest) else request_of(text, **options))
 
     def search(self, text: str = "", **options: Unpack[Options]) -> SearchResult:
         """Films by what happens in them: `search("haunted house", filter="year>=1980 genre:Horror", limit=5)`.
 
-        Without words, the films that pass the filter.
+        Without words, the films that pass the filter. `Plotseek` takes a vector as well, shape (d,): the nearest by
+        cosine similarity alone, with filter, exclude, offset and limit. Raises UsageError for a wrong option,
+        MovieNotFound, StoreError, ModelError.
+
+        by: str = "story" -- what likes mean: "story", what happens, or "taste", what the same people like
+        filter: str = "" -- conditions that must hold: "year>=1980 genre:Horror"
+        exclude: list[str] = () -- films to leave out: ids or titles
+        seen: list[str] | path = () -- what was watched, and is left out, or a file that says so
+        ratings: dict[str, float] | path = {} -- films and ratings from 0 to 10, or a file that has them
+        sort: str = "relevance" -- or year, rating, votes, title, runtime; "-" before it for falling
+        offset: int = 0 -- skip so many: the next page
+        limit: int | None = None -- how many, 1 to 1000; None is search.limit
+        plain: bool = False -- cosine similarity alone
+        all: bool = False -- also films that do not fit well
+        why: bool = False -- say for each film what brought it
+        facets: bool = False -- count genres, decades and the like of what fits
+        highlight: bool = False -- say where words of the question stand
+        franchise: int | None = None -- at most so many films of one series
+        diversity: float | None = None -- 0 to 1: how different the films shall be; None is search.diversity
+        popularity: float | None = None -- -2 to 2: how much the known come first; None is search.popularity
+        min_confidence: float | None = None -- 0 to 1: leave out what is less sure; None is search.min_confidence
+        literal: bool = False -- read no conditions out of the text
+        disregard: list[str] = () -- conditions not to be read out of it: ["genre:Horror"]
         """
         return self.ask(request_of(text, **options))
 
-    def similar(self, movie: str, **options: Unpack[Options]) -> SearchResult:
-        """Films like one, named by its id or title."""
+    def similar(self, movie: str | int, **options: Unpack[Options]) -> SearchResult:
+        """Films like one, named by its id or title; takes what `search` takes."""
         return self.ask(request_of(likes=(movie,), **options))
 
     def recommend(
         self,
-        likes: str | Sequence[str] = (),
-        dislikes: str | Sequence[str] = (),
+        likes: Names | None = None,
+        dislikes: Names | None = None,
         *,
         text: str = "",
         **options: Unpack[Options],
     ) -> SearchResult:
-        """Films for someone who likes and dislikes these: ids, titles or words; or whose `ratings` say it."""
+        """Films for someone who likes and dislikes these: ids, titles or words; or whose `ratings` say it.
+
+        Takes what `search` takes.
+        """
         return self.ask(request_of(text, likes, dislikes, **options))
 
     @abstractmethod
@@ -86,17 +123,32 @@ class MovieCatalog(ABC):
 
 
 def request_of(
-    text: str = "", likes: str | Sequence[str] = (), dislikes: str | Sequence[str] = (), **options: Unpack[Options]
+    text: str = "", likes: Names | None = None, dislikes: Names | None = None, **options: Unpack[Options]
 ) -> SearchRequest:
-    """A request as programs put it; raises UsageError for an option that does not exist."""
-    if unknown := sorted(options.keys() - Options.__annotations__.keys()):
-        raise UsageError(f"unknown option {unknown[0]!r}; allowed are {', '.join(Options.__annotations__)}")
-    given = cast(dict[str, Any], options)
-    several = ("exclude", "seen", "disregard")
-    lists: dict[str, Any] = {name: _several(given[name]) for name in several if name in given}
-    return SearchRequest(text, _several(likes), _several(dislikes), **(given | lists))
+    """A request as programs put it; None is an option's default. Raises UsageError."""
+    refuse_unknown(options, Options.__annotations__)
+    given: dict[str, Any] = {"likes": likes, "dislikes": dislikes, **options}
+    for name in ("seen", "ratings"):
+        if isinstance(given.get(name), str | PathLike):
+            given[name] = _from_file(name, os.path.expanduser(given[name]))  # noqa: PTH111 - takes any text
+    return SearchRequest(text, **{name: value for name, value in given.items() if value is not None})
 
 
-def _several(names: str | Sequence[str]) -> tuple[str, ...]:
-    """One text is a list of one: its letters are nobody's names."""
-    return (names,) if isinstance(names, str) else tuple(names)
+def refuse_unknown(options: Iterable[str], allowed: Collection[str]) -> None:
+    """Raise UsageError for an option that does not exist."""
+    for name in options:
+        if name not in allowed:
+            near = get_close_matches(name, allowed, 1)
+            meant = f"did you mean {near[0]!r}? " if near else ""
+            raise UsageError(f"unknown option {name!r}; {meant}allowed are {', '.join(allowed)}")
+
+
+def _from_file(option: str, path: str) -> tuple[str, ...] | dict[str, float]:
+    """What a file says was watched, or rated; raises UsageError."""
+    if not os.path.isfile(path):  # noqa: PTH113 - takes any text, too long a one as well
+        several = "a dict: {'Alien (1979)': 9}" if option == "ratings" else "a list: ['Alien (1979)']"
+        raise UsageError(f"{option}: there is no file {brief(path)}; films are given in {several}")
+
+    from query.watched.reader import read_ratings, read_watched, seen_of
+
+    return seen_of(read_watched(Path(path))) if option == "seen" else read_ratings(Path(path), say)

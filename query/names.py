@@ -14,6 +14,7 @@ from catalog.store.lexical.titles import exact_titles, misspelt_titles
 from catalog.store.snapshot import Snapshot
 from catalog.text.folding import plain_title, tokens, whole_characters
 from catalog.text.stems import english_terms
+from query.models import name_of
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*:[^\s:]+")
 _DATED = re.compile(r"(?P<title>.+?)\s*\((?P<year>\d{4})\)")
@@ -55,12 +56,13 @@ def native_id(snapshot: Snapshot, name: str) -> str:
     return snapshot.movies.ids_at(rows)[rows[0]]
 
 
-def find_movies(snapshot: Snapshot, wanted: str) -> list[Movie]:
+def find_movies(snapshot: Snapshot, wanted: str | int) -> list[Movie]:
     """The movie with this id, or else those that are called so, the best known first; never none.
 
-    "Matrix" is also "The Matrix", "Alien (1979)" the one of that year. Raises MovieNotFound with the nearest titles.
+    "Matrix" is also "The Matrix", "Alien (1979)" the one of that year. Raises MovieNotFound with the nearest titles,
+    UsageError for what is no name.
     """
-    wanted = whole_characters(wanted)
+    wanted = name_of(wanted, "film")
     identity = native_id(snapshot, wanted)
     if movie := snapshot.movies.get([identity]).get(identity):
         return [movie]

@@ -19,7 +19,7 @@ _FIXED = len(" 1    1999  ")
 
 def as_json(query: str | Mapping[str, object], model: str, result: SearchResult) -> str:
     """One object: the question, the model's name, the results with their cosine similarity; facets and notes if any,
-    and the names of what was seen or rated and is not in the catalog.
+    and the names of what was seen, rated or left out and is not in the catalog.
 
     Between them the conditions that were read out of the question, if any.
     """
@@ -95,10 +95,10 @@ def understood_line(constraints: Sequence[Constraint]) -> str:
 
 
 def unmatched_line(names: Sequence[str]) -> str:
-    """What was seen or rated and is not in the catalog: how many, and the first of them."""
+    """What was seen, rated or left out and is not in the catalog: how many, and the first of them."""
     first = "; ".join(_cut(name) for name in names[:_NAMED])
     more = f"; and {len(names) - _NAMED} more (--json names all)" if len(names) > _NAMED else ""
-    return f"not in the catalog, of what was seen or rated: {len(names)}: {first}{more}"
+    return f"not in the catalog, of what was seen, rated or left out: {len(names)}: {first}{more}"
 
 
 def _cut(name: str) -> str:

@@ -93,11 +93,12 @@ def search_vector(request: SearchRequest, vector: Vector, snapshot: Snapshot, se
     """
     dimension = snapshot.info.model.dimension
     if vector.shape != (dimension,) or not np.isfinite(vector).all() or not vector.any():
-        raise UsageError(f"the query vector must hold {dimension} finite numbers, not all zero")
+        given = "" if vector.shape == (dimension,) else f"; it has the shape {vector.shape}"
+        raise UsageError(f"the query vector must hold {dimension} finite numbers, not all zero{given}")
     question = named(request.with_defaults(settings), snapshot)
     ranking = rank_near(question, snapshot, np.asarray(vector / np.linalg.norm(vector), dtype=np.float32))
     hits = _hits(snapshot, ranking, request.offset, request.offset + (request.limit or settings.limit))
-    return SearchResult(tuple(hits), ranking.total, snapshot.number)
+    return SearchResult(tuple(hits), ranking.total, snapshot.number, unmatched=question.unmatched)
 
 
 def _look_up(

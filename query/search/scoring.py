@@ -50,7 +50,7 @@ class Question:
     wishes: tuple[Condition, ...] = ()
     """What the text wishes, besides what must hold."""
     unmatched: tuple[str, ...] = ()
-    """Of what was seen or rated, that which is no movie of the catalog."""
+    """Of what was seen, rated or left out, that which is no movie of the catalog."""
     hidden: int = 0
     """How many movies are left out since they were seen or rated."""
     told: Mapping[int, float] = field(default_factory=dict)
@@ -85,7 +85,8 @@ def look_up(
     likes = [_example(snapshot, name, embedder, strict=True) for name in request.likes]
     dislikes = [_example(snapshot, name, embedder, strict=False) for name in request.dislikes]
     shown = [example.movie.id for example in (*likes, *dislikes) if example.movie is not None]
-    excluded = snapshot.movies.rows_of([*shown, *match(snapshot, request.exclude).values()])
+    left_out = match(snapshot, request.exclude)
+    excluded = snapshot.movies.rows_of([*shown, *left_out.values()])
     by = "taste" if analysis else request.by  # words beside likes tell the story that is wanted
     wishes = wished(reading.constraints)
     must += wished(reading.constraints, negated=True)
@@ -101,7 +102,7 @@ def look_up(
         found.titles,
         reading,
         wishes,
-        resolved.unmatched,
+        (*resolved.unmatched, *(name for name in request.exclude if name not in left_out)),
         resolved.hidden,
         {} if analysis is None else told_words(snapshot, analysis.terms, WEIGHTS[analysis.kind].common),
     )
@@ -109,8 +110,10 @@ def look_up(
 
 def named(request: SearchRequest, snapshot: Snapshot) -> Question:
     """A request whose words nobody reads: its filter, and what must not be in the answer. Raises UsageError."""
-    excluded = snapshot.movies.rows_of(match(snapshot, request.exclude).values())
-    return Question(request, parse_filter(request.filter), np.array(sorted(excluded.values()), dtype=np.int64))
+    left_out = match(snapshot, request.exclude)
+    excluded = np.array(sorted(snapshot.movies.rows_of(left_out.values()).values()), dtype=np.int64)
+    unmatched = tuple(name for name in request.exclude if name not in left_out)
+    return Question(request, parse_filter(request.filter), excluded, unmatched=unmatched)
 
 
 def _example(snapshot: Snapshot, name: str, embedder: Embedder, *, strict: bool) -> Example:

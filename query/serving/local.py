@@ -1,6 +1,6 @@
 """The catalog in this process: for notebooks, for the service, for assistants."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +14,8 @@ from catalog.movie import Movie
 from catalog.store.chroma.server import configured_server
 from catalog.store.snapshot import Snapshot
 from query.film_map import DrawnMap, draw_map
-from query.models import MOST_RESULTS, FacetCounts, SearchRequest, SearchResult
-from query.movie_catalog import MovieCatalog
+from query.models import MOST_RESULTS, FacetCounts, SearchRequest, SearchResult, names_of
+from query.movie_catalog import MovieCatalog, Names
 from query.names import find_movies
 from query.search.pipeline import count_facets, search, search_vector
 from query.serving.executor import Deadline
@@ -66,7 +66,7 @@ class LocalCatalog(MovieCatalog):
         with self._follower.acquire() as loaded:
             return count_values(loaded, request, self._config, Deadline(_PATIENCE))
 
-    def movie(self, name: str) -> Movie:
+    def movie(self, name: str | int) -> Movie:
         """The film with this id, or title; raises MovieNotFound."""
         with self._follower.acquire() as loaded:
             return find_movies(loaded.snapshot, name)[0]
@@ -76,11 +76,12 @@ class LocalCatalog(MovieCatalog):
         with self._follower.acquire() as loaded:
             return search_vector(request, vector, loaded.snapshot, self._config.search)
 
-    def vectors(self, names: Sequence[str] | None = None) -> MovieVectors:
+    def vectors(self, names: Names | None = None) -> MovieVectors:
         """Of the films with these ids or titles, in their order, or of all, by id; raises MovieNotFound."""
+        wanted = None if names is None else names_of(names, "movies")
         with self._follower.acquire() as loaded:
             snapshot = loaded.snapshot
-            ids = snapshot.movies.ids() if names is None else [find_movies(snapshot, name)[0].id for name in names]
+            ids = snapshot.movies.ids() if wanted is None else [find_movies(snapshot, name)[0].id for name in wanted]
             rows = snapshot.movies.rows_of(ids)
             return MovieVectors(tuple(ids), np.array(snapshot.vectors[[rows[identity] for identity in ids]]))
 

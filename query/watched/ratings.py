@@ -32,13 +32,13 @@ class Resolved:
 def resolve(request: SearchRequest, snapshot: Snapshot) -> Resolved:
     """Turn what was rated into likes and dislikes, and leave out what was seen or rated.
 
-    Raises UsageError for a rating below 0 or above 10, and if no rating that is left is a like or dislike.
+    Raises UsageError if no rating that is left is a like or dislike.
     """
     if not request.seen and not request.ratings:
         return Resolved(request)
     names = list(dict.fromkeys([*request.ratings, *request.seen]))
     found = match(snapshot, names)
-    rated = {found[name]: _checked(name, rating) for name, rating in request.ratings.items() if name in found}
+    rated = {found[name]: rating for name, rating in request.ratings.items() if name in found}
     likes, dislikes = likes_and_dislikes(rated)
     if request.ratings and not likes and not request.likes and not request.text:
         raise UsageError(
@@ -63,9 +63,3 @@ def likes_and_dislikes(ratings: Mapping[str, float]) -> tuple[tuple[str, ...], t
     likes = sorted((name for name in ratings if ratings[name] >= least), key=lambda name: -ratings[name])
     dislikes = sorted((name for name in ratings if ratings[name] <= _DISLIKED), key=lambda name: ratings[name])
     return tuple(likes[:_MOST_LIKES]), tuple(dislikes[:_MOST_DISLIKES])
-
-
-def _checked(name: str, rating: float) -> float:
-    if not 0 <= rating <= BEST:
-        raise UsageError(f"ratings: {name!r} has {rating:g}; a rating is from 0 to {BEST:g}")
-    return rating

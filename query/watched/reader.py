@@ -1,7 +1,7 @@
 """What someone watched or rated, out of a file as Letterboxd, IMDb, Trakt, MovieLens, Kodi and others export it."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -85,6 +85,14 @@ def read_watched(path: Path) -> list[WatchedFilm]:
     return [
         WatchedFilm(row.named, rating, row.played or not counted) for row, rating in zip(rows, ratings, strict=True)
     ]
+
+
+def read_ratings(path: Path, notify: Callable[[str], None]) -> dict[str, float]:
+    """Name -> rating of a file's films, and a note where there is none; raises UsageError as `read_watched` does."""
+    films = read_watched(path)
+    if not any(film.rating for film in films):
+        notify(f"{path}: no ratings in it; all films that were watched are taken as liked")
+    return ratings_of(films)
 
 
 def seen_of(films: Iterable[WatchedFilm]) -> tuple[str, ...]:

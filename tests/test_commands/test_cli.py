@@ -401,7 +401,7 @@ def test_what_was_watched_is_hidden_and_ratings_recommend(tmp_path: Path, seed_s
     assert "Ghostbusters  " not in seen.stdout
     assert "left out, as seen or rated: one film" in seen.stderr.splitlines()
     assert seen.stderr.splitlines()[-1] == (
-        "not in the catalog, of what was seen or rated: 5: Gone 0 (1950); Gone 1 (1950); Gone 2 (1950);"
+        "not in the catalog, of what was seen, rated or left out: 5: Gone 0 (1950); Gone 1 (1950); Gone 2 (1950);"
         " and 2 more (--json names all)"
     )
     liked = json.loads(run_query(seed_store, "--likes", str(ratings), "--json").stdout)

@@ -65,8 +65,8 @@ def test_both_recommend(here: MovieCatalog, there: MovieCatalog) -> None:
 
 def test_both_take_what_was_seen_and_rated(here: MovieCatalog, there: MovieCatalog) -> None:
     ratings = {"imdb:tt0087332 Ghostbusters (1984)": 9.5, "Lost (1950)": 10, "Fight Club": 3}
-    found = here.recommend(ratings=ratings, seen="Pulp Fiction")
-    assert found == there.recommend(ratings=ratings, seen="Pulp Fiction")
+    found = here.recommend(ratings=ratings, seen=["Pulp Fiction"])
+    assert found == there.recommend(ratings=ratings, seen=["Pulp Fiction"])
     assert found.hits[0].movie.title == "Ghostbusters II"
     assert not {"3", "4", "5"} & {hit.movie.id for hit in found.hits}
     assert found.unmatched == ("Lost (1950)",)
