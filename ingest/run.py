@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from catalog.config import Config, header_values
+from catalog.config import Config, Limits, fitting, header_values
 from catalog.embedding.factory import (
     Choice,
     Plots,
@@ -16,8 +16,8 @@ from catalog.embedding.factory import (
     note_of_fallback,
     note_of_language,
 )
-from catalog.errors import SourceRolledBack
-from catalog.movie import MAIN
+from catalog.errors import SourceRolledBack, UsageError
+from catalog.movie import MAIN, check_source
 from catalog.store.chroma.server import configured_server
 from catalog.store.generation import GenerationInfo
 from catalog.store.generations import Generations
@@ -71,11 +71,28 @@ class Request:
     """Move films that belong to another source."""
     shards: Path | None = None
     """A folder of all machines of a Ray cluster, which embeds; None to embed here."""
+    name: str | None = None
+    """What the location is called in messages and in the history, where it is a temporary file."""
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for an option of another type, or out of its range."""
+        for item in fields(self):
+            limits = Limits(minimum=1) if item.name == "limit" else None
+            try:
+                object.__setattr__(self, item.name, fitting(getattr(self, item.name), item.type, limits))
+            except ValueError as error:
+                raise UsageError(f"{item.name}: {error}") from None
+        check_source(self.source)
 
     @property
     def origin(self) -> Origin:
         """What is read, and for whom."""
         return Origin(self.location, self.source)
+
+    @property
+    def called(self) -> str:
+        """The location as it may be shown."""
+        return self.name or source_name(self.location)
 
     @property
     def complete(self) -> bool:
@@ -114,7 +131,7 @@ def run(
         check_there(request.location)  # a mistyped name leaves no folder behind
     with (
         History.open(config.store.path, notify) as history,
-        history.recording(source_name(request.location), request.source) as recording,
+        history.recording(request.called, request.source) as recording,
     ):
         report = _run(config, request, history, Listener(show, notify, stop))
         recording.outcome = RunOutcome.OK if report.published else RunOutcome.UNCHANGED
@@ -145,7 +162,7 @@ def _find_changed(
     file = find_source(request.location, known.validators if known else None, limits, headers, stack, stop)
     if file is None and before is None:
         raise SourceRolledBack(
-            f"{source_name(request.location)}: says what was published of it and rolled back;"
+            f"{request.called}: says what was published of it and rolled back;"
             " nothing was read; mend it, or repeat with --again"
         )
     return file
@@ -155,7 +172,7 @@ def _read(config: Config, request: Request, file: SourceFile, history: History, 
     """Read the source, and bring the catalog to what it says."""
     root = config.store.path
     with ExitStack() as stack:
-        opened = open_rows(file.location, format=request.format, name=file.name, stop=listener.stop)
+        opened = open_rows(file.location, format=request.format, name=file.name or request.name, stop=listener.stop)
         source = stack.enter_context(opened)
         field_map = detect_ahead(source.peek, fields_of(config, request))
         writer = stack.enter_context(open_writer(root, configured_server(config.store), rebuild=request.rebuild))

@@ -1,22 +1,27 @@
 """The one door for programs and notebooks: a folder of films, filled, embedded and searched."""
 
-import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 
 import numpy as np
 
 from catalog.arrays import Floats
-from catalog.config import Config, load_config, setting_names, variable_name
+from catalog.config import Config, load_config, with_settings
 from catalog.embedding.embedder import Embedder
-from catalog.errors import ConfigError, UsageError
+from catalog.errors import PlotseekError, UsageError
 from catalog.movie import Movie
+from catalog.printable import brief
 from catalog.terminal import say
-from query.models import FacetCounts, SearchRequest, SearchResult
-from query.movie_catalog import MovieCatalog, Options, request_of
+from plotseek.given import GIVEN, write_given
+from query.models import FacetCounts, SearchRequest, SearchResult, checked_option, items_of
+from query.movie_catalog import MovieCatalog, Names, Options, refuse_unknown, request_of
 
 if TYPE_CHECKING:
     import pandas
@@ -27,8 +32,10 @@ if TYPE_CHECKING:
 
 Rows = Iterable[Mapping[str, object]]
 
-_BY_VECTOR = ("filter", "exclude", "offset", "limit")
+_BY_VECTOR = ("filter", "exclude", "offset", "limit", "plain")
 """What can be asked besides a vector."""
+_FLAG = re.compile(r"'ingest [^']*'|--(?P<name>[a-z]+(?:-[a-z]+)*)(?: (?P<value>[A-Z]+\b))?")
+_SETTING = re.compile(r"in the settings, (catalog\.fields\.\w+)")
 
 
 class IngestOptions(TypedDict, total=False):
@@ -52,38 +59,53 @@ class Plotseek(MovieCatalog):
     films.search("space ships").to_frame()
     """
 
-    def __init__(self, path: str | Path | None = None, *, settings: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, path: str | PathLike[str] | None = None, *, settings: Mapping[str, object] | None = None
+    ) -> None:
         """`path` is the folder, by default `store.path`; `settings` go before config.yaml and the environment.
 
-        They are named as there: `{"embedding.model": "bundled"}`. Raises ConfigError.
+        They are named as there: `{"embedding.model": "bundled", "catalog.fields.plot": "told"}`. Raises ConfigError.
         """
-        given = {} if path is None else {"store.path": str(path)}
-        self._config = _configured({**(settings or {}), **given})
+        file = os.environ.get("PLOTSEEK_CONFIG")
+        config = load_config(Path(file) if file else None, os.environ)
+        config = with_settings(config, {} if settings is None else settings)
+        self._config = config if path is None else with_settings(config, {"store.path": path})
         self._opened: LocalCatalog | None = None
         self._model: Embedder | None = None
 
-    def ingest(self, films: "str | Path | Rows | pandas.DataFrame", **options: Unpack[IngestOptions]) -> "Report":
+    def ingest(
+        self, films: "str | PathLike[str] | Rows | pandas.DataFrame", **options: Unpack[IngestOptions]
+    ) -> "Report":
         """Bring the catalog to what a list of dicts, a DataFrame, a file or an address says, as the command does.
 
-        A film needs a title and a plot; only what is new or changed is embedded. Raises what `ingest.run` raises.
-        """
-        from ingest.run import Request, run
+        A film needs a title and a plot; only what is new or changed is embedded. Raises UsageError for a wrong option,
+        and what `ingest.run` raises.
 
-        if isinstance(films, str | Path):
-            return run(self._config, Request(str(films), **options), notify=say)
-        with tempfile.TemporaryDirectory(prefix="plotseek-") as folder:
-            path = Path(folder) / "films.jsonl"
-            _write(films, path)
-            options["format"] = "jsonl"
-            return run(self._config, Request(str(path), **options), notify=say)
+        format: str | None = None -- of a file: json, jsonl, csv, tsv, parquet; else told by its content
+        limit: int | None = None -- read only so many; nothing is deleted then
+        prune: bool = True -- films that are not among these go
+        allow_deletes: bool = False -- even if they are many
+        rebuild: bool = False -- build the catalog anew
+        again: bool = False -- read what was rolled back
+        source: str = "main" -- whose films these are; those of other sources stay
+        take_over: bool = False -- also films of other sources
+        """
+        refuse_unknown(options, IngestOptions.__annotations__)
+        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+        with ExitStack() as stack:
+            if not isinstance(films, str | PathLike):
+                path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plotseek-"))) / "films.jsonl"
+                write_given(films, path)
+                films, given = path, {**given, "format": "jsonl", "name": GIVEN}
+            return _run(self._config, os.fspath(films), given)
 
     def embed(self, texts: str | Sequence[str], *, question: bool = False) -> Floats:
         """The vector of a text, shape (d,), or of each of several, shape (n, d); all of length 1.
 
         By the model of the catalog, or by the configured one where there is no catalog yet. Some models read a
-        question otherwise than a plot. Raises ModelError.
+        question otherwise than a plot. Raises ModelError, UsageError for what is no text.
         """
-        several = [texts] if isinstance(texts, str) else list(texts)
+        several = _texts(texts)
         model = self._embedder()
         if not several:
             return np.zeros((0, model.identity.dimension), dtype=np.float32)
@@ -96,8 +118,8 @@ class Plotseek(MovieCatalog):
                 say(f"{embedded.truncated} of {len(several)} texts are longer than the model reads, and were cut")
         return vectors[0] if isinstance(texts, str) else vectors
 
-    def vectors(self, movies: Sequence[str] | None = None) -> "MovieVectors":
-        """`ids, matrix` of the films with these ids, or of all; the matrix has the shape (movies, d).
+    def vectors(self, movies: Names | None = None) -> "MovieVectors":
+        """`ids, matrix` of the films with these ids or titles, or of all; the matrix has the shape (movies, d).
 
         Raises MovieNotFound, CatalogMissing.
         """
@@ -105,15 +127,14 @@ class Plotseek(MovieCatalog):
 
     def map(self, limit: int = 20_000) -> "DrawnMap":
         """Where the best known films lie, like ones beside each other; `to_frame` makes it a table."""
-        return self._catalog().map(limit)
+        return self._catalog().map(checked_option("limit", int, limit))
 
     def search(self, text: str | Floats | Sequence[float] = "", **options: Unpack[Options]) -> SearchResult:
-        """Films by what happens in them, or by cosine similarity to a vector, shape (d,)."""
         if isinstance(text, str):
             return super().search(text, **options)
         if wrong := options.keys() - set(_BY_VECTOR):
             raise UsageError(f"{min(wrong)}: a vector is looked for by similarity alone, with {', '.join(_BY_VECTOR)}")
-        return self._catalog().nearest(np.asarray(text, dtype=np.float32), request_of("", **options))
+        return self._catalog().nearest(_vector(text), request_of("", **options))
 
     def ask(self, request: SearchRequest) -> SearchResult:
         return self._catalog().ask(request)
@@ -121,7 +142,7 @@ class Plotseek(MovieCatalog):
     def count_facets(self, request: SearchRequest) -> FacetCounts:
         return self._catalog().count_facets(request)
 
-    def movie(self, name: str) -> Movie:
+    def movie(self, name: str | int) -> Movie:
         return self._catalog().movie(name)
 
     def close(self) -> None:
@@ -151,35 +172,47 @@ class Plotseek(MovieCatalog):
         return self._model
 
 
-def _configured(settings: Mapping[str, object]) -> Config:
-    """The settings of config.yaml and of the environment, as the commands have them, but for those given."""
-    known = setting_names(Config)
-    if unknown := [name for name in settings if name not in known]:
-        raise ConfigError(f"unknown setting {unknown[0]!r}; {known[0]!r} is one, and config.yaml lists all")
-    texts = {variable_name(name): _text(value) for name, value in settings.items()}
-    file = os.environ.get("PLOTSEEK_CONFIG")
-    return load_config(Path(file) if file else None, {**os.environ, **texts})
+def _run(config: Config, location: str, options: Mapping[str, Any]) -> "Report":
+    """A run whose messages speak of options of Python."""
+    from ingest.run import Request, run
+
+    try:
+        report = run(config, Request(location, **options), notify=lambda note: say(_in_python(note)))
+    except PlotseekError as error:
+        error.args = (_in_python(str(error)),)
+        raise
+    return replace(report, refusals=tuple(map(_in_python, report.refusals)))
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, str | Path) else json.dumps(value)
+def _in_python(message: str) -> str:
+    """`--allow-deletes` as `allow_deletes=True`; a whole command stays one."""
+
+    def option(found: re.Match[str]) -> str:
+        name = (found["name"] or "").replace("-", "_")
+        if name not in IngestOptions.__annotations__:
+            return found[0]
+        value = "True" if IngestOptions.__annotations__[name] is bool else found["value"] or "..."
+        return f"{name}={value}"
+
+    return _SETTING.sub(r"with Plotseek(settings={'\1': COLUMN})", _FLAG.sub(option, message))
 
 
-def _write(films: "Rows | pandas.DataFrame", path: Path) -> None:
-    """As JSON lines, which the reader of any file takes from there."""
-    if isinstance(films, Iterable) and not hasattr(films, "to_json"):
-        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(f"{json.dumps(row, default=_plain)}\n" for row in films)
-        return
-    films.to_json(path, orient="records", lines=True, date_format="iso")
+def _texts(texts: object) -> list[str]:
+    """One text, or several; raises UsageError."""
+    several = [texts] if isinstance(texts, str) else items_of(texts, "texts")
+    for place, text in enumerate(several):
+        if not isinstance(text, str):
+            raise UsageError(f"texts: number {place} is {brief(text)}, which is not text")
+    return cast(list[str], several)
 
 
-def _plain(value: object) -> object:
-    """A value that JSON does not know: a list, a number of numpy as one of Python; anything else as it is written."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, set | frozenset | tuple):
-        return list(value)
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
+def _vector(given: object) -> Floats:
+    """One vector, shape (d,); raises UsageError."""
+    try:
+        vector = np.asarray(given, dtype=np.float32)
+    except (TypeError, ValueError):
+        vector = np.zeros((), dtype=np.float32)
+    if vector.ndim == 1:
+        return vector
+    shape = f" of shape {vector.shape}" if vector.ndim else ""
+    raise UsageError(f"search takes one text, or one vector of shape (d,), not {brief(given)}{shape}")

@@ -1,10 +1,13 @@
 """The door for programs and notebooks does what the workshop's notebook did, and takes what the command takes."""
 
+import ast
+import inspect
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,9 @@ import pandas as pd
 import pytest
 
 from catalog.errors import CatalogMissing, ConfigError, MovieNotFound, UsageError
+from ingest.run import Request
 from plotseek import Plotseek, cosine_similarity
+from plotseek.films import IngestOptions
 from query.cli import main as query
 from query.models import SearchRequest
 from query.movie_catalog import Options
@@ -73,8 +78,8 @@ def test_a_search_by_vector_is_by_cosine_similarity_alone(films: Plotseek) -> No
     assert [hit.movie.id for hit in rest.hits] == [hit.movie.id for hit in found.hits[1:3]]
     with pytest.raises(UsageError, match="why: a vector is looked for by similarity alone, with filter, exclude"):
         films.search(vector, why=True)
-    with pytest.raises(UsageError, match="must hold 384 finite numbers"):
-        films.search([1.0, 2.0])
+    assert films.search(vector, plain=True, limit=6).hits == found.hits
+    assert films.search(vector, exclude=["Alein"], limit=1).unmatched == ("Alein",)
 
 
 def test_a_filter_alone_lists_and_counts(films: Plotseek) -> None:
@@ -112,8 +117,29 @@ def test_every_option_of_the_command_can_be_given(films: Plotseek) -> None:
     assert titles(found) == sorted(titles(found))
     assert "Ghostbusters" not in titles(found)
     assert found.facets is not None
-    with pytest.raises(UsageError, match="unknown option 'limits'; allowed are by, filter, exclude"):
+    with pytest.raises(
+        UsageError, match="unknown option 'limits'; did you mean 'limit'\\? allowed are by, filter, exclude"
+    ):
         films.search("ghosts", limits=3)  # type: ignore[call-arg]
+
+
+def test_the_help_of_a_search_lists_the_options_with_their_defaults(films: Plotseek) -> None:
+    listed = re.findall(r"^(\w+): (.+) = (.+?) -- .", inspect.getdoc(films.search) or "", re.MULTILINE)
+    spelt: dict[object, str] = {tuple[str, ...]: "list[str]", Mapping[str, float]: "dict[str, float]"}
+    options = {item.name: item for item in fields(SearchRequest) if item.name in Options.__annotations__}
+    assert [name for name, _, _ in listed] == list(Options.__annotations__)
+    for name, kind, default in listed:
+        item = options[name]
+        plain = item.type.__name__ if isinstance(item.type, type) else str(item.type)
+        assert kind.removesuffix(" | path") == spelt.get(item.type, plain)
+        assert ast.literal_eval(default) == ({} if item.default is MISSING else item.default)
+
+
+def test_the_help_of_an_ingest_lists_the_options_with_their_defaults(films: Plotseek) -> None:
+    listed = re.findall(r"^(\w+): (.+) = (.+?) -- .", inspect.getdoc(films.ingest) or "", re.MULTILINE)
+    defaults = {item.name: item.default for item in fields(Request)}
+    assert [name for name, _, _ in listed] == list(IngestOptions.__annotations__)
+    assert all(ast.literal_eval(default) == defaults[name] for name, _, default in listed)
 
 
 def test_a_list_of_dicts_becomes_a_catalog(tmp_path: Path) -> None:
@@ -159,16 +185,69 @@ def test_a_file_is_read_as_the_command_reads_it(tmp_path: Path) -> None:
         assert films.ingest(tmp_path / "films.json", limit=1).films == 1
 
 
-def test_settings_go_before_the_environment_and_a_wrong_one_is_named(tmp_path: Path) -> None:
-    with Plotseek(tmp_path, settings={"search.limit": 1, "catalog.fields": {"plot": ["told"]}}) as films:
-        films.ingest([{"title": each["title"], "told": each["plot"]} for each in TWO])
-        assert len(films.search("a day in space", all=True).hits) == 1
-    with pytest.raises(
-        ConfigError, match="unknown setting 'search.limits'; 'store.path' is one, and config.yaml lists"
-    ):
-        Plotseek(settings={"search.limits": 1})
-    with pytest.raises(ConfigError, match="PLOTSEEK_SEARCH_LIMIT: 'many' is not a whole number"):
-        Plotseek(settings={"search.limit": "many"})
+def test_settings_go_before_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLOTSEEK_SEARCH_LIMIT", "2")
+    told = [{"title": each["title"], "told": each["plot"]} for each in TWO]
+    with Plotseek(tmp_path, settings={"search.limit": 1, "catalog.fields": {"plot": ("told",)}}) as films:
+        films.ingest(told)
+        assert len(films.search("a day in space", all=True)) == 1
+    with Plotseek(tmp_path, settings={"catalog.fields.plot": "told"}) as films:
+        assert films.ingest(told).rows.unchanged == 2
+        assert len(films.search("a day in space", all=True)) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"embeding.model": "x"}, "unknown setting 'embeding.model'; did you mean 'embedding.model'"),
+        ({"catalog": {"fields": {}}}, "unknown setting 'catalog'; did you mean 'catalog.fields'?"),
+        ({"catalog.fields.plott": "x"}, "catalog.fields: unknown field 'plott'; allowed are "),
+        ({"zzz": 1}, "unknown setting 'zzz'; config.yaml lists all"),
+        ({5: 1}, "unknown setting '5'; config.yaml lists all"),
+        ({"search.least_confidence": 1}, "search.least_confidence is called search.min_confidence now"),
+        ({"search.limit": "many"}, "search.limit: 'many' is not a whole number"),
+        ({"search.limit": 0}, "search.limit: 0 is impossible: allowed is 1 or more"),
+        ([], "settings: [] is not a dict such as {'embedding.model': 'bundled'}"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, settings: Any, told: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Plotseek(tmp_path, settings=settings).ingest(TWO)
+    assert str(refused.value).startswith(told)
+
+
+@pytest.mark.parametrize("path", [5, "", b"x", pd.DataFrame({"title": ["X"]}), ["data"]])
+def test_what_is_no_folder_makes_none(path: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="^store.path: .* is not a path$"):
+        Plotseek(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_found_from_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Plotseek("~/films").ingest(TWO)
+    assert (tmp_path / "films" / "CURRENT").exists()
+    with pytest.raises(ConfigError, match="store.path: '~nobody-of-this-name/x' is not a path"):
+        Plotseek("~nobody-of-this-name/x")
+
+
+def test_facets_are_a_table(tmp_path: Path) -> None:
+    with Plotseek(tmp_path) as films:
+        films.ingest(TWO)
+        counts = films.facets()
+    frame = counts.to_frame()
+    assert list(frame.columns) == ["field", "value", "count", "filter"]
+    assert frame[frame["field"] == "year"].to_numpy().tolist() == [
+        ["year", "1990s", 1, "year:1990..1999"],
+        ["year", "1970s", 1, "year:1970..1979"],
+    ]
+    assert "<td>year</td><td>1990s</td><td>1</td><td>year:1990..1999</td>" in counts._repr_html_()
+
+
+def test_who_looks_for_a_decade_is_told_where_it_is(films: Plotseek) -> None:
+    with pytest.raises(UsageError, match="unknown field 'decade'; .*; 'year' has the decades: year:1980s"):
+        films.search(filter="decade:1980s")
 
 
 def test_importing_it_loads_nothing_heavy() -> None:
