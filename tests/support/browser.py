@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -20,6 +20,26 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+POSTER = "https://posters.example/odd.png"
+MARKUP = "<img src=x onerror=alert(1)> & <b>Bold</b>"
+HOSTILE: dict[str, Any] = {
+    "id": "a/b?c#d",
+    "title": MARKUP,
+    "plot": "<script>alert(2)</script> A clown hides in the attic of a bakery. The baker's cat alone knows.",
+    "year": 2024,
+    "genres": ["<i>Odd</i>"],
+    "rating": 8.5,
+    "poster": POSTER,
+    "votes": 1234,
+    "directors": ['Ann "A" Bee'],
+    "countries": ["France", "United States"],
+    "languages": ["Japanese"],
+    "imdb_id": "tt0111161",
+    "tmdb_id": 278,
+    "link": "http://nas.example:8096/web/#/details?id=1",
+}
+"""A film whose every text is markup."""
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="2" height="3"/>'
 READ_BACK = "Canvas2D: Multiple readback"
 """Advice to who reads a canvas, which tests alone do."""
@@ -92,3 +112,26 @@ class Visitor:
     def close(self) -> None:
         for context in self.browser.contexts:
             context.close()
+
+
+def box(page: Page) -> Locator:
+    return page.locator("#q")
+
+
+def search(page: Page, text: str) -> None:
+    box(page).fill(text)
+    box(page).press("Enter")
+    expect(page.locator("#heading")).to_contain_text(text)
+
+
+def titles(page: Page) -> list[str]:
+    return page.locator("#films h3").all_inner_texts()
+
+
+def card(page: Page, title: str) -> Locator:
+    return page.locator("#films .film").filter(has=page.get_by_role("heading", name=title, exact=True))
+
+
+def said(page: Page) -> dict[str, Any]:
+    """What the address says."""
+    return dict(page.evaluate("Object.fromEntries(new URLSearchParams(location.search))"))

@@ -6,10 +6,9 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.support.browser import Visitor, browsing
+from tests.support.browser import PHONE, Visitor, browsing
 
 DOCS = Path(__file__).parents[2] / "docs"
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
 def main(url: str) -> None:

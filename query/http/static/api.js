@@ -44,6 +44,17 @@ export const facets = (state, signal) => withKey(() => service.facets({ ...asked
 export const suggest = (q, signal) => withKey(() => service.suggest(q, { limit: 8, signal }));
 export const map = (limit) => withKey(() => service.map(limit));
 
+export const NUMBERS = ["rating", "votes", "runtime"];
+let numbers = null;
+
+/** Which of these numbers films of the catalog have; the same promise for whoever asks again. */
+export function knownNumbers() {
+  const asking = (name) => withKey(() => service.search("", { filter: `has:${name}`, limit: 1, fields: ["id"] }));
+  numbers ??= Promise.all(NUMBERS.map(asking)).then((found) => NUMBERS.filter((_, place) => found[place].total > 0));
+  numbers.catch(() => (numbers = null));
+  return numbers;
+}
+
 const films = new Map();
 
 /** A film by its id; the same promise for whoever asks again. */

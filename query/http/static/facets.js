@@ -1,17 +1,17 @@
 // What the films of an answer have in common, to narrow it down; and the filter as text, for those who know it.
 
-import { facets } from "./api.js";
-import { asFilter, conditions, holds, replaced, spokenCondition, toggled, without } from "./conditions.js";
+import { facets, knownNumbers } from "./api.js";
+import { bounds } from "./bounds.js";
+import { showChips } from "./chips.js";
+import { conditions, holds, toggled } from "./conditions.js";
 import { byId, el, fill } from "./dom.js";
 import { ask, now } from "./state.js";
-import { nameOf, valueName } from "./names.js";
-import { filterInWords } from "./problems.js";
+import { valueName } from "./names.js";
+import { BACKWARDS, filterInWords } from "./problems.js";
 import { number, t } from "./words.js";
 
 const ORDER = ["genre", "year", "rating", "language", "country", "keyword", "director", "actor"];
 const FEW = 6;
-const YEARS = /^year(:\d*\.\.\d*|[<>]=\d+)$/;
-const RATED = /^rating>=[\d.]+$/;
 
 let running = new AbortController();
 const unfolded = new Set();
@@ -22,24 +22,29 @@ export async function showFacets(state) {
   running = new AbortController();
   showChips(state);
   try {
-    const counted = await facets(state, running.signal);
-    draw(counted.facets, state);
+    const [counted, numbers] = await Promise.all([facets(state, running.signal), knownNumbers()]);
+    draw(counted.facets, state, numbers.includes("rating"));
     return counted;
   } catch (error) {
-    if (error.name === "AbortError") return null;
-    draw([], state);
+    if (error.name !== "AbortError") draw([], state);
     return null;
   }
 }
 
-function draw(counted, state) {
+/** Count nothing: there is no answer. */
+export function forgetCounts(state) {
+  running.abort();
+  draw([], state);
+}
+
+function draw(counted, state, rated = false) {
   const focused = document.activeElement?.closest("#facets [data-key]")?.dataset.key;
   const typing = document.activeElement === byId("filter");
   const place = (facet) => ORDER.indexOf(facet.field);
   const shown = counted.filter((facet) => facet.values.length > 0).sort((one, other) => place(one) - place(other));
   const groups = shown.map((facet) => group(facet, state));
   byId("facets-fold").hidden = groups.length === 0 && !problem; // forms alone narrow nothing down
-  fill(byId("facets"), groups, bounds(state), line(state));
+  fill(byId("facets"), groups, bounds(state, rated), line(state));
   const count = conditions(state.filter).length;
   byId("facets-count").textContent = count ? `(${number(count)})` : "";
   tellProblem();
@@ -95,32 +100,6 @@ function choice(field, value, state) {
   );
 }
 
-/** Years from and to, and a least rating. */
-function bounds(state) {
-  const years = /^year:(\d*)\.\.(\d*)$/.exec(conditions(state.filter).find((each) => YEARS.test(each)) ?? "");
-  const rated = conditions(state.filter).find((each) => RATED.test(each));
-  const from = numeric("from", years?.[1], { min: 1870, max: 2100 });
-  const to = numeric("to", years?.[2], { min: 1870, max: 2100 });
-  const least = numeric("least-rating", rated?.slice("rating>=".length), { min: 0, max: 10, step: 0.5 });
-  const apply = (event) => {
-    event.preventDefault();
-    const [low, high, rating] = [from, to, least].map((label) => label.querySelector("input").value);
-    const range = low || high ? `year:${low}..${high}` : "";
-    ask({ filter: replaced(replaced(now().filter, YEARS, range), RATED, rating && `rating>=${rating}`) });
-  };
-  return el(
-    "form",
-    { class: "bounds", submit: apply },
-    el("fieldset", { class: "facet" }, el("legend", {}, t("year-range")), el("div", { class: "range" }, from, to)),
-    least,
-    el("button", { type: "submit", class: "quiet" }, t("apply")),
-  );
-}
-
-function numeric(name, value, limits) {
-  return el("label", {}, el("span", {}, t(name)), el("input", { type: "number", value: value ?? "", ...limits }));
-}
-
 function line(state) {
   const input = el("input", {
     id: "filter",
@@ -163,7 +142,7 @@ export function filterProblem(detail) {
 function pointAtProblem() {
   const input = byId("filter");
   byId("facets-fold").open = true;
-  input.focus();
+  (atYears() ? byId("years-error").closest("form").querySelector("input") : input).focus();
   if (!problem) return input.setSelectionRange(input.value.length, input.value.length);
   const start = Number(/column (\d+)/.exec(problem)?.[1] ?? 1) - 1;
   const end = input.value.indexOf(" ", start);
@@ -173,35 +152,10 @@ function pointAtProblem() {
 function tellProblem() {
   const [error, input] = [byId("filter-error"), byId("filter")];
   if (!error) return;
-  error.textContent = problem && `${t("filter-wrong")}: ${filterInWords(problem)}`;
-  input.setAttribute("aria-invalid", String(Boolean(problem)));
+  const here = problem && !atYears();
+  error.textContent = here ? `${t("filter-wrong")}: ${filterInWords(problem)}` : "";
+  input.setAttribute("aria-invalid", String(Boolean(here)));
 }
 
-/** The conditions in force, each of which can be taken out: those of the filter, and what was `understood`. */
-export function showChips(state, understood = []) {
-  const written = conditions(state.filter).map((condition) => {
-    const said = spokenCondition(condition);
-    return chip(said ? nameOf(said) : condition, () => ({ filter: without(now().filter, condition) }));
-  });
-  const read = understood.map((each) =>
-    chip(nameOf(each), () => ({ disregard: [...now().disregard, asFilter(each)] }), "chip read"),
-  );
-  byId("chips").hidden = written.length + read.length === 0;
-  fill(
-    byId("chips"),
-    [...written, ...read].map((each) => el("li", {}, each)),
-  );
-}
-
-function chip(name, change, kind = "chip") {
-  const remove = () => {
-    ask(change());
-    byId("heading").focus({ preventScroll: true });
-  };
-  return el(
-    "button",
-    { type: "button", class: kind, "aria-label": t("take-out", { title: name }), click: remove },
-    el("span", {}, name),
-    el("span", { class: "times" }, "×"),
-  );
-}
+/** Whether what is wrong is told at the years. */
+const atYears = () => byId("years-error")?.textContent && BACKWARDS.test(problem);

@@ -5,6 +5,7 @@ import { cover } from "./covers.js";
 import { byId, el, fill, icon } from "./dom.js";
 import { valueNames } from "./names.js";
 import { address, ask, go, now } from "./state.js";
+import { failure } from "./problems.js";
 import { actions } from "./taste.js";
 import { whyButton } from "./why.js";
 import { genreName, number, spoken, t } from "./words.js";
@@ -64,45 +65,43 @@ function facts(film) {
 
 const rating = (film) => film.rating && `★\u00a0${number(film.rating)}`;
 
-/** Open the film of the address in the dialog; `failed` hears why it cannot be. */
-export async function openFilm(id, failed) {
+/** Open the film of the address in the dialog, or say why it cannot be. */
+export async function openFilm(id) {
   const sheet = byId("film");
-  try {
-    const film = await movie(id);
-    if (now().film !== id) return;
-    fill(sheet, opened(film, sheet));
-    if (!sheet.open) sheet.showModal();
-    sheet.scrollTop = 0;
-    byId("film-title").focus();
-  } catch (error) {
-    go({ film: "" }, { replace: true });
-    failed(error);
-  }
+  const said = await movie(id).then(opened, missing);
+  if (now().film !== id) return;
+  fill(sheet, closeButton(sheet), said);
+  if (!sheet.open) sheet.showModal();
+  sheet.scrollTop = 0;
+  byId("film-title").focus();
 }
 
-function opened(film, sheet) {
+function closeButton(sheet) {
+  const attributes = { type: "button", class: "close", "aria-label": t("close"), click: () => sheet.close() };
+  return el("button", attributes, icon("close"));
+}
+
+function missing(error) {
+  const title = (text) => el("h2", { id: "film-title", tabindex: "-1" }, text);
+  if (error.status === 404) return [title(t("failed-404")), el("p", {}, t("film-gone"))];
+  return [title(t("failed")), failure(error)];
+}
+
+function opened(film) {
   remember([film]);
-  const close = el(
-    "button",
-    { type: "button", class: "close", "aria-label": t("close"), click: () => sheet.close() },
-    icon("close"),
-  );
-  return [
-    close,
+  return el(
+    "div",
+    { class: "opened" },
+    cover(film),
     el(
       "div",
-      { class: "opened" },
-      cover(film),
-      el(
-        "div",
-        { class: "about" },
-        headOf(film),
-        el("p", { class: "plot", lang: plotLanguage(film) }, plot(film)),
-        el("div", { class: "actions" }, actions(film)),
-        known(film),
-      ),
+      { class: "about" },
+      headOf(film),
+      el("p", { class: "plot", lang: plotLanguage(film) }, plot(film)),
+      el("div", { class: "actions" }, actions(film)),
+      known(film),
     ),
-  ];
+  );
 }
 
 function headOf(film) {

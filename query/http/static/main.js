@@ -1,6 +1,6 @@
 // The page: when its address changes, whatever depends on what changed is shown anew.
 
-import { keyFrom } from "./api.js";
+import { keyFrom, knownNumbers, NUMBERS } from "./api.js";
 import { byId, el, fill, icon } from "./dom.js";
 import { showFacets } from "./facets.js";
 import { openFilm } from "./film.js";
@@ -11,10 +11,9 @@ import { prepareSearchBox, showQuestion } from "./search_box.js";
 import { asked, go, listen, now, question } from "./state.js";
 import { showChoices, showTray } from "./taste.js";
 import { showWelcome } from "./welcome.js";
-import { inWords } from "./problems.js";
 import { sayAll, spoken, switchLanguage, t } from "./words.js";
 
-const SORTS = ["relevance", "-year", "year", "-rating", "-votes", "title", "runtime"];
+const SORTS = ["-year", "year", "-rating", "-votes", "title", "runtime"];
 const WIDE = matchMedia("(min-width: 60rem)");
 
 async function show(state, before) {
@@ -23,14 +22,24 @@ async function show(state, before) {
   showQuestion(state);
   showSort(state);
   showView(state);
-  if (!before || question(state) !== question(before)) await showQuestionAnew(state, before);
-  if (!before || state.view !== before.view) await showMapOf(state);
+  await Promise.all([
+    (!before || question(state) !== question(before)) && showQuestionAnew(state, before),
+    (!before || state.view !== before.view) && showMapOf(state),
+  ]);
+  lightUp(shownFilms());
   if (!before || state.likes !== before.likes || state.dislikes !== before.dislikes) {
     showChoices();
     showTray();
   }
-  showFilm(state);
-  document.title = state.q ? `${state.q} · plotseek` : "plotseek";
+  await showFilm(now());
+  showTitle(now());
+}
+
+/** Name the window by the film that is opened, or else by what the page is headed. */
+function showTitle(state) {
+  const heading = byId("film").open ? byId("film-title") : byId("heading");
+  const named = asked(state) || state.view === "map" || byId("film").open;
+  document.title = named ? `${heading.textContent} · plotseek` : "plotseek";
 }
 
 async function showQuestionAnew(state, before) {
@@ -44,31 +53,36 @@ async function showQuestionAnew(state, before) {
     byId("heading").textContent = t("map");
     counted.then(showWelcome);
   }
-  lightUp(shownFilms());
 }
 
 async function showMapOf(state) {
   byId("films").hidden = false;
   if (state.view !== "map") return hideMap();
-  await showMap();
-  lightUp(shownFilms());
+  return showMap();
 }
 
 function showFilm(state) {
   const sheet = byId("film");
-  if (state.film)
-    openFilm(state.film, (error) => fill(byId("notice"), el("p", { class: "notice wrong" }, inWords(error))));
-  else if (sheet.open) sheet.close();
+  if (state.film) return openFilm(state.film);
+  if (sheet.open) sheet.close();
+  return null;
 }
 
-function showSort(state) {
+/** Offer what sorts films differently: by numbers that some have. */
+async function showSort(state) {
   byId("sort-label").hidden = !asked(state);
-  const unasked = !state.q.trim() && !state.similar && !state.recommend;
-  const name = (sort) => t(sort === "relevance" && unasked ? "known-first" : sort);
-  fill(
-    byId("sort"),
-    SORTS.map((sort) => el("option", { value: sort, selected: sort === state.sort }, name(sort))),
-  );
+  const numbers = await knownNumbers().catch(() => []); // the answer tells what is wrong
+  const first = firstSort(now(), numbers);
+  const known = (name) => !NUMBERS.includes(name) || numbers.includes(name);
+  const others = SORTS.filter((each) => each === now().sort || (each !== first && known(each.replace("-", ""))));
+  const option = (sort, name) => el("option", { value: sort, selected: sort === now().sort }, t(name));
+  fill(byId("sort"), option("relevance", first), ...others.map((each) => option(each, each)));
+}
+
+/** What "relevance" is: of films that nothing is compared with, by votes, without any by rating, or else by year. */
+function firstSort({ q, similar, recommend }, numbers) {
+  if (q.trim() || similar || recommend) return "relevance";
+  return numbers.includes("votes") ? "known-first" : numbers.includes("rating") ? "-rating" : "-year";
 }
 
 function showView(state) {

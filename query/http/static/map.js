@@ -5,11 +5,12 @@ import { Chart } from "./chart.js";
 import { afterPause, announce, byId, el, fill } from "./dom.js";
 import { listenTo } from "./gestures.js";
 import { asked, go, now, question } from "./state.js";
-import { inWords } from "./problems.js";
+import { failure } from "./problems.js";
 import { genreName, t } from "./words.js";
 
 const MOST = 30000;
 const MOST_HITS = 100;
+const TOUCH = matchMedia("(hover: none)");
 const GENRE_COLOURS = [
   "#c8553d",
   "#3d7fb8",
@@ -48,13 +49,14 @@ export async function showMap() {
   const place = byId("map");
   place.hidden = false;
   if (chart) return;
+  if (!films) fill(place, el("p", { class: "notice" }, t("map-loading")));
   try {
     films ??= await map(MOST);
   } catch (error) {
-    fill(place, el("p", { class: "notice" }, `${t("failed")}: ${inWords(error)}`));
+    fill(place, failure(error));
     return;
   }
-  if (now().view === "map") build(place);
+  if (now().view === "map" && !chart) build(place);
 }
 
 export function hideMap() {
@@ -83,7 +85,7 @@ function build(place) {
     el(
       "p",
       { class: "hint", id: "map-help" },
-      t("map-help"),
+      t(TOUCH.matches ? "map-help-touch" : "map-help"),
       n < films.total && ` ${t("map-first", { n, all: films.total })}.`,
     ),
   );
@@ -176,11 +178,16 @@ export async function lightUp(shown) {
   const state = now();
   const wanted = asked(state) ? question(state) : "";
   if (wanted === lit) return;
-  lit = wanted;
+  lit = shown.length > 0 ? wanted : "";
   light(shown);
-  if (!wanted || shown.length === 0) return;
-  const { results } = await search(state, { offset: 0, limit: MOST_HITS });
-  if (lit === wanted) light(results);
+  if (!lit) return;
+  const best = { ...state, sort: "relevance" };
+  try {
+    const { results, total } = await search(best, { offset: 0, limit: MOST_HITS });
+    if (lit === wanted) light(results.slice(0, total));
+  } catch {
+    lit = ""; // those of the list are lit up, and the next question asks again
+  }
 }
 
 function light(hits) {

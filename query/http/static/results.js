@@ -1,11 +1,12 @@
 // The answer: a list of films, its head, its pages, and what to say if there is none.
 
 import { movie, remember, search } from "./api.js";
+import { inForce, showChips, withoutAny } from "./chips.js";
 import { conditions, conditionsAmong } from "./conditions.js";
 import { announce, byId, el, fill } from "./dom.js";
 import { card, skeleton } from "./film.js";
-import { filterProblem, showChips } from "./facets.js";
-import { inWords } from "./problems.js";
+import { filterProblem, forgetCounts } from "./facets.js";
+import { failure, inWords } from "./problems.js";
 import { ask, go, now, PAGE } from "./state.js";
 import { showHelp } from "./welcome.js";
 import { t } from "./words.js";
@@ -17,6 +18,8 @@ const TOO_SLOW = 20000;
 /** Milliseconds until waiting is seen, and until it ends. */
 const NONE_PASSES = /^no film (passes|has) /;
 /** How a note begins that says which filter leaves nothing. */
+const NONE_MEETS = /^no film meets /;
+/** How one begins that says of what was understood that no film is all of it, so that `total` counts others. */
 
 let running = new AbortController();
 const NOTHING = Object.freeze({ films: [], total: 0, understood: [], notes: [], more: false, ended: true });
@@ -24,8 +27,8 @@ const NOTHING = Object.freeze({ films: [], total: 0, understood: [], notes: [], 
 /** `more` films may fit than `total`: not every one was ranked; `ended` where no page follows. */
 let answer = NOTHING;
 
-/** The films that are shown now. */
-export const shownFilms = () => answer.films;
+/** The films that are shown now and meet what was asked. */
+export const shownFilms = () => answer.films.slice(0, answer.total);
 
 /** Answer the question of the state anew. */
 export async function showAnswer(state, { focus = false } = {}) {
@@ -79,9 +82,9 @@ export async function showMore() {
   remember(next.results);
   answer = grown(answer, next, state);
   go({ shown: answer.films.length }, { replace: true });
-  byId("films").append(...cards(next.results));
+  byId("films").append(...cards(next.results, first));
   showRest();
-  (byId("films").children[first]?.querySelector("a") ?? byId("rest")).focus();
+  (byId("films").querySelectorAll(".film")[first]?.querySelector("a") ?? byId("rest")).focus();
 }
 
 /** Forget the answer: nothing is asked. */
@@ -103,10 +106,11 @@ async function upTo(state, count, signal) {
   return found;
 }
 
-function grown(found, { results, total, total_is_exact: exact, understood, notes }, state) {
+function grown(found, { results, total: most, total_is_exact: exact, understood, notes }, state) {
   const films = [...found.films, ...results];
   const best = state.similar || state.recommend; // of films like some there are always more
-  return { films, total, understood, notes, more: !exact && !best, ended: results.length === 0 || films.length >= total };
+  const total = notes.some((note) => NONE_MEETS.test(note)) ? 0 : most;
+  return { films, total, understood, notes, more: !exact && !best, ended: results.length === 0 || films.length >= most };
 }
 
 async function show(found, state) {
@@ -115,15 +119,23 @@ async function show(found, state) {
   showChips(state, found.understood);
   const heading = await headingOf(state, found);
   byId("heading").textContent = heading;
-  announce(found.total ? heading : t("nothing"));
   fill(byId("films"), cards(found.films));
   fill(byId("notice"), meantAsFilter(state), notice(state, found));
-  byId("sort-label").hidden = found.total === 0;
-  if (found.total === 0) showHelp(byId("notice"), state.q);
+  announce(byId("notice").querySelector(".strong")?.textContent ?? heading);
+  byId("sort-label").hidden = found.films.length === 0;
+  if (found.total === 0) forgetCounts(state);
+  if (found.films.length === 0) showHelp(byId("notice"), state.q);
   showRest();
 }
 
-const cards = (films) => films.map((film) => card(film));
+/** Cards of films, so many behind the `first`; a line stands before those that do not meet what was asked. */
+function cards(films, first = 0) {
+  const items = films.map(card);
+  const meeting = answer.total - first;
+  if (!answer.more && meeting >= 0 && meeting < films.length)
+    items.splice(meeting, 0, el("li", { class: "nearby" }, t("nearby")));
+  return items;
+}
 
 function showRest() {
   byId("more").hidden = answer.ended;
@@ -140,12 +152,20 @@ async function headingOf(state, { total: n, more }) {
   return state.q.trim() ? t("films-for", { n, more, q: state.q.trim() }) : t("films", { n, more });
 }
 
-function notice(state, { total, notes }) {
-  if (total > 0) return state.all && button("only-fitting", () => go({ all: false, shown: PAGE }), t("all-shown"));
-  const looked = state.q.trim() || state.similar || state.recommend;
-  const filtered = state.filter && notes.some((note) => NONE_PASSES.test(note));
-  if (looked && !state.all && !filtered) return nothingFits(state);
-  return el("div", { class: "notice" }, el("p", { class: "strong" }, t("nothing-filter")), noFilter(state));
+function notice(state, { films, total, notes, understood }) {
+  if (total > 0) return state.all && aside(t("all-shown"), button("only-fitting", () => go({ all: false, shown: PAGE })));
+  const chosen = inForce(state, understood);
+  const takeAway = chosen.map(({ name, change }) => button("take-away", () => ask(change()), { name }));
+  if (chosen.length > 1) takeAway.push(button("take-all-away", () => ask(withoutAny(understood))));
+  const none = state.all || films.length > 0 || notes.some((note) => NONE_PASSES.test(note));
+  if (!none || chosen.length === 0) return nothingFits(state, takeAway);
+  const names = chosen.map(({ name }) => name).join(", ");
+  return emptied(t("none-meets", { n: chosen.length, names }), null, takeAway);
+}
+
+function emptied(what, lead, buttons) {
+  const offered = el("div", { class: "notice-buttons" }, buttons);
+  return el("div", { class: "notice" }, el("p", { class: "strong" }, what), lead && el("p", {}, lead), offered);
 }
 
 /** For whoever writes a filter where the words go. */
@@ -154,33 +174,22 @@ function meantAsFilter({ q, filter }) {
   if (written.length === 0) return null;
   const words = conditions(q).filter((each) => !written.includes(each));
   const move = () => ask({ q: words.join(" "), filter: [filter, ...written].filter(Boolean).join(" ") });
-  return button("as-filter", move, t("read-as-words", { name: written.join(" ") }));
+  return aside(t("read-as-words", { name: written.join(" ") }), button("as-filter", move));
 }
 
-function nothingFits(state) {
-  const showAll = button("show-all", () => ask({ all: true }));
-  return el(
-    "div",
-    { class: "notice" },
-    el("p", { class: "strong" }, t("nothing")),
-    el("p", {}, t("nothing-lead")),
-    el("div", { class: "notice-buttons" }, showAll, noFilter(state)),
-  );
+function nothingFits(state, takeAway) {
+  const showAll = !state.all && button("show-all", () => ask({ all: true }));
+  return emptied(t("nothing"), t("nothing-lead"), [showAll, ...takeAway]);
 }
 
-const noFilter = (state) => state.filter && button("no-filter", () => ask({ filter: "" }));
+const aside = (text, button) => el("p", { class: "aside" }, `${text} `, button);
 
-function button(name, work, before) {
-  const made = el("button", { type: "button", class: "quiet", "data-act": name, click: work }, t(name));
-  return before ? el("p", { class: "aside" }, `${before} `, made) : made;
-}
+const button = (name, work, values) => el("button", { type: "button", class: "quiet", click: work }, t(name, values));
 
 function showProblem(error, state) {
   showNothing();
   byId("heading").textContent = t("failed");
-  const detail = inWords(error);
-  announce(`${t("failed")}: ${detail}`);
-  if (filterProblem(error.message)) return;
-  const again = button("again", () => showAnswer(state));
-  fill(byId("notice"), el("div", { class: "notice wrong" }, el("p", {}, detail), again));
+  announce(`${t("failed")}: ${inWords(error)}`);
+  forgetCounts(state);
+  if (!filterProblem(error.message)) fill(byId("notice"), failure(error));
 }

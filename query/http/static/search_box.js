@@ -22,6 +22,7 @@ export function prepareSearchBox() {
     box.value = "";
     showClear();
     close();
+    if (now().q) ask({ q: "", disregard: [] });
     box.focus();
   });
 }

@@ -1,5 +1,7 @@
 // What the page shows stands in its address, all of it: it can be shared, reloaded, gone back to.
 
+import { byId } from "./dom.js";
+
 export const PAGE = 20;
 
 const EMPTY = Object.freeze({
@@ -66,9 +68,23 @@ export function go(changes, { replace = false } = {}) {
   become(next);
 }
 
-/** Ask something else: from the first page on, and no film opened. */
+/** Ask something else, or the same once more: from the first page on, no film opened, and other words from the top. */
 export function ask(changes) {
-  go({ shown: PAGE, all: false, film: "", ...changes });
+  const next = { ...current, shown: PAGE, all: false, film: "", ...changes };
+  if (address(next) === address(current)) again();
+  else go(next);
+  if ("q" in changes) showFromTop(byId("heading"));
+}
+
+/** Show all anew: what failed before may not fail now. */
+export function again() {
+  for (const listener of listeners) listener(current, null);
+}
+
+/** Scroll to where an answer begins, unless it can be seen. */
+function showFromTop(heading) {
+  const { top } = heading.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) heading.scrollIntoView();
 }
 
 function become(next) {

@@ -31,7 +31,7 @@ function choice(film, kind, pressed) {
     title: t(kind),
     click: () => choose(film.id, kind),
   };
-  return el("button", attributes, icon(kind));
+  return el("button", attributes, icon(kind), el("span", { class: "word" }, t(kind)));
 }
 
 function similar(film) {

@@ -51,7 +51,7 @@ function pill(text, work, count) {
 }
 
 const facetPill = (field, value) =>
-  pill(valueName(field, value.value), () => ask({ filter: value.filter }), value.count);
+  pill(valueName(field, value.value), () => ask({ q: "", filter: value.filter }), value.count);
 
 const exampleRow = () => row(t("try"), t("examples").map((text) => pill(text, () => ask({ q: text, filter: "" }))));
 

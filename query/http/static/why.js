@@ -1,11 +1,13 @@
 // What brought a film, asked for when somebody wants to know.
 
 import { search } from "./api.js";
+import { inForce } from "./chips.js";
 import { el, fill, icon } from "./dom.js";
 import { now, question } from "./state.js";
 import { inWords } from "./problems.js";
 import { t } from "./words.js";
 
+const LETTER = /^\p{Script=Latin}$/u;
 const RETRIEVERS = { dense: "dense", lexical: "lexical", title: "title-retriever" };
 
 export function whyButton(film, panel, plot) {
@@ -34,32 +36,32 @@ async function toggle(button, film, panel, plot) {
   panel.dataset.of = question(now());
   try {
     const answer = await search(now(), { offset: 0, limit: 1, why: true, only: film.id });
-    await explain(answer.results[0]?.why, panel, plot);
+    explain(answer, panel, plot);
   } catch (error) {
     delete panel.dataset.of;
     fill(panel, el("p", {}, `${t("failed")}: ${inWords(error)}`));
   }
 }
 
-async function explain(why, panel, plot) {
-  const ranks = Object.entries(why?.ranks ?? {}).map(([by, n]) => t("rank", { by: t(RETRIEVERS[by] ?? by), n }));
-  const pairs = [
+function explain({ results: [film], understood }, panel, plot) {
+  const why = film?.why;
+  const reasons = why ? reasonsOf(why, plot) : [];
+  const met = inForce(now(), understood).map(({ name }) => name);
+  if (reasons.length === 0 && !why?.sentence && met.length > 0) reasons.push([t("why-meets"), met.join(", ")]);
+  const pairs = reasons.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)));
+  fill(panel, pairs.length > 0 && el("dl", {}, pairs));
+}
+
+/** Names and values of what brought a film. */
+function reasonsOf(why, plot) {
+  const ranks = Object.entries(why.ranks).map(([by, n]) => t("rank", { by: t(RETRIEVERS[by] ?? by), n }));
+  return [
     [t("why-ranks"), ranks.join(" · ")],
-    [t("why-words"), why?.words.join(", ")],
-    [t("why-sentence"), why?.sentence && !highlight(plot, why.sentence) && why.sentence],
-    told(why ?? {}),
-    [t("why-like"), why?.nearest_title],
+    [t("why-words"), why.words.filter((word) => !LETTER.test(word)).join(", ")],
+    [t("why-sentence"), why.sentence && !highlight(plot, why.sentence) && why.sentence],
+    told(why),
+    [t(now().similar ? "why-similar" : "why-like"), why.nearest_title],
   ].filter(([, value]) => value);
-  if (pairs.length === 0 && !why?.sentence) fill(panel, el("p", {}, t("why-none")));
-  else
-    fill(
-      panel,
-      el(
-        "dl",
-        {},
-        pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
-      ),
-    );
 }
 
 /** The passage that fits, and how far into the story it stands, unless it is of the German plot. */

@@ -11,16 +11,9 @@ from playwright.sync_api import Browser, Page
 
 from plotseek import Plotseek
 from query.http.auth import Role, make_key
-from tests.support.browser import browsing
 from tests.support.service import saying, service
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as started:
-        yield started
 
 
 @pytest.fixture

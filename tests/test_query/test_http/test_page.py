@@ -2,101 +2,23 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, Position, Route, expect
+from playwright.sync_api import Browser, Page, Position, Route, expect
 
-from catalog.config import load_config
-from ingest.run import Request, run
 from query.http.auth import Role, make_key
-from tests.support.browser import Visitor, browsing
+from tests.support.browser import HOSTILE, MARKUP, PHONE, POSTER, Visitor, box, card, said, search, titles
 from tests.support.service import service
 
 pytestmark = pytest.mark.slow
 
-DEMO = Path(__file__).parents[3] / "movies.json"
-POSTER = "https://posters.example/odd.png"
-MARKUP = "<img src=x onerror=alert(1)> & <b>Bold</b>"
-HOSTILE: dict[str, Any] = {
-    "id": "a/b?c#d",
-    "title": MARKUP,
-    "plot": "<script>alert(2)</script> A clown hides in the attic of a bakery. The baker's cat alone knows.",
-    "year": 2024,
-    "genres": ["<i>Odd</i>"],
-    "rating": 8.5,
-    "poster": POSTER,
-    "votes": 1234,
-    "directors": ['Ann "A" Bee'],
-    "countries": ["France", "United States"],
-    "languages": ["Japanese"],
-    "imdb_id": "tt0111161",
-    "tmdb_id": 278,
-    "link": "http://nas.example:8096/web/#/details?id=1",
-}
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 SAME_DAY = "a weatherman wakes up to the same morning again and again"
 NOTHING = "/?filter=genre:Horror year:1902"
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo catalogue, and one film whose every text is markup."""
-    folder = tmp_path_factory.mktemp("page")
-    films = folder / "films.json"
-    films.write_text(json.dumps([*json.loads(DEMO.read_text(encoding="utf-8")), HOSTILE]), encoding="utf-8")
-    values = {"PLOTSEEK_STORE_PATH": str(folder / "store"), "PLOTSEEK_EMBEDDING_MODEL": "bundled"}
-    run(load_config(None, values), Request(str(films)))
-    return folder / "store"
-
-
-@pytest.fixture(scope="module")
-def url(store: Path) -> Iterator[str]:
-    with service(store) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as started:
-        yield started
-
-
-@pytest.fixture
-def visitor(browser: Browser, url: str) -> Iterator[Visitor]:
-    """Whoever opens pages; nothing may have gone wrong in them at the end."""
-    visiting = Visitor(browser, url, POSTER)
-    yield visiting
-    visiting.close()
-    assert visiting.wrong == []
-
-
-def box(page: Page) -> Locator:
-    return page.locator("#q")
-
-
-def search(page: Page, text: str) -> None:
-    box(page).fill(text)
-    box(page).press("Enter")
-    expect(page.locator("#heading")).to_contain_text(text)
-
-
-def titles(page: Page) -> list[str]:
-    return page.locator("#films h3").all_inner_texts()
-
-
-def card(page: Page, title: str) -> Locator:
-    return page.locator("#films .film").filter(has=page.get_by_role("heading", name=title, exact=True))
-
-
-def said(page: Page) -> dict[str, Any]:
-    """What the address says."""
-    return dict(page.evaluate("Object.fromEntries(new URLSearchParams(location.search))"))
 
 
 def test_a_question_finds_its_film(visitor: Visitor) -> None:
@@ -240,7 +162,7 @@ def ranked(best: int, total: int) -> Callable[[Route], None]:
 
     def answer(route: Route) -> None:
         response = route.fetch()
-        offset = json.loads(route.request.post_data or "{}")["offset"]
+        offset = json.loads(route.request.post_data or "{}").get("offset", 0)
         found = response.json()
         found |= {"results": found["results"][: max(best - offset, 0)], "total": total, "total_is_exact": False}
         route.fulfill(response=response, json=found)
@@ -326,12 +248,15 @@ def test_nothing_fits_and_the_nearest_are_shown_on_demand(visitor: Visitor) -> N
 
 def test_filters_that_leave_nothing_can_be_taken_away(visitor: Visitor) -> None:
     page = visitor.open("/?filter=genre:Horror year:1902")
-    expect(page.locator("#notice")).to_contain_text("The filters leave no film.")
-    page.get_by_role("button", name="Take the filters away").click()
+    expect(page.locator("#notice .strong")).to_have_text("No film meets all of these: Horror, 1902.")
+    page.get_by_role("button", name="Take all away").click()
     assert said(page) == {}
     page = visitor.open("/?q=a space ship&filter=year>2090")
-    expect(page.locator("#notice")).to_contain_text("The filters leave no film.")
+    expect(page.locator("#notice .strong")).to_have_text("No film meets this: Year > 2090.")
     expect(page.get_by_role("button", name="Show the nearest anyway")).to_have_count(0)
+    page.get_by_role("button", name="Take away “Year > 2090”").click()
+    expect(page.locator("#films .film").first).to_be_visible()
+    assert said(page) == {"q": "a space ship"}
 
 
 def test_an_answer_that_takes_its_time_is_waited_for_in_sight(visitor: Visitor) -> None:
@@ -412,7 +337,10 @@ def test_what_went_wrong_is_told_in_the_language_of_the_page(visitor: Visitor) -
         "Dieser Filter ist nicht lesbar: Zeichen 1: ein Feld „gnre“ gibt es nicht. Gemeint war vielleicht „genre“."
     )
     page = visitor.open("/?film=99999", locale="de-DE")
-    expect(page.locator("#notice")).to_have_text("Diesen Film hat der Katalog nicht.")
+    sheet = page.get_by_role("dialog", name="Diesen Film hat der Katalog nicht.")
+    expect(sheet).to_contain_text("Vielleicht wurde er herausgenommen")
+    sheet.get_by_role("button", name="Schließen").click()
+    expect(page.get_by_role("heading", name="Welcher Film war das noch?")).to_be_visible()
 
 
 def test_a_filter_typed_as_words_can_be_made_one(visitor: Visitor) -> None:
