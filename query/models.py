@@ -132,10 +132,10 @@ class SearchRequest:
 
 def name_of(given: object, option: str) -> str:
     """The name of a movie, or another text; a whole number is an id. Raises UsageError that names `option`."""
-    if isinstance(given, Integral) and not isinstance(given, bool):
-        return str(int(given))
     if isinstance(given, str):
         return whole_characters(given)
+    if isinstance(given, Integral) and not isinstance(given, bool):
+        return str(int(given))
     raise UsageError(f"{option}: {brief(given)} is neither text nor a whole number")
 
 

@@ -21,25 +21,25 @@ Names = int | str | Sequence[str | int]
 class Options(TypedDict, total=False):
     """What can be asked besides words and examples: what `query` takes. `SearchRequest` tells what each means."""
 
-    by: str
-    filter: str
-    exclude: Names
-    seen: "str | PathLike[str] | Sequence[str]"
-    ratings: "str | PathLike[str] | Mapping[str, float]"
-    sort: str
-    offset: int
+    by: str | None
+    filter: str | None
+    exclude: Names | None
+    seen: "str | PathLike[str] | Sequence[str] | None"
+    ratings: "str | PathLike[str] | Mapping[str, float] | None"
+    sort: str | None
+    offset: int | None
     limit: int | None
-    plain: bool
-    all: bool
-    why: bool
-    facets: bool
-    highlight: bool
+    plain: bool | None
+    all: bool | None
+    why: bool | None
+    facets: bool | None
+    highlight: bool | None
     franchise: int | None
     diversity: float | None
     popularity: float | None
     min_confidence: float | None
-    literal: bool
-    disregard: str | Sequence[str]
+    literal: bool | None
+    disregard: str | Sequence[str] | None
 
 
 class MovieCatalog(ABC):

@@ -73,6 +73,7 @@ class LocalCatalog(MovieCatalog):
 
     def nearest(self, vector: Vector, request: SearchRequest) -> SearchResult:
         """By cosine similarity to a vector, shape (d,); of the request count filter, exclude, offset and limit."""
+        _check_limit(request)
         with self._follower.acquire() as loaded:
             return search_vector(request, vector, loaded.snapshot, self._config.search)
 
@@ -123,10 +124,14 @@ def load_generation(
 
 def answer(loaded: LoadedGeneration, request: SearchRequest, config: Config, deadline: Deadline) -> SearchResult:
     """The answer of one generation; raises UsageError for more films than one answer holds."""
-    if request.limit is not None and not 1 <= request.limit <= MOST_RESULTS:
-        raise UsageError(f"limit: {request.limit} is not between 1 and {MOST_RESULTS}; offset gives further pages")
+    _check_limit(request)
     model = loaded.model.within(deadline)
     return search(request, loaded.snapshot, model, config.search, loaded.prepared(request))
+
+
+def _check_limit(request: SearchRequest) -> None:
+    if request.limit is not None and request.limit > MOST_RESULTS:
+        raise UsageError(f"limit: {request.limit} is not between 1 and {MOST_RESULTS}; offset gives further pages")
 
 
 def count_values(loaded: LoadedGeneration, request: SearchRequest, config: Config, deadline: Deadline) -> FacetCounts:

@@ -82,6 +82,11 @@ def test_neither_a_text_nor_a_vector(films: Plotseek, given: Any, told: str) -> 
     assert str(refused.value) == told
 
 
+def test_a_vector_brings_no_more_films_than_words(films: Plotseek) -> None:
+    with pytest.raises(UsageError, match="^limit: 5000 is not between 1 and 1000; offset gives further pages$"):
+        films.search(films.embed("ghosts"), limit=5000)
+
+
 def test_what_cannot_be_embedded_is_told_with_its_place(films: Plotseek) -> None:
     with pytest.raises(UsageError, match="^texts: number 1 is nan, which is not text$"):
         films.embed(["a", float("nan")])  # type: ignore[list-item]
@@ -93,7 +98,7 @@ def test_what_cannot_be_embedded_is_told_with_its_place(films: Plotseek) -> None
 
 def test_nothing_stands_for_the_default(films: Plotseek) -> None:
     nothing = dict.fromkeys(("filter", "exclude", "seen", "ratings", "sort", "limit", "offset", "disregard"))
-    assert films.search("ghosts", **nothing) == films.search("ghosts")  # type: ignore[arg-type]
+    assert films.search("ghosts", **nothing) == films.search("ghosts")
     assert films.recommend(None, None, text="ghosts") == films.search("ghosts")
 
 
