@@ -180,6 +180,28 @@ class SearchConfig:
     min_confidence: float = _setting(0.1, minimum=0, maximum=1)
 
 
+_HOST = r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])"
+_ORIGIN = re.compile(rf"[a-z][a-z0-9+.-]*://{_HOST}(?::\d+)?|null|\*")
+
+
+def _check_origins(origins: tuple[str, ...]) -> None:
+    """Refuse what no browser says of a page."""
+    for origin in origins:
+        usual = {"http": ":80", "https": ":443"}.get(origin.partition("://")[0])
+        if not _ORIGIN.fullmatch(origin) or (usual and origin.endswith(usual)):
+            raise ConfigError(
+                f"{origin!r} is no origin as browsers say it: https://films.example.org or http://localhost:3000,"
+                " in small letters, without a path or a / behind it, and without the port that is usual"
+            )
+
+
+def _check_names(names: tuple[str, ...]) -> None:
+    """Refuse what is in no Host header once its port is gone."""
+    for name in names:
+        if not re.fullmatch(_HOST, name.lower()):
+            raise ConfigError(f"{name!r} is no host name; one is written films.example.org, without http:// and port")
+
+
 def _check_networks(networks: tuple[str, ...]) -> None:
     for network in networks:
         try:
@@ -196,12 +218,12 @@ class ServerConfig:
 
     host: str = "127.0.0.1"
     port: int = _setting(8080, minimum=0, maximum=65535)
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...] = _setting((), check=_check_names)
     keys_file: Path | None = None
     require_key: str = _setting("auto", choices=("auto", "always", "never"))
     source: str | None = field(default=None, metadata={"location": True})
     """A path, a pattern or an address."""
-    cors_origins: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = _setting((), check=_check_origins)
     proxies: tuple[str, ...] = _setting(("127.0.0.1", "::1"), check=_check_networks)
     trusted_networks: tuple[str, ...] = _setting((), check=_check_networks)
     rate_limit: float = _setting(20.0, minimum=0, maximum=1e6)
@@ -415,6 +437,9 @@ def _checked(value: Any, hint: Any, metadata: Mapping[str, Any], where: str) -> 
 
 def fitting(value: Any, hint: Any, limits: Limits | None = None) -> Any:
     """The value in the hinted type; raises ValueError that says what is wrong with it."""
+    if get_origin(_plain(hint)) is tuple and isinstance(value, str) and "," in value:
+        written = ", ".join(part.strip() for part in value.split(","))
+        raise ValueError(f"{value!r} is one text; a list is written [{written}], with its brackets")
     converted = _convert(value, hint)
     if converted is _WRONG:
         raise ValueError(f"{brief(value)} is not {_described(hint)}")

@@ -10,7 +10,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
@@ -24,6 +23,7 @@ from query.http import schemas as api
 from query.http.auth import Authenticator
 from query.http.middleware import RequestMiddleware
 from query.http.replies.addresses import methods_of, no_such_address, not_done_here
+from query.http.replies.cors import OtherPages
 from query.http.replies.reference import reference_page
 from query.http.replies.refusals import refusal_lines
 from query.problems import MEDIA_TYPE, Problem, plain_problem, problem_of, status_name
@@ -85,15 +85,7 @@ def _wrap(app: FastAPI, config: Config, service: Service) -> None:
     app.add_middleware(
         RequestMiddleware, authenticator=Authenticator(config.server), settings=config.server, metrics=service.metrics
     )
-    if config.server.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(config.server.cors_origins),
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "X-API-Key", "Content-Type", "If-None-Match"],
-            expose_headers=["ETag", "X-Catalog-Generation", "Retry-After"],
-            max_age=3600,
-        )
+    app.add_middleware(OtherPages, origins=config.server.cors_origins)
 
 
 class _Fresh(StaticFiles):

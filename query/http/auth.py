@@ -20,6 +20,7 @@ from time import monotonic
 from catalog.config import ServerConfig
 from catalog.errors import AccessDenied, ConfigError, NotAllowed, StoreError, UsageError
 from query.http.limits import Buckets, is_in, is_loopback, network_of
+from query.http.replies.cors import page_refused
 
 log = logging.getLogger("plotseek.requests")
 
@@ -111,6 +112,13 @@ class KeyRing:
     def __len__(self) -> int:
         return len(self._current())
 
+    @property
+    def missing(self) -> str:
+        """Why there can be no key, without telling where the file is to lie; empty where there is a file."""
+        if self._path is None:
+            return "no keys are set up: server.keys_file is not set"
+        return "" if self._path.exists() else "no keys are set up: the file that server.keys_file names is not there"
+
     def _current(self) -> list[Key]:
         if self._path is None or not self._path.exists():
             return []
@@ -169,11 +177,13 @@ class Authenticator:
             buckets.spend(who, monotonic(), cost)
 
     def _check_key(self, is_admin: bool, peer: str, key: Key | None, presented: str | None) -> None:
+        missing = f"; {self._keys.missing}" if key is None and self._keys.missing else ""
         if presented is not None and key is None:
-            raise AccessDenied("this API key is not known")
+            raise AccessDenied(f"this API key is not known{missing}")
         if is_admin:
             if key is None:
-                raise AccessDenied("this needs an API key with the role admin: Authorization: Bearer KEY")
+                needed = "an API key with the role admin: Authorization: Bearer KEY"
+                raise AccessDenied(f"this needs {needed}{missing}")
             if key.role is not Role.ADMIN:
                 raise NotAllowed(f"key {key.name!r} has the role {key.role}; this needs admin")
         elif key is None and self._needs_key:
@@ -205,7 +215,7 @@ class Authenticator:
         for origin in headers.get("origin", ()):
             page = _without_port(origin.partition("://")[2])
             if origin not in self._origins and not is_loopback(page) and page not in self._names:
-                raise NotAllowed(f"pages of {origin[:100]!r} may not ask; server.cors_origins lists those that may")
+                raise page_refused(origin)
 
     def _buckets_of(self, who: str) -> Buckets | None:
         """None on this machine; clients of a proxy here have addresses of their own."""

@@ -28,11 +28,16 @@ with tonight's ingest, wait for each other (33 questions a second instead of 190
     "--mcp", type=click.Choice(["stdio", "http"]), help="Serve assistants over the Model Context Protocol instead."
 )
 @click.option("--make-key", metavar="NAME", help="Add an API key to server.keys_file, print it once, and leave.")
-@click.option("--role", type=click.Choice(["read", "admin"]), default="read", help="What the new key is good for.")
+@click.option("--role", type=click.Choice(["read", "admin"]), help="What the new key is good for (default: read).")
 @click.option("--config", type=click.Path(path_type=Path), help="Another settings file than config.yaml.")
 @click.version_option(package_name="plotseek")
 def main(
-    workers: int, mcp: str | None, make_key: str | None, role: str, config: Path | None, **address: str | int | None
+    workers: int,
+    mcp: str | None,
+    make_key: str | None,
+    role: str | None,
+    config: Path | None,
+    **address: str | int | None,
 ) -> None:
     """Serve the catalog over HTTP, with a page to look at.
 
@@ -46,8 +51,10 @@ def main(
         require("server", "query-server")
         config_ = _with_address(settings(config), address)
         if make_key is not None:
-            _add_key(config_, make_key, role)
+            _add_key(config_, make_key, role or "read")
             return
+        if role is not None:
+            raise UsageError("--role says what a new key is good for: it goes with --make-key NAME")
         if mcp == "stdio":
             from query.http.mcp import serve_stdio
 
@@ -72,7 +79,10 @@ def _add_key(config: Config, name: str, role: str) -> None:
     from query.http.auth import Role, make_key
 
     if config.server.keys_file is None:
-        raise UsageError("server.keys_file is not set: name the file that shall hold the hashed keys")
+        raise UsageError(
+            "server.keys_file is not set: name the file that shall hold the hashed keys, in config.yaml or in the"
+            " variable PLOTSEEK_SERVER_KEYS_FILE, where the service finds it, too"
+        )
     key = make_key(config.server.keys_file, name, Role(role))
     say(f"query-server: key {name!r} with the role {role}; it is shown this once, only its hash is kept:")
     show(key)

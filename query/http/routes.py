@@ -105,6 +105,16 @@ async def _caller(
     return Caller(request, service, known)
 
 
+async def _sends_json(request: Request) -> None:
+    """A body must say that it is JSON: what a form of any page may send does not, and is never read as JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    if not is_json and await request.body():
+        said = f"Content-Type is {kind[:60]!r}" if kind else "there is no Content-Type"
+        raise UsageError(f"{said}; send JSON, and say so: Content-Type: application/json")
+
+
+_JSON = [Depends(_sends_json)]
 Calling = Annotated[Caller, Depends(_caller)]
 FilmName = Annotated[
     str, PathParameter(description="Our id, `tmdb:278`, `imdb:tt0111161`, or a title", examples=["tmdb:348"])
@@ -122,7 +132,7 @@ async def search(caller: Calling, asked: Annotated[api.SearchAddress, Query()]) 
     return await caller.send(caller.service.ask(request, caller.deadline, caller.known), timed=True)
 
 
-@films.post("/search", responses=_SEVERAL)
+@films.post("/search", dependencies=_JSON, responses=_SEVERAL)
 async def search_long(caller: Calling, body: Annotated[api.SearchBodies, Body()]) -> Response:
     """One question as an object, or several as a list; several answers are of one generation."""
     if isinstance(body, list):
@@ -131,7 +141,7 @@ async def search_long(caller: Calling, body: Annotated[api.SearchBodies, Body()]
     return await caller.send(caller.service.ask(request, caller.deadline), timed=True)
 
 
-@films.post("/recommend", responses=_FOUND)
+@films.post("/recommend", dependencies=_JSON, responses=_FOUND)
 async def recommend(caller: Calling, body: api.RecommendBody) -> Response:
     """Films for someone who likes and dislikes these."""
     (request,) = caller.read(body)
@@ -166,7 +176,7 @@ async def facets(caller: Calling, asked: Annotated[api.SearchAddress, Query()]) 
     return await caller.send(caller.service.facets(request, caller.deadline, caller.known), timed=True)
 
 
-@films.post("/facets", responses=_COUNTED)
+@films.post("/facets", dependencies=_JSON, responses=_COUNTED)
 async def facets_long(caller: Calling, body: api.SearchBody) -> Response:
     """How many of all films that fit a long question have which genre, decade ..."""
     (request,) = caller.read(body)
@@ -202,7 +212,7 @@ _CHANGED: dict[str, Any] = {
 Rows = Annotated[Any, Body(description="A film, or a list of films"), WithJsonSchema(api.ROWS)]
 
 
-@changes.put("/movies", **_CHANGED)
+@changes.put("/movies", dependencies=_JSON, **_CHANGED)
 async def put_movies(
     caller: Calling, response: Response, asked: Annotated[api.ChangeAsked, Query()], body: Rows
 ) -> dict[str, Any]:

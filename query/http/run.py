@@ -38,7 +38,10 @@ def serve(config: Config, config_file: Path | None, *, workers: int, mcp: bool =
 
     Raises ConfigError and StoreError for what cannot be served, OSError for an address that cannot be had.
     """
-    Authenticator(config.server)  # what is wrong is said before anything starts
+    # What is wrong is said before anything starts.
+    Authenticator(config.server)
+    if (keys := config.server.keys_file) is not None and not keys.exists():
+        say(f"server.keys_file {keys} is not there: no key is known until 'query-server --make-key NAME' makes one")
     Generations(config.store.path).stamp()
     build = partial(application, config, config_file, mcp=mcp)
     with _bind(config.server.host, config.server.port, workers) as listening:

@@ -1,5 +1,6 @@
 """Settings: file, then variables; every mistake is one line that says what is allowed."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,32 @@ def test_a_source_is_a_path_like_others_or_an_address(tmp_path: Path) -> None:
 def test_a_proxy_is_an_address_or_a_network(tmp_path: Path, network: str) -> None:
     with pytest.raises(ConfigError, match=r"server\.proxies: .*is no address such as 10\.0\.0\.5, and no network"):
         load_config(write(tmp_path, f'server: {{proxies: ["{network}"]}}'), {})
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["localhost:3000", "http://localhost:3000/", "https://a.example/page", "https://A.example", "https://a.example:443"]
+    + ["http://", "http://a b", "http://user@a.example", ""],
+)
+def test_an_origin_that_no_browser_says_is_refused(tmp_path: Path, origin: str) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"server\.cors_origins: .*'{origin}' is no origin as browsers say it: https://"
+    ):
+        load_config(write(tmp_path, f'server: {{cors_origins: ["https://good.example", "{origin}"]}}'), {})
+
+
+@pytest.mark.parametrize("name", ["https://a.example", "a.example:80", "a.example/", "*", ""])
+def test_a_name_that_no_host_header_holds_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"server\.names: .* is no host name; one is written films\.example\.org"):
+        load_config(write(tmp_path, f'server: {{names: ["{name}"]}}'), {})
+
+
+def test_origins_and_names_as_they_are_written(tmp_path: Path) -> None:
+    origins = ("http://localhost:3000", "https://a-b.example", "http://[::1]:8080", "app://films", "null", "*")
+    written = {"PLOTSEEK_SERVER_CORS_ORIGINS": "[http://localhost:3000, https://b.example]"}
+    server = f"server: {{cors_origins: {json.dumps(origins)}, names: [Films.example.org, '[fd00::1]', '10.0.0.5']}}"
+    assert load_config(write(tmp_path, server), {}).server.cors_origins == origins
+    assert load_config(write(tmp_path, server), written).server.cors_origins[1] == "https://b.example"
 
 
 def test_variables_override_the_file(tmp_path: Path) -> None:
@@ -123,6 +150,11 @@ def test_a_wrong_file_is_one_line(tmp_path: Path, text: str, message: str) -> No
         ("PLOTSEEK_SEARCH_LIMIT", "five", r"environment: PLOTSEEK_SEARCH_LIMIT: 'five' is not a whole number$"),
         ("PLOTSEEK_SYNC_GRACE", ".nan", r"environment: PLOTSEEK_SYNC_GRACE: nan is not a number$"),
         ("PLOTSEEK_EMBEDDING_REMOTE_START_TIMEOUT", "9", r"is called PLOTSEEK_EMBEDDING_REMOTE_REQUEST_WAIT now$"),
+        (
+            "PLOTSEEK_SERVER_NAMES",
+            "a.example, b.example",
+            r"NAMES: 'a.example, b.example' is one text; a list is written \[a.example, b.example\], with",
+        ),
         ("PLOTSEEK_SEARCH_LIMIT", "-1", r"environment: PLOTSEEK_SEARCH_LIMIT: -1 is impossible: allowed is 1 or more"),
     ],
 )

@@ -262,6 +262,22 @@ def test_a_wrong_request_is_a_problem(
     assert http.get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize("page", ["/search", "/recommend", "/facets"])
+@pytest.mark.parametrize(
+    "kind", ["application/x-www-form-urlencoded", "text/plain; charset=utf-8", "multipart/form-data"]
+)
+def test_a_body_that_does_not_say_that_it_is_json_is_told_so(http: httpx.Client, page: str, kind: str) -> None:
+    """Nor is it read: a form of a page elsewhere may send these without being asked for leave."""
+    body = b'{"likes": ["1"]}'
+    refused = http.post(page, content=body, headers={"Content-Type": kind})
+    said = f"Content-Type is {kind.partition(';')[0]!r}; send JSON, and say so: Content-Type: application/json"
+    assert (refused.status_code, refused.json()["detail"]) == (400, said)
+    untold = http.post(page, content=body)
+    assert untold.json()["detail"] == "there is no Content-Type; send JSON, and say so: Content-Type: application/json"
+    for right in ("application/json; charset=utf-8", "application/vnd.films+json"):
+        assert http.post(page, content=body, headers={"Content-Type": right}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

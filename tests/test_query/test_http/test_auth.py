@@ -93,6 +93,12 @@ def test_the_command_makes_keys(keys: Path) -> None:
     assert (again.exit_code, again.stdout) == (2, "")
 
 
+def test_a_role_without_a_key_to_make_is_refused(tmp_path: Path) -> None:
+    result = CliRunner(env={"PLOTSEEK_STORE_PATH": str(tmp_path)}).invoke(main, ["--role", "read"])
+    said = "query-server: --role says what a new key is good for: it goes with --make-key NAME\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", said)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "films.example.org"])
 def test_elsewhere_it_starts_only_with_keys(host: str, keys: Path) -> None:
     settings = replace(LOCAL, host=host, keys_file=keys)
@@ -354,12 +360,48 @@ def test_cors(guarded: tuple[httpx.Client, dict[Role, str]]) -> None:
     allowed = http.options("/search", headers={"Origin": "https://page.example", **asked})
     refused = http.options("/search", headers={"Origin": "https://evil.example", **asked})
     assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, "https://page.example")
-    assert (refused.status_code, "access-control-allow-origin" in refused.headers) == (400, False)
+    assert (refused.status_code, "access-control-allow-origin" in refused.headers) == (403, False)
+    said = "pages of 'https://evil.example' may not ask; server.cors_origins lists those that may"
+    assert refused.json()["detail"] == said
+    patch = {"Origin": "https://page.example", "Access-Control-Request-Method": "PATCH"}
+    assert http.options("/movies", headers=patch).json()["detail"].startswith("pages may ask with GET, POST, PUT, ")
     key = {"Authorization": f"Bearer {keys[Role.READ]}"}
     assert "access-control-allow-origin" not in http.get("/search?q=ship", headers=key).headers
     answer = http.get("/search?q=ship", headers={**key, "Origin": "https://page.example"})
     assert answer.headers["access-control-allow-origin"] == "https://page.example"
     assert "etag" in answer.headers["access-control-expose-headers"].lower()
+
+
+def test_a_page_of_this_machine_is_told_like_others_that_it_may_not_ask(seed_store: Path) -> None:
+    """Where its browser asks before it does: what it asks at once is answered, and its browser keeps that from it."""
+    page = {"Origin": "http://localhost:3000"}
+    with service(seed_store) as url, httpx.Client(base_url=url) as http:
+        refused = http.options("/movies", headers={**page, "Access-Control-Request-Method": "PUT"})
+        said = "pages of 'http://localhost:3000' may not ask; server.cors_origins lists those that may"
+        assert (refused.status_code, refused.json()["detail"]) == (403, said)
+        answer = http.get("/movies/1", headers=page)
+        assert (answer.status_code, "access-control-allow-origin" in answer.headers) == (200, False)
+        assert http.get("/movies/1", headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+def test_where_no_keys_are_set_up_the_refusal_says_so(seed_store: Path, keys: Path) -> None:
+    unset = "no keys are set up: server.keys_file is not set"
+    for settings, missing in (
+        ({}, unset),
+        ({"keys_file": keys}, "no keys are set up: the file that server.keys_file names is not there"),
+    ):
+        with service(seed_store, **settings) as url, httpx.Client(base_url=url) as http:
+            refused = http.put("/movies", json={}, headers={"X-API-Key": "ps_guess"})
+            assert (refused.status_code, refused.json()["detail"]) == (401, f"this API key is not known; {missing}")
+            needed = "this needs an API key with the role admin: Authorization: Bearer KEY"
+            assert http.put("/movies", json={}).json()["detail"] == f"{needed}; {missing}"
+            assert str(keys) not in refused.text
+            if settings:  # a service that runs reads what comes into the file
+                key = {"X-API-Key": make_key(keys, "boss", Role.ADMIN)}
+                assert http.put("/movies", json={}, headers=key).status_code == 400
+                assert http.put("/movies", json={}, headers={"X-API-Key": "x"}).json()["detail"] == (
+                    "this API key is not known"
+                )
 
 
 def test_a_limit_over_http(seed_store: Path, keys: Path) -> None:

@@ -198,6 +198,16 @@ def test_a_file_instead_of_a_catalog_is_said_before_anything_starts(tmp_path: Pa
     assert refused.stderr == f"query-server: store.path: {tmp_path / 'films.json'} is a file, not a folder\n"
 
 
+def test_a_keys_file_that_is_not_there_is_told_at_start(store: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("server: {keys_file: keys}", encoding="utf-8")
+    with started(store, "--config", str(config)) as running:
+        told = (
+            f"server.keys_file {tmp_path / 'keys'} is not there: no key is known until 'query-server --make-key NAME'"
+        )
+        assert any(line.startswith(told) for line in running.said)
+
+
 def test_files_that_are_cut_off_under_it_end_it_with_a_word_and_are_named_afterwards(store: Path) -> None:
     """What is mapped and gone is beyond rescue; whoever starts it anew is told what to do."""
     (vectors,) = store.glob("generations/*/vectors.npy")
