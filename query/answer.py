@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from catalog.errors import UsageError
 from catalog.movie import FIELDS, Movie
 from catalog.store.columns.facet import Facet, FacetValue
 from query.constraints.constraint import Constraint
-from query.models import FacetCounts, Hit, SearchResult, Why
+from query.models import MOST_RESULTS, FacetCounts, Hit, SearchRequest, SearchResult, Why
 from query.render import hit_to_dict
 
 HIT_FIELDS = (*(name for name in FIELDS if name != "synopsis"), "fit", "score", "confidence", "why", "highlights")
@@ -22,6 +23,12 @@ class ModelAnswer:
     model: str
     version: str = ""
     """`catalog_version` of what a service answered from."""
+
+
+def check_limit(request: SearchRequest) -> None:
+    """Raise UsageError for a request of more movies than one answer holds."""
+    if request.limit is not None and request.limit > MOST_RESULTS:
+        raise UsageError(f"limit: {request.limit} is not between 1 and {MOST_RESULTS}; offset gives further pages")
 
 
 def without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:

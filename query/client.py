@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import date
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from time import monotonic
 from typing import Any, TypeVar
@@ -17,8 +18,9 @@ from urllib.parse import quote, urlencode, urlsplit
 from catalog.errors import PlotseekError, StoreError, UsageError
 from catalog.journal.change import ChangeReport
 from catalog.movie import Movie
-from query.answer import ModelAnswer, facets_from_dict, result_from_dict
-from query.models import FacetCounts, SearchRequest, SearchResult, name_of
+from catalog.printable import brief
+from query.answer import ModelAnswer, check_limit, facets_from_dict, result_from_dict
+from query.models import FacetCounts, SearchRequest, SearchResult, items_of, name_of
 from query.movie_catalog import MovieCatalog
 from query.problems import error_of
 
@@ -168,26 +170,27 @@ class PlotseekClient(MovieCatalog):
     def movie(self, name: str | int) -> Movie:
         return self._read(lambda values, _: Movie.from_dict(values), "GET", _address(name_of(name, "film")))
 
-    def put(self, films: Iterable[Mapping[str, Any]], *, take_over: bool = False, wait: float = 0) -> ChangeReport:
-        """Add films, or replace those with the same ids: rows as files hold them. It needs a key of the role admin.
+    def put(
+        self, films: Mapping[str, Any] | Iterable[Mapping[str, Any]], *, take_over: bool = False, wait: float = 0
+    ) -> ChangeReport:
+        """Add a film or several, or replace those with the same ids: dicts as files hold them, dates as they are.
 
         On return they are on the service's disk, and in the catalog within seconds; at most 60 of them are waited for.
+        What became of them is in `state`: what was refused raises nothing. It needs a key of the role admin.
         """
-        return self._change("PUT", "/movies", list(films), take_over=take_over, wait=wait)
+        rows = films if isinstance(films, Mapping) else items_of(films, "films")
+        return self._change("PUT", "/movies", _as_json(rows), take_over=take_over, wait=wait)
 
-    def delete(self, name: str, *, take_over: bool = False, wait: float = 0) -> ChangeReport:
+    def delete(self, name: str | int, *, take_over: bool = False, wait: float = 0) -> ChangeReport:
         """Delete the film with this id, or `tmdb:278`, as `put` puts one; raises MovieNotFound."""
-        return self._change("DELETE", _address(name), take_over=take_over, wait=wait)
+        return self._change("DELETE", _address(name_of(name, "film")), take_over=take_over, wait=wait)
 
     def change(self, number: int, *, wait: float = 0) -> ChangeReport:
         """What became of what was put or deleted; raises ChangeNotFound."""
         return self._change("GET", f"/changes/{number}", wait=wait)
 
-    def _change(
-        self, method: str, path: str, films: list[Mapping[str, Any]] | None = None, **asked: float
-    ) -> ChangeReport:
+    def _change(self, method: str, path: str, body: str | None = None, **asked: float) -> ChangeReport:
         query = urlencode({name: str(value).lower() for name, value in asked.items() if value})
-        body = None if films is None else json.dumps(films)
         reply = self._exchange(method, f"{path}?{query}", body, self._timeout + asked["wait"])
         return self._understood(lambda values, _: ChangeReport.from_dict(values), reply)
 
@@ -195,9 +198,10 @@ class PlotseekClient(MovieCatalog):
         """Nothing is held open between two questions."""
 
     def _read(self, read: Callable[[Any, str], T], method: str, path: str, request: SearchRequest | None = None) -> T:
-        body = (
-            None if request is None else json.dumps(replace(request, fields=()).to_dict())
-        )  # a whole movie is made of each hit
+        body = None
+        if request is not None:
+            check_limit(request)
+            body = json.dumps(replace(request, fields=()).to_dict())  # a whole movie is made of each hit
         return self._understood(read, self._exchange(method, path, body, self._timeout))
 
     def _understood(self, read: Callable[[Any, str], T], reply: Reply) -> T:
@@ -235,3 +239,17 @@ class PlotseekClient(MovieCatalog):
 
 def _address(name: str) -> str:
     return f"/movies/{quote(name, safe='', errors='replace')}"
+
+
+def _as_json(films: object) -> str:
+    """Films to put; raises UsageError, naming the value, for what JSON does not know."""
+    try:
+        return json.dumps(films, default=_date)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"films: cannot be sent as JSON: {error}") from None
+
+
+def _date(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{brief(value)} is no text, number, list or dict")

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from catalog.errors import JournalFull, Overloaded, PlotseekError, TooManyRequests
+from catalog.errors import JournalFull, Overloaded, PlotseekError, TooManyRequests, UsageError
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "urn:plotseek:"
+INVALID = "invalid-request"
+"""What the framework finds wrong with a parameter or a field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,10 @@ def name_of(kind: type[PlotseekError]) -> str:
 
 
 def error_of(body: Mapping[str, Any]) -> PlotseekError | None:
-    """The error that a problem was made of; None for one that the framework found."""
+    """The error that a problem was made of; None for what no program can have asked for by mistake."""
     name = str(body.get("type", "")).removeprefix(PREFIX)
+    if name == INVALID:
+        return UsageError(str(body.get("detail", "")))
     kinds = _kinds(PlotseekError)
     return kinds[name](str(body.get("detail", ""))) if name in kinds else None
 

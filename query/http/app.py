@@ -26,7 +26,7 @@ from query.http.replies.addresses import methods_of, no_such_address, not_done_h
 from query.http.replies.cors import OtherPages
 from query.http.replies.reference import reference_page
 from query.http.replies.refusals import refusal_lines
-from query.problems import MEDIA_TYPE, Problem, plain_problem, problem_of, status_name
+from query.problems import INVALID, MEDIA_TYPE, Problem, plain_problem, problem_of, status_name
 from query.serving.service import Service, our_version
 
 WEB = Path(__file__).parent / "static"
@@ -124,7 +124,7 @@ def _errors(app: FastAPI, root: str, routes: Sequence[BaseRoute]) -> None:
     @app.exception_handler(RequestValidationError)
     async def wrong(_: Request, error: RequestValidationError) -> Response:
         lines = refusal_lines(error.errors())
-        return _problem(plain_problem(422, "invalid-request", "; ".join(lines[:3]), lines))
+        return _problem(plain_problem(422, INVALID, "; ".join(lines[:3]), lines))
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from catalog.arrays import Floats, Vector
 from catalog.embedding.embedder import Embedder, embed_together
 from catalog.errors import MovieNotFound
+from catalog.printable import brief
 from catalog.store.columns.conditions import Condition, Filter
 from catalog.store.lexical.titles import TitleMatch
 from catalog.store.snapshot import Snapshot
@@ -117,7 +118,7 @@ def named(request: SearchRequest, snapshot: Snapshot) -> Question:
 
 
 def _example(snapshot: Snapshot, name: str, embedder: Embedder, *, strict: bool) -> Example:
-    """A movie by its id or title; what names no movie is words.
+    """A movie by its id or title; what names no movie is words, which a note says.
 
     With `strict`, one word, and what is nearly a title, raise MovieNotFound with a "did you mean": a slip must
     not quietly become words.
@@ -128,7 +129,8 @@ def _example(snapshot: Snapshot, name: str, embedder: Embedder, *, strict: bool)
         if strict and (" " not in name.strip() or near_titles(snapshot, name)):
             raise
         analysis = analyze(name, embedder.identity, snapshot.lexical.held)
-        return Example(embed_together(analysis.model_texts, embedder))
+        told = f"no film is called {brief(name)}: it is read as words"
+        return Example(embed_together(analysis.model_texts, embedder), notes=(told,))
     return Example(movie_vector(snapshot, found[0].id), found[0], notes=which_of(found, name))
 
 

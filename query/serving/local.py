@@ -9,12 +9,12 @@ import numpy as np
 from catalog.arrays import Vector, Vectors
 from catalog.config import Config, load_config
 from catalog.embedding.embedder import Embedder
-from catalog.errors import UsageError
 from catalog.movie import Movie
 from catalog.store.chroma.server import configured_server
 from catalog.store.snapshot import Snapshot
+from query.answer import check_limit
 from query.film_map import DrawnMap, draw_map
-from query.models import MOST_RESULTS, FacetCounts, SearchRequest, SearchResult, names_of
+from query.models import FacetCounts, SearchRequest, SearchResult, names_of
 from query.movie_catalog import MovieCatalog, Names
 from query.names import find_movies
 from query.search.pipeline import count_facets, search, search_vector
@@ -73,7 +73,7 @@ class LocalCatalog(MovieCatalog):
 
     def nearest(self, vector: Vector, request: SearchRequest) -> SearchResult:
         """By cosine similarity to a vector, shape (d,); of the request count filter, exclude, offset and limit."""
-        _check_limit(request)
+        check_limit(request)
         with self._follower.acquire() as loaded:
             return search_vector(request, vector, loaded.snapshot, self._config.search)
 
@@ -124,14 +124,9 @@ def load_generation(
 
 def answer(loaded: LoadedGeneration, request: SearchRequest, config: Config, deadline: Deadline) -> SearchResult:
     """The answer of one generation; raises UsageError for more films than one answer holds."""
-    _check_limit(request)
+    check_limit(request)
     model = loaded.model.within(deadline)
     return search(request, loaded.snapshot, model, config.search, loaded.prepared(request))
-
-
-def _check_limit(request: SearchRequest) -> None:
-    if request.limit is not None and request.limit > MOST_RESULTS:
-        raise UsageError(f"limit: {request.limit} is not between 1 and {MOST_RESULTS}; offset gives further pages")
 
 
 def count_values(loaded: LoadedGeneration, request: SearchRequest, config: Config, deadline: Deadline) -> FacetCounts:

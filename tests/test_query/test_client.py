@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,6 +95,45 @@ def test_both_refuse_the_same_questions(here: MovieCatalog, there: MovieCatalog)
             films.search(" ")
         with pytest.raises(MovieNotFound, match="did you mean 'Ghostbusters' or 'Ghostbusters II'"):
             films.similar("Ghostbuster")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"limit": 100_000}, {"limit": 0}, {"offset": -1}, {"diversity": 3}, {"filter": "xyz>3"}]
+)
+def test_both_refuse_an_option_alike(here: MovieCatalog, there: MovieCatalog, wrong: dict[str, Any]) -> None:
+    said = []
+    for films in (here, there):
+        with pytest.raises(UsageError) as refused:
+            films.search("ghosts", **wrong)
+        said.append((type(refused.value), str(refused.value)))
+    assert said[0] == said[1]
+
+
+def test_what_only_the_service_refuses_is_a_usage_error(there: MovieCatalog) -> None:
+    with pytest.raises(UsageError, match=r"^likes has 101 entries; allowed are 100$"):
+        there.recommend(["1"] * 101)
+
+
+def test_words_that_name_no_film_are_told(here: MovieCatalog, there: MovieCatalog) -> None:
+    for films in (here, there):
+        notes = films.recommend(["Zzyzx Road Nope", "Ghostbusters"], ["soap"]).notes
+        assert notes[:2] == (
+            "no film is called 'Zzyzx Road Nope': it is read as words",
+            "no film is called 'soap': it is read as words",
+        )
+
+
+@pytest.mark.parametrize(
+    ("films", "said"),
+    [
+        ([{"id": "a", "cast": {"x", "y"}}], "films: cannot be sent as JSON: .* is no text, number, list or dict"),
+        ("films.json", "films: 'films.json' is not a list of"),
+        (3, "films: 3 is not a list of"),
+    ],
+)
+def test_what_cannot_be_put_is_refused_in_words(films: Any, said: str) -> None:
+    with PlotseekClient("http://127.0.0.1:9") as there, pytest.raises(UsageError, match=said):
+        there.put(films)
 
 
 def test_nobody_there_is_an_error_with_the_way_out() -> None:

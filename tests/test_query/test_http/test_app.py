@@ -87,7 +87,7 @@ def test_search_answers_like_the_command(http: httpx.Client) -> None:
     assert list(answer) == ["query", "model", "results", "total", "total_is_exact", "generation", "notes", "understood"]
     assert (answer["query"], answer["model"]) == ("I want a movie with space ships", "bundled")
     assert answer["results"][0]["title"] == TREK
-    assert answer["results"][0]["score"] == pytest.approx(0.277, abs=0.002)
+    assert answer["results"][0]["score"] == pytest.approx(0.308, abs=0.002)
     assert len(answer["results"]) == 2
     assert response.headers["x-catalog-generation"] == str(answer["generation"])
 

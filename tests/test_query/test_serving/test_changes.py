@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,10 @@ def test_a_client_in_python_does_the_same(tmp_path: Path) -> None:
             report = films.put([ALIEN, JAWS], wait=60)
             assert (report.state, report.counts) == (ChangeState.DONE, {"read": 2, "added": 2})
             assert films.change(report.number) == report
-            waiting = films.delete("1")
+            again = films.put({**ALIEN, "release date": date(1979, 5, 25)}, wait=60)
+            assert again.counts == {"read": 1, "metadata_changed": 1}
+            assert films.movie("1").year == 1979
+            waiting = films.delete(1)
             assert films.change(waiting.number, wait=60).counts == {"read": 1, "deleted": 1}
             with pytest.raises(MovieNotFound):
                 films.delete("1")
