@@ -23,7 +23,7 @@ _LIKE = re.compile(r"[XTE]*(?:(?:w?[nagt]*[fg]|(?<=E))[KM]|M)")
 #: What may stand behind the title that something is like: "but funny", "from the 90s", the end.
 _BEHIND_TITLE = "C,PSAN"
 #: "I liked Alien. What else?": nothing else may be said then.
-_LIKED = re.compile(r"X+LT*")
+_LIKED = re.compile(r"X+L")
 _NOTHING_MORE = frozenset("XTEMfC,")
 #: "..., but less like Gravity".
 _UNLIKE = re.compile(r"[,C]*(?:N|w)[KM]")
