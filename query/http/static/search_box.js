@@ -65,7 +65,8 @@ const offer = afterPause(PAUSE, async (typed) => {
   if (typed.trim().length < 2) return close();
   try {
     const { suggestions } = await suggest(typed.slice(0, 200), running.signal);
-    if (byId("q").value === typed && document.activeElement === byId("q")) open(suggestions);
+    const typing = byId("q").value === typed && document.activeElement === byId("q");
+    if (typing && typed.trim() !== now().q) open(suggestions);
   } catch {
     close(); // Suggestions are a help; the search itself will tell what is wrong.
   }

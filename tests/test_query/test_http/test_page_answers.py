@@ -169,7 +169,7 @@ def test_a_map_that_does_not_come_can_be_asked_for_again(visitor: Visitor) -> No
     kept[0].abort()
     expect(page.locator("#map")).to_contain_text("The service does not answer.")
     page.unroute(ASKING)
-    page.locator("#map").get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name="Try again").click()
     expect(page.locator("#chart")).to_have_attribute("data-hits", re.compile("[1-9]"))
 
 
@@ -245,6 +245,14 @@ def test_why_names_no_letters(visitor: Visitor) -> None:
     assert words
     assert "boot" in words[1]
     assert "u" not in words[1].split(", ")
+
+
+def test_titles_that_come_after_the_question_was_asked_do_not_cover_the_answer(visitor: Visitor) -> None:
+    page = visitor.open()
+    with page.expect_response(re.compile("/suggest")):
+        search(page, "boot")
+    page.wait_for_timeout(200)
+    expect(page.get_by_role("listbox")).to_be_hidden()
 
 
 def test_an_emptied_box_asks_for_what_remains(visitor: Visitor) -> None:
