@@ -47,11 +47,17 @@ export const map = (limit) => withKey(() => service.map(limit));
 export const NUMBERS = ["rating", "votes", "runtime"];
 let numbers = null;
 
-/** Which of these numbers films of the catalog have; the same promise for whoever asks again. */
+/** Which of these numbers films of the catalog have, for whoever asks again, too; none while that cannot be learned. */
 export function knownNumbers() {
   const asking = (name) => withKey(() => service.search("", { filter: `has:${name}`, limit: 1, fields: ["id"] }));
-  numbers ??= Promise.all(NUMBERS.map(asking)).then((found) => NUMBERS.filter((_, place) => found[place].total > 0));
-  numbers.catch(() => (numbers = null));
+  const forget = () => {
+    numbers = null;
+    return []; // what is wrong is told by what was asked for beside them
+  };
+  numbers ??= Promise.all(NUMBERS.map(asking)).then(
+    (found) => NUMBERS.filter((_, place) => found[place].total > 0),
+    forget,
+  );
   return numbers;
 }
 

@@ -71,7 +71,7 @@ function showFilm(state) {
 /** Offer what sorts films differently: by numbers that some have. */
 async function showSort(state) {
   byId("sort-label").hidden = !asked(state);
-  const numbers = await knownNumbers().catch(() => []); // the answer tells what is wrong
+  const numbers = await knownNumbers();
   const first = firstSort(now(), numbers);
   const known = (name) => !NUMBERS.includes(name) || numbers.includes(name);
   const others = SORTS.filter((each) => each === now().sort || (each !== first && known(each.replace("-", ""))));

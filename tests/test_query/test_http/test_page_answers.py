@@ -200,6 +200,20 @@ def test_sorts_and_limits_are_those_of_numbers_that_films_have(
         assert visiting.wrong == []
 
 
+def test_what_cannot_be_learned_of_numbers_costs_no_answer(visitor: Visitor) -> None:
+    def busy(route: Route) -> None:
+        if "has:" in (route.request.post_data or ""):
+            return route.fulfill(status=429, json={"detail": "too many requests"})
+        return route.fallback()
+
+    visitor.may_refuse = True
+    page = visitor.open()
+    page.route("**/search", busy)
+    page.goto(f"{visitor.url}/?q=war&all=1")
+    assert page_sorts(page) == ["How well it fits", "Newest first", "Oldest first", "Title"]
+    expect(page.locator("#facets .count").first).to_be_visible()
+
+
 def page_sorts(page: Page) -> list[str]:
     expect(page.locator("#films .film").first).to_be_visible()
     expect(page.locator("#sort option").first).to_be_attached()
