@@ -16,7 +16,7 @@ import { sayAll, spoken, switchLanguage, t } from "./words.js";
 const SORTS = ["-year", "year", "-rating", "-votes", "title", "runtime"];
 const WIDE = matchMedia("(min-width: 60rem)");
 
-async function show(state, before) {
+async function show(state, before, place) {
   document.body.classList.toggle("start", !asked(state) && state.view === "list");
   document.body.classList.toggle("on-map", state.view === "map");
   showQuestion(state);
@@ -26,6 +26,7 @@ async function show(state, before) {
     (!before || question(state) !== question(before)) && showQuestionAnew(state, before),
     (!before || state.view !== before.view) && showMapOf(state),
   ]);
+  if (place !== undefined && state === now()) scrollTo(0, place);
   lightUp(shownFilms());
   if (!before || state.likes !== before.likes || state.dislikes !== before.dislikes) {
     showChoices();

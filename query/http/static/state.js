@@ -57,13 +57,14 @@ const listeners = [];
 
 export const now = () => current;
 
-/** Call with the new and the old state whenever it changes, by us or by back and forward. */
+/** Call with the new and the old state whenever it changes, by us or by back and forward; by these with the place, too. */
 export const listen = (listener) => listeners.push(listener);
 
 /** Change something; a new entry in the history unless told to `replace` the last one. */
 export function go(changes, { replace = false } = {}) {
   const next = { ...current, ...changes };
   if (address(next) === address(current)) return;
+  if (!replace) history.replaceState({ place: scrollY }, ""); // a browser comes back to it before the list is as long
   history[replace ? "replaceState" : "pushState"](null, "", address(next));
   become(next);
 }
@@ -87,13 +88,13 @@ function showFromTop(heading) {
   if (top < 0 || top > innerHeight / 2) heading.scrollIntoView();
 }
 
-function become(next) {
+function become(next, place) {
   const before = current;
   current = next;
-  for (const listener of listeners) listener(next, before);
+  for (const listener of listeners) listener(next, before, place);
 }
 
-addEventListener("popstate", () => become(read(location.search)));
+addEventListener("popstate", ({ state }) => become(read(location.search), state?.place));
 
 /** Whether there is something to answer. */
 export const asked = (state) => Boolean(state.q.trim() || state.filter.trim() || state.similar || state.recommend);

@@ -652,6 +652,7 @@ VIEWS: dict[str, Callable[[Visitor], Page]] = {
     "map": lambda visitor: visitor.open("/?q=war&view=map"),
     "film": lambda visitor: visitor.open("/?q=war&film=107"),
     "nothing": lambda visitor: visitor.open(NOTHING),
+    "close": lambda visitor: visitor.open("/?q=a sad French film about a child", **PHONE),
     "german": lambda visitor: visitor.open("/?q=krieg", locale="de-DE", color_scheme="dark"),
 }
 

@@ -80,11 +80,11 @@ def test_conditions_that_no_film_meets_can_be_taken_away_one_by_one(visitor: Vis
 
 
 def test_another_question_is_read_from_its_top_and_back_leads_to_where_one_was(visitor: Visitor) -> None:
-    page = visitor.open("/?q=war&all=1")
-    page.locator("#films .film").nth(15).scroll_into_view_if_needed()
+    page = visitor.open("/?q=war&all=1&shown=60")
+    page.locator("#films .film").nth(50).scroll_into_view_if_needed()
     place = page.evaluate("scrollY")
-    assert place > 1000
-    page.locator("#films .film").nth(15).get_by_role("button", name=re.compile("^Similar to")).click()
+    assert place > 5000
+    page.locator("#films .film").nth(50).get_by_role("button", name=re.compile("^Similar to")).click()
     expect(page.locator("#heading")).to_contain_text("most like")
     assert in_sight(page)
     page.go_back()
