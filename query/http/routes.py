@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import json
+from collections import Counter
 from collections.abc import Awaitable
 from dataclasses import asdict, dataclass, field, replace
 from time import perf_counter
@@ -14,7 +16,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import WithJsonSchema
 from starlette.exceptions import HTTPException
 
-from catalog.errors import UsageError
+from catalog.errors import MovieNotFound, UsageError
 from catalog.journal.change import ChangeReport, ChangeRequest
 from query.answer import without_nulls
 from query.discovery import prove, read_secret
@@ -102,6 +104,7 @@ async def _caller(
     service: Serving,
     known: Annotated[str, Header(alias="If-None-Match", include_in_schema=False)] = "",
 ) -> Caller:
+    _refuse_twice([name for name, _ in request.query_params.multi_items() if name not in api.REPEATED])
     return Caller(request, service, known)
 
 
@@ -109,9 +112,23 @@ async def _sends_json(request: Request) -> None:
     """A body must say that it is JSON: what a form of any page may send does not, and is never read as JSON."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
-    if not is_json and await request.body():
+    body = await request.body()
+    if not is_json and body:
         said = f"Content-Type is {kind[:60]!r}" if kind else "there is no Content-Type"
         raise UsageError(f"{said}; send JSON, and say so: Content-Type: application/json")
+    if body:
+        json.loads(body, object_pairs_hook=_said_once)
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> None:
+    """Raise UsageError for an object that says one thing twice: of which readers take either."""
+    _refuse_twice([name for name, _ in pairs])
+
+
+def _refuse_twice(names: list[str]) -> None:
+    for name, times in Counter(names).most_common(1):
+        if times > 1:
+            raise UsageError(f"{name[:40]!r} is said {times} times; say it once")
 
 
 _JSON = [Depends(_sends_json)]
@@ -153,7 +170,7 @@ async def similar(caller: Calling, name: FilmName, asked: Annotated[api.SimilarA
     """Films like this one."""
     if not _asks_for_similar(caller.request):
         # %2Fsimilar: the end of an id.
-        return await movie(caller, f"{name}/similar", api.Nothing())
+        return await movie(caller, f"{name}/similar", api.Shown(fields=[]))
     (request,) = caller.read(asked)
     return await caller.send(caller.service.similar(name, request, caller.deadline, caller.known), timed=True)
 
@@ -164,9 +181,11 @@ def _asks_for_similar(request: Request) -> bool:
 
 
 @films.get("/movies/{name:path}", responses={200: {"model": api.Film}, **problems(404)})
-async def movie(caller: Calling, name: FilmName, _: Annotated[api.Nothing, Query()]) -> Response:
+async def movie(caller: Calling, name: FilmName, shown: Annotated[api.Shown, Query()]) -> Response:
     """One film."""
-    return await caller.send(caller.service.movie(name, caller.deadline, caller.known))
+    if not name:
+        raise MovieNotFound("behind /movies/ stands the id or the title of a film; GET /search?filter=... lists films")
+    return await caller.send(caller.service.movie(name, caller.deadline, caller.known, shown.fields))
 
 
 @films.get("/facets", responses=_COUNTED)

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from pydantic.config import JsonDict
 
 from catalog.errors import UsageError
@@ -45,6 +54,15 @@ _REQUEST = {
 _ADDRESS = _REQUEST | {name: Field(max_length=MOST_EXAMPLES) for name in ("exclude", "seen")}
 _IN_ADDRESSES = {"text": "q", "likes": "like", "dislikes": "dislike"}
 _LISTS = ("likes", "dislikes", "exclude", "seen", "disregard", "fields")
+REPEATED = frozenset({*_LISTS, *(_IN_ADDRESSES.get(name, name) for name in _LISTS)})
+"""What an address may say more than once."""
+
+
+def _with_fields(given: dict[str, Any]) -> dict[str, Any]:
+    """With `fields` in parts: "id,title" names two."""
+    if isinstance(given.get("fields"), list):
+        given["fields"] = [part.strip() for each in given["fields"] for part in str(each).split(",")]
+    return given
 
 
 class SearchParameters(Asked):
@@ -69,9 +87,7 @@ class SearchParameters(Asked):
             name = _IN_ADDRESSES.get(name, name)
             if isinstance(given.get(name), str):
                 given[name] = [given[name]]
-        if isinstance(given.get("fields"), list):
-            given["fields"] = [part.strip() for each in given["fields"] for part in str(each).split(",")]
-        return given
+        return _with_fields(given)
 
     def request(self) -> SearchRequest:
         """As the engine understands it."""
@@ -103,9 +119,21 @@ def _one_or_several(body: Any) -> str:
     return "several" if isinstance(body, list) else "one"
 
 
+def _each_known(bodies: Any) -> Any:
+    """Name the question that is refused: what is raised within one does not know its place."""
+    for place, body in enumerate(bodies[:MOST_TOGETHER], 1):
+        try:
+            SearchBody.model_validate(body)
+        except UsageError as error:
+            raise UsageError(f"question {place}: {error}") from None
+        except ValidationError:
+            continue  # found again, with its place
+    return bodies
+
+
+_Several = Annotated[list[SearchBody], Field(min_length=1, max_length=MOST_TOGETHER), BeforeValidator(_each_known)]
 SearchBodies = Annotated[
-    Annotated[SearchBody, Tag("one")]
-    | Annotated[list[SearchBody], Field(min_length=1, max_length=MOST_TOGETHER), Tag("several")],
+    Annotated[SearchBody, Tag("one")] | Annotated[_Several, Tag("several")],
     Discriminator(_one_or_several),
 ]
 """One question, or several. Told apart by their shape: what is wrong is wrong with one of them."""
@@ -129,8 +157,17 @@ class RecommendBody(SearchBody):
         return self
 
 
-class Nothing(Asked):
-    """An address that says it all."""
+class Shown(Asked):
+    """What shall be told of one film."""
+
+    fields: list[str] = Field(
+        [], max_length=MOST_EXAMPLES, description="What to tell; all if empty", examples=["id,title"]
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_parts(cls, values: Any) -> Any:
+        return _with_fields(dict(values)) if isinstance(values, Mapping) else values
 
 
 class Typed(Asked):

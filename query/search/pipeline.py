@@ -11,6 +11,7 @@ from catalog.config import SearchConfig
 from catalog.embedding.embedder import Embedder
 from catalog.errors import ModelMismatch, UsageError
 from catalog.store.columns.conditions import Filter, WithId
+from catalog.store.columns.facets import SHOWN
 from catalog.store.columns.facets import count_facets as count
 from catalog.store.snapshot import Snapshot
 from query.constraints.known_values import KnownValues, misspelt_genres, unknown_values
@@ -77,11 +78,12 @@ def search(
 def count_facets(request: SearchRequest, snapshot: Snapshot, embedder: Embedder, settings: SearchConfig) -> FacetCounts:
     """Count genres, decades and the like of the movies that fit; of the whole catalog if nothing is looked for.
 
-    Raises UsageError, ModelMismatch as `search` does.
+    At most `limit` values of each field, if the request has one. Raises UsageError, ModelMismatch as `search` does.
     """
     question = _look_up(request.for_facets(), snapshot, embedder, settings)
     ranking = rank(question, snapshot, embedder)
-    found = count(snapshot.lexical, snapshot.movies, _fitting(question, snapshot, ranking))
+    keep = _fitting(question, snapshot, ranking)
+    found = count(snapshot.lexical, snapshot.movies, keep, limit=request.limit or SHOWN)
     return FacetCounts(found, ranking.total, snapshot.number)
 
 

@@ -6,8 +6,8 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from functools import partial
@@ -22,12 +22,14 @@ from cachetools import LRUCache
 from catalog.config import Config, EmbeddingConfig
 from catalog.errors import CatalogMissing, ChangeNotFound, MovieNotFound, UsageError
 from catalog.journal.change import ChangeReport
+from catalog.movie import FIELDS
 from catalog.printable import utc
 from catalog.store.chroma.server import configured_server
 from catalog.store.runs import History
 from catalog.store.snapshot import Snapshot
 from query.answer import HIT_FIELDS, answer_to_dict, facets_to_dict, without_nulls
 from query.film_map import draw_map
+from query.filters import parse_filter
 from query.models import SearchRequest
 from query.names import find_movies, movie_named
 from query.problems import problem_of
@@ -136,7 +138,11 @@ class Service:
 
     async def ask_many(self, requests: Sequence[SearchRequest], deadline: Deadline) -> EncodedAnswer:
         """All answers, of one generation."""
-        asked = list(map(self._accept, requests))
+        asked = []
+        for place, request in enumerate(requests, 1):
+            with _question(place):
+                parse_filter(request.filter)  # where it is wrong, they are prepared in vain
+                asked.append(self._accept(request))
 
         def work(loaded: LoadedGeneration) -> list[dict[str, Any]]:
             answers = []
@@ -144,14 +150,16 @@ class Service:
                 part = asked[start : start + MOST_TOGETHER]
                 deadline.check()
                 prefetch(loaded, part)
-                answers += [self._answer(loaded, request, deadline) for request in part]
+                for place, request in enumerate(part, start + 1):
+                    with _question(place):
+                        answers.append(self._answer(loaded, request, deadline))
             return answers
 
         return await self._compute(_Task("many", None, work, cost=sum(map(cost_of, asked))), deadline)
 
     async def facets(self, request: SearchRequest, deadline: Deadline, known: str = "") -> EncodedAnswer:
         """How many of the films that fit have which value."""
-        asked = self._accept(request).for_facets()
+        asked = replace(self._accept(request).for_facets(), limit=request.limit)
 
         def work(loaded: LoadedGeneration) -> dict[str, Any]:
             return facets_to_dict(count_values(loaded, asked, self.config, deadline))
@@ -160,10 +168,14 @@ class Service:
             _Task("facets", asked.to_dict(), work, _to_prefetch(asked), cost_of(asked)), deadline, known
         )
 
-    async def movie(self, name: str, deadline: Deadline, known: str = "") -> EncodedAnswer:
-        """One film by its id or title."""
-        task = _Task("movie", name, lambda loaded: find_movies(loaded.snapshot, name)[0].to_dict())
-        return await self._give(task, deadline, known)
+    async def movie(self, name: str, deadline: Deadline, known: str = "", fields: Sequence[str] = ()) -> EncodedAnswer:
+        """One film by its id or title, or what `fields` name of it."""
+        _check_fields(fields, FIELDS)
+
+        def work(loaded: LoadedGeneration) -> dict[str, Any]:
+            return _only(find_movies(loaded.snapshot, name)[0].to_dict(), fields)
+
+        return await self._give(_Task("movie", [name, list(fields)], work), deadline, known)
 
     async def id_to_delete(self, name: str, deadline: Deadline) -> str:
         """The id of a film by its id, ours or one from elsewhere; one that is not there yet where changes wait.
@@ -173,7 +185,10 @@ class Service:
 
         def look() -> str:
             with self._follower.acquire() as loaded:
-                return movie_named(loaded.snapshot, name).id
+                try:
+                    return movie_named(loaded.snapshot, name).id
+                except MovieNotFound as error:
+                    raise MovieNotFound(f"{error}{_ids_of(loaded.snapshot, name)}") from None
 
         try:
             return await self._pool.run(look, deadline)
@@ -264,7 +279,8 @@ class Service:
         result = answer(loaded, request, self.config, deadline)
         made = answer_to_dict(request.echo(), loaded.snapshot.info.model.name, result)
         if request.fields:
-            made["results"] = [{name: hit[name] for name in request.fields if name in hit} for hit in made["results"]]
+            extra = [name for name, asked in (("why", request.why), ("highlights", request.highlight)) if asked]
+            made["results"] = [_only(hit, [*request.fields, *extra]) for hit in made["results"]]
         return made
 
     def _accept(self, request: SearchRequest) -> SearchRequest:
@@ -274,11 +290,7 @@ class Service:
         for text in (request.text, request.filter, *names, *request.disregard):
             if len(text) > most:
                 raise UsageError(f"a text of the question has {len(text)} characters; allowed are {most}")
-        for name in request.fields:
-            if name not in HIT_FIELDS:
-                near = get_close_matches(name, HIT_FIELDS, 1)
-                meant = f"; did you mean {near[0]!r}?" if near else f"; allowed are {', '.join(HIT_FIELDS)}"
-                raise UsageError(f"fields: no film has a field {name[:40]!r}{meant}")
+        _check_fields(request.fields, HIT_FIELDS)
         if self.config.server.log_queries:
             log.info("asked %s", json.dumps(request.to_dict()))
         return request.with_defaults(self.config.search)
@@ -346,6 +358,37 @@ def our_version() -> str:
         return version("plotseek")
     except PackageNotFoundError:
         return "unknown"
+
+
+@contextmanager
+def _question(place: int) -> Iterator[None]:
+    """What is wrong with one question of several, by its place."""
+    try:
+        yield
+    except (UsageError, MovieNotFound) as error:
+        raise type(error)(f"question {place}: {error}") from None
+
+
+def _check_fields(names: Sequence[str], allowed: Sequence[str]) -> None:
+    for name in names:
+        if name not in allowed:
+            near = get_close_matches(name, allowed, 1)
+            meant = f"; did you mean {near[0]!r}?" if near else f"; allowed are {', '.join(allowed)}"
+            raise UsageError(f"fields: no film has a field {name[:40]!r}{meant}")
+
+
+def _only(values: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """What these names have, in their order; all without names."""
+    return {name: values[name] for name in names if name in values} if names else values
+
+
+def _ids_of(snapshot: Snapshot, title: str) -> str:
+    """What to delete instead of a title."""
+    try:
+        found = find_movies(snapshot, title)[:3]
+    except MovieNotFound:
+        return ""
+    return f"; films are deleted by id, and {title!r} is that of {' or '.join(repr(movie.id) for movie in found)}"
 
 
 def _to_prefetch(request: SearchRequest) -> list[SearchRequest]:

@@ -93,7 +93,7 @@ def test_a_search_brings_its_facets_where_they_are_asked_for(http: httpx.Client)
     plain = untimed(http.post("/search", json=asked))
     both = untimed(http.post("/search", json={**asked, "facets": True}))
     got = http.get("/search", params={"q": "a ship", "all": True, "filter": "year>=1980", "limit": 1, "facets": True})
-    counted = http.post("/facets", json=asked).json()["facets"]
+    counted = http.post("/facets", json={**asked, "limit": None}).json()["facets"]
     assert both == untimed(got) == {**plain, "facets": counted}
     assert "facets" not in plain
 
@@ -106,6 +106,16 @@ def test_facets_of_everything_of_a_long_question_and_of_examples(http: httpx.Cli
     assert posted == untimed(got)
     assert posted["total"] == len(FILMS) - 1
     assert http.get(got.request.url, headers={"If-None-Match": got.headers["etag"]}).status_code == 304
+
+
+def test_facets_have_as_many_values_as_are_asked_for(http: httpx.Client, url: str, store: Path) -> None:
+    every = http.get("/facets").json()["facets"]
+    few = http.get("/facets", params={"limit": 1}).json()["facets"]
+    assert [facet["values"][:1] for facet in every] == [facet["values"] for facet in few]
+    assert [facet["total"] for facet in every] == [facet["total"] for facet in few]
+    with LocalCatalog(store, settings(store)) as here, PlotseekClient(url) as there:
+        assert here.facets(limit=1) == there.facets(limit=1)
+        assert max(len(facet.values) for facet in here.facets(limit=1).facets) == 1
 
 
 def test_facets_do_not_depend_on_the_page(http: httpx.Client) -> None:

@@ -11,12 +11,14 @@ from catalog.store.movies import Movies
 
 #: What can be counted: decades of years, whole points of ratings, and lists by value.
 FACETS = ("year", "rating", *LISTS)
+SHOWN = 20
+"""Values of each, where nothing else is asked."""
 
 _TOP_RATING = 9
 
 
 def count_facets(
-    lexical: LexicalIndex, movies: Movies, keep: Filter, fields: Sequence[str] = FACETS, limit: int = 20
+    lexical: LexicalIndex, movies: Movies, keep: Filter, fields: Sequence[str] = FACETS, limit: int = SHOWN
 ) -> tuple[Facet, ...]:
     """The facets of the movies that pass a filter, without values that none of them has.
 

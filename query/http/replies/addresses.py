@@ -9,18 +9,30 @@ from starlette.routing import BaseRoute, Match
 PAGES = ("/", "/docs", "/openapi.json", "/static/plotseek.js")
 """Addresses for people and for programs that read about the others."""
 
+_FILMS = ("movies", "movie", "films", "film", "titles", "documents")
+_INSTEAD = {
+    "GET": "; GET /search?filter=... lists films, GET /movies/{name} is one",
+    "PUT": "; PUT /movies puts a film, whose id is in the body",
+    "POST": "; PUT /movies puts films",
+    "PATCH": "; PUT /movies replaces a film as a whole, by the id in the body",
+    "DELETE": "; DELETE /movies/{name} deletes one, by its id",
+}
+"""What was meant by a method that an address of films does not take."""
+
 
 def no_such_address(path: str, routes: Sequence[BaseRoute]) -> str:
     """One line for an address that is none, which it does not repeat, with the nearest one and all of them."""
     there = _paths(routes)
-    near = get_close_matches(path.rstrip("/").lower()[:100], there, 1)
+    near = get_close_matches(_usual(path), there, 1)
     meant = f"; did you mean {near[0]}?" if near else "."
     return f"there is no such address{meant} There are {', '.join(there)}; /docs describes them"
 
 
 def not_done_here(request: Request, methods: Sequence[str]) -> str:
     """One line for a method that an address does not take."""
-    return f"{request.method[:20]} is not for {request.url.path[:100]!r}; it takes {' and '.join(methods)}"
+    known = request.url.path.startswith("/movies")
+    hint = _INSTEAD.get(request.method, "") if known and request.method not in methods else ""
+    return f"{request.method[:20]} is not for {request.url.path[:100]!r}; it takes {' and '.join(methods)}{hint}"
 
 
 def methods_of(routes: Sequence[BaseRoute], request: Request) -> list[str]:
@@ -29,6 +41,15 @@ def methods_of(routes: Sequence[BaseRoute], request: Request) -> list[str]:
     # Those of the most special pattern: /movies/{name} matches /movies/{name}/similar, too.
     same = [route for route in matching if getattr(route, "path", "") == getattr(matching[0], "path", "")]
     return sorted({method for route in same for method in getattr(route, "methods", None) or ()})
+
+
+def _usual(path: str) -> str:
+    """An address as it is written here: what other services call films is /movies, and a name is {name}."""
+    first, *more = path.strip("/").lower()[:100].split("/")
+    first = "movies" if get_close_matches(first, _FILMS, 1) else first
+    return "/" + "/".join(
+        [first, *("{name}" if first == "movies" and not place else each for place, each in enumerate(more))]
+    )
 
 
 def _paths(routes: Sequence[BaseRoute]) -> list[str]:

@@ -50,8 +50,11 @@ def refusal_lines(errors: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _line(error: Mapping[str, Any]) -> str:
-    kind, context = error["type"], error.get("ctx", {})
-    place = [str(part) for part in error["loc"] if part not in _PLACES and kind != "json_invalid"]
+    kind, context = error["type"], {name: _plain(value) for name, value in error.get("ctx", {}).items()}
+    location = list(error["loc"])
+    if location[1:2] == ["several"] and len(location) > 2:
+        return f"question {location[2] + 1}: {_line({**error, 'loc': location[3:]})}"
+    place = [str(part) for part in location if part not in _PLACES and kind != "json_invalid"]
     where = ".".join(place)[:100] or "the body"
     said = _KINDS.get(kind, "is not what is expected here").format_map(context)
     if choices := _CHOICES.fullmatch(str(context.get("pattern", ""))):
@@ -61,9 +64,14 @@ def _line(error: Mapping[str, Any]) -> str:
     return f"{where} {said}{_sent(error) if place and kind not in ('missing', 'value_error') else ''}"
 
 
+def _plain(value: Any) -> Any:
+    """60.0 as 60."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _sent(error: Mapping[str, Any]) -> str:
     value = error.get("input")
     if not isinstance(value, str | int | float) or error["type"].startswith("string_too"):
         return ""
-    shown = repr(value)
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
     return f", not {shown if len(shown) <= _LONGEST else shown[:_LONGEST] + '…'}"

@@ -178,10 +178,11 @@ export class Plotseek {
   /**
    * One film.
    * @param {string} film An id, "tmdb:348", or a title.
+   * @param {{fields?: string[], signal?: AbortSignal}} [options]
    * @returns {Promise<Film>}
    */
-  movie(film) {
-    return this.#get(`movies/${encodeURIComponent(film)}`);
+  movie(film, { fields, signal } = {}) {
+    return this.#get(`movies/${encodeURIComponent(film)}`, { fields }, signal);
   }
 
   /**

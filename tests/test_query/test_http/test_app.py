@@ -49,7 +49,8 @@ def http(url: str) -> Iterator[httpx.Client]:
         ("/search?q=a&fields=id,titel", "fields: no film has a field 'titel'; did you mean 'title'?"),
         ("/suggest?q=a&xyz=1", "unknown parameter 'xyz'; allowed are q, limit"),
         ("/map?xyz=1", "unknown parameter 'xyz'; allowed are limit"),
-        ("/movies/1?why=1", "unknown parameter 'why'; allowed are none"),
+        ("/movies/1?why=1", "unknown parameter 'why'; allowed are fields"),
+        ("/movies/1?fields=id,titel", "fields: no film has a field 'titel'; did you mean 'title'?"),
     ],
 )
 def test_a_parameter_that_is_none_is_refused(http: httpx.Client, address: str, said: str) -> None:
@@ -281,7 +282,8 @@ def test_a_body_that_does_not_say_that_it_is_json_is_told_so(http: httpx.Client,
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ([{"q": "a"}, {"limit": "x"}], ["1.limit must be a whole number, not 'x'"]),
+        ([{"q": "a"}, {"limit": "x"}], ["question 2: limit must be a whole number, not 'x'"]),
+        ({"q": "a", "limit": True}, ["limit must be a whole number, not true"]),
         (
             {"text": "a", "likes": [1], "why": "yes"},
             ["likes.0 must be a text, not 1", "why must be true or false, not 'yes'"],
@@ -316,7 +318,7 @@ def test_a_film_is_named_by_id_or_title_everywhere(http: httpx.Client) -> None:
 
 def test_an_answer_has_the_fields_that_are_asked_for(http: httpx.Client) -> None:
     answer = http.get("/search?q=space+ships&fields=title,fit&limit=2&facets=true&highlight=true").json()
-    assert [set(film) for film in answer["results"]] == [{"title", "fit"}] * 2
+    assert [set(film) for film in answer["results"]] == [{"title", "fit", "highlights"}] * 2
     assert answer["facets"]
     found = http.post("/search", json={"q": "soap ghosts", "highlight": True, "fields": ["plot", "highlights"]}).json()
     marked = [
@@ -326,6 +328,45 @@ def test_an_answer_has_the_fields_that_are_asked_for(http: httpx.Client) -> None
     ]
     assert marked
     assert {word.lower() for word in marked} <= {"soap", "ghost", "ghosts"}
+
+
+def test_one_film_has_the_fields_that_are_asked_for(http: httpx.Client) -> None:
+    assert http.get("/movies/Ghostbusters?fields=id,title").json() == {"id": "5", "title": "Ghostbusters"}
+    assert http.get("/movies/5?fields=title&fields=id").json() == {"title": "Ghostbusters", "id": "5"}
+
+
+@pytest.mark.parametrize(
+    ("second", "status", "said"),
+    [
+        ({"limt": 3}, 400, "question 2: unknown parameter 'limt'; did you mean 'limit'?"),
+        ({"q": "a", "filter": "gnre:War"}, 400, "question 2: "),
+        ({"likes": ["Ghostbuster"]}, 404, "question 2: no film has the id or title 'Ghostbuster'; did you mean"),
+        ({"q": "a", "fields": ["size"]}, 400, "question 2: fields: no film has a field 'size'; allowed are"),
+        ({}, 400, "question 2: say what to look for"),
+        ({"q": 5}, 422, "question 2: text must be a text, not 5"),
+    ],
+)
+def test_of_several_questions_the_wrong_one_is_told(
+    http: httpx.Client, second: dict[str, Any], status: int, said: str
+) -> None:
+    refused = http.post("/search", json=[{"q": "a"}, second])
+    assert (refused.status_code, refused.json()["detail"].startswith(said)) == (status, True), refused.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "said"),
+    [
+        ("GET", "/movies", 405, "GET is not for '/movies'; it takes PUT; GET /search?filter=... lists films, GET"),
+        ("POST", "/movies/new", 405, "POST is not for '/movies/new'; it takes DELETE and GET; PUT /movies puts films"),
+        ("GET", "/movies/", 404, "behind /movies/ stands the id or the title of a film; GET /search?filter=... lists"),
+        ("GET", "/films/154", 404, "there is no such address; did you mean /movies/{name}? There are"),
+        ("GET", "/film/154/similar", 404, "there is no such address; did you mean /movies/{name}/similar? There"),
+        ("GET", "/search/?q=a", 404, "there is no such address; did you mean /search? There are"),
+    ],
+)
+def test_what_was_meant_is_guessed(http: httpx.Client, method: str, path: str, status: int, said: str) -> None:
+    refused = http.request(method, path)
+    assert (refused.status_code, refused.json()["detail"][: len(said)]) == (status, said)
 
 
 def test_no_answer_holds_a_null_and_times_are_utc(http: httpx.Client) -> None:

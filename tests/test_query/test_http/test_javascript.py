@@ -42,7 +42,8 @@ def test_it_asks_everything_from_the_page_of_the_service(page: Page, seed_store:
             "const typed = await films.suggest('Star', { limit: 1 });"
             "const counted = await films.facets({ text: 'ship', all: true });"
             "const map = await films.map(3);"
-            "return { found, alike, liked, typed, counted, map, film: await films.movie('Ghostbusters') };",
+            "const [named, film] = [await films.movie('5', { fields: ['title'] }), await films.movie('Ghostbusters')];"
+            "return { found, alike, liked, typed, counted, map, named, film };",
         )
         assert (
             found["found"]["results"]
@@ -52,6 +53,7 @@ def test_it_asks_everything_from_the_page_of_the_service(page: Page, seed_store:
         assert [film["title"] for film in found["alike"]["results"]] == ["Ghostbusters II"]
         assert found["liked"]["results"][0]["title"] == "Ghostbusters II"
         assert found["typed"]["suggestions"][0]["title"] == "Star Trek: Generations"
+        assert found["named"] == {"title": "Ghostbusters"}
         assert (found["counted"]["total"], len(found["map"]["id"]), found["film"]["id"]) == (6, 3, "5")
 
 

@@ -91,8 +91,20 @@ def test_who_waits_to_be_told_to_go_on_is_told(url: str) -> None:
         assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
-def test_of_two_equal_parameters_the_last_one_counts(url: str) -> None:
-    assert httpx.get(f"{url}/search?q=ship&q=soap&limit=1").json()["query"] == "soap"
+@pytest.mark.parametrize("asked", ["q=ship&q=soap", "q=ship&q=ship", "like=5&q=a&q=b"])
+def test_a_parameter_is_said_once(url: str, asked: str) -> None:
+    """Of two, programs on the way may take either."""
+    refused = httpx.get(f"{url}/search?{asked}&limit=1")
+    assert (refused.status_code, refused.json()["detail"]) == (400, "'q' is said 2 times; say it once")
+    assert httpx.get(f"{url}/search?q=a&like=5&like=3&exclude=1&exclude=2&limit=1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "name"), [('{"q": "rat", "q": "ship"}', "q"), ('[{"q": "a"}, {"ratings": {"5": 9, "5": 1}}]', "5")]
+)
+def test_a_key_of_a_body_is_said_once(url: str, body: str, name: str) -> None:
+    refused = httpx.post(f"{url}/search", content=body, headers={"Content-Type": "application/json"})
+    assert (refused.status_code, refused.json()["detail"]) == (400, f"{name!r} is said 2 times; say it once")
 
 
 @pytest.mark.parametrize("known", ["{tag}", '"other", {tag}', "{strong}", '{tag}, W/"x"', '{strong} ,"'])

@@ -64,6 +64,10 @@ def test_films_come_are_found_and_go(tmp_path: Path) -> None:
         slip = told(http.put("/movies", json={"id": "9", "title": "Slip", "plott": "A whale."}, params=WAIT))
         assert (slip["state"], slip["counts"]) == ("refused", {"read": 1, "refused": 1})
         assert slip["refusals"] == ["film 1: 'Slip' has no plot: no field for the plot; 'plott': did you mean 'plot'?"]
+        titled = http.delete("/movies/jaws").json()["detail"]
+        assert titled == "no film has the id 'jaws'; films are deleted by id, and 'jaws' is that of '2'"
+        named = http.put("/movies/1", json=ALIEN).json()["detail"]
+        assert named.endswith("it takes DELETE and GET; PUT /movies puts a film, whose id is in the body")
         gone = told(http.delete("/movies/2", params=WAIT))
         assert (gone["counts"], http.get("/movies/2").status_code) == ({"read": 1, "deleted": 1}, 404)
         missing = http.delete("/movies/2")
