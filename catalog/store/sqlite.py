@@ -158,6 +158,8 @@ def translated(path: Path, way_back: str = WAY_BACK) -> Iterator[None]:
             kind = DiskFull if name == "SQLITE_FULL" else StoreError
             raise kind(f"{path}: {error}; check the free space and the folder's permissions") from error
         raise CatalogDamaged(f"{path}: is damaged ({error}); {way_back}") from error
+    except UnicodeDecodeError as error:  # SQLite's message quotes a broken schema, and Python cannot read the message
+        raise CatalogDamaged(f"{path}: is damaged (its schema is no text); {way_back}") from error
 
 
 def free_numbers(connection: Connection, table: str, column: str, count: int) -> list[int]:
