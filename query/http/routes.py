@@ -116,8 +116,10 @@ async def _sends_json(request: Request) -> None:
     if not is_json and body:
         said = f"Content-Type is {kind[:60]!r}" if kind else "there is no Content-Type"
         raise UsageError(f"{said}; send JSON, and say so: Content-Type: application/json")
-    if body:
-        json.loads(body, object_pairs_hook=_said_once)
+    try:
+        json.loads(body or b"null", object_pairs_hook=_said_once)
+    except RecursionError:
+        raise UsageError("the body holds lists or objects that are nested too deep") from None
 
 
 def _said_once(pairs: list[tuple[str, Any]]) -> None:
