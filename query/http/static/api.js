@@ -21,6 +21,7 @@ async function withKey(ask) {
       return await ask();
     } catch (problem) {
       if (problem.status !== 401) throw problem;
+      if (service.key() !== presented) continue; // another question was given one meanwhile
       sessionStorage.setItem(KEPT, await needKey(presented ? problem : null));
     }
   }
