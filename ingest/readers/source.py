@@ -189,7 +189,7 @@ def _standard_input(stop: Stop) -> BinaryIO:
 
 def check_there(location: str) -> None:
     """Raise SourceError for local files that are not there, before anything is made for their sake."""
-    if location != STDIN and not is_url(location):
+    if location != STDIN and not is_address(location):
         local_paths(location)
 
 

@@ -24,6 +24,7 @@ def test_what_cannot_be_seen_is_spelt(text: str, expected: str) -> None:
 def test_names_of_files_columns_and_runs(tmp_path: Path) -> None:
     store, path = tmp_path / "store", tmp_path / f"{CLEAR}.jsonl"
     path.write_text(json.dumps({"title": "Alien", "plot": "A ship.", "rating\x1b[\u202e": 8}) + "\n", encoding="utf-8")
+    store.mkdir()
     missing = run_ingest(store, "--file", str(tmp_path / CLEAR))
     assert missing.stderr.splitlines()[-1] == f"ingest: no file matches {tmp_path}/{SPELT}"
     assert r"from rating\u001b[\u202e: 8" in run_ingest(store, "--file", str(path), "--dry-run").stdout
