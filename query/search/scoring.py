@@ -1,6 +1,6 @@
 """A request about one generation, and what each candidate is worth to it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -86,8 +86,7 @@ def look_up(
     likes = [_example(snapshot, name, embedder, strict=True) for name in request.likes]
     dislikes = [_example(snapshot, name, embedder, strict=False) for name in request.dislikes]
     shown = [example.movie.id for example in (*likes, *dislikes) if example.movie is not None]
-    left_out = match(snapshot, request.exclude)
-    excluded = snapshot.movies.rows_of([*shown, *left_out.values()])
+    excluded, unknown = _left_out(snapshot, request.exclude, shown)
     by = "taste" if analysis else request.by  # words beside likes tell the story that is wanted
     wishes = wished(reading.constraints)
     must += wished(reading.constraints, negated=True)
@@ -96,14 +95,14 @@ def look_up(
     return Question(
         request,
         Filter(must),
-        np.array(sorted(excluded.values()), dtype=np.int64),
+        excluded,
         Taste(tuple(likes), tuple(dislikes), by, story_terms(snapshot.lexical, likes) if by == "story" else {}),
         analysis,
         None if analysis is None else embed_together(analysis.model_texts, embedder),
         found.titles,
         reading,
         wishes,
-        (*resolved.unmatched, *(name for name in request.exclude if name not in left_out)),
+        (*resolved.unmatched, *unknown),
         resolved.hidden,
         {} if analysis is None else told_words(snapshot, analysis.terms, WEIGHTS[analysis.kind].common),
     )
@@ -111,10 +110,15 @@ def look_up(
 
 def named(request: SearchRequest, snapshot: Snapshot) -> Question:
     """A request whose words nobody reads: its filter, and what must not be in the answer. Raises UsageError."""
-    left_out = match(snapshot, request.exclude)
-    excluded = np.array(sorted(snapshot.movies.rows_of(left_out.values()).values()), dtype=np.int64)
-    unmatched = tuple(name for name in request.exclude if name not in left_out)
-    return Question(request, parse_filter(request.filter), excluded, unmatched=unmatched)
+    excluded, unknown = _left_out(snapshot, request.exclude)
+    return Question(request, parse_filter(request.filter), excluded, unmatched=unknown)
+
+
+def _left_out(snapshot: Snapshot, names: Sequence[str], ids: Sequence[str] = ()) -> tuple[Rows, tuple[str, ...]]:
+    """Ascending rows of the movies that are named, and of those with these ids; and the names that no movie has."""
+    found = match(snapshot, names)
+    rows = snapshot.movies.rows_of([*ids, *found.values()])
+    return np.array(sorted(rows.values()), dtype=np.int64), tuple(name for name in names if name not in found)
 
 
 def _example(snapshot: Snapshot, name: str, embedder: Embedder, *, strict: bool) -> Example:
