@@ -57,12 +57,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def url(store: Path) -> Iterator[str]:
-    with service(store) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
 def http(url: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=url, timeout=20) as client:
         yield client

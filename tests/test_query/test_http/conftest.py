@@ -10,7 +10,6 @@ from playwright.sync_api import Browser
 from catalog.config import load_config
 from ingest.run import Request, run
 from tests.support.browser import HOSTILE, POSTER, Visitor, browsing
-from tests.support.service import service
 
 DEMO = Path(__file__).parents[3] / "movies.json"
 
@@ -24,12 +23,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     values = {"PLOTSEEK_STORE_PATH": str(folder / "store"), "PLOTSEEK_EMBEDDING_MODEL": "bundled"}
     run(load_config(None, values), Request(str(films)))
     return folder / "store"
-
-
-@pytest.fixture(scope="module")
-def url(store: Path) -> Iterator[str]:
-    with service(store) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
