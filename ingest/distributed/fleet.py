@@ -49,6 +49,7 @@ class Fleet:
         if names:
             with _cluster():
                 yield from self._embed(shards, names)
+            shards.clear()  # an actor that died may have left a file half written
 
     def _embed(self, shards: Shards, names: list[str]) -> Iterator[EmbeddedTexts]:
         texts = list(shards.read_texts(names[0]).values())[:KNOWN]

@@ -99,7 +99,7 @@ class Shards:
         self._vectors(name).unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove what a killed run left; whole shards stay."""
+        """Remove what a killed run or actor left; whole shards stay."""
         for pattern in ("*.texts.parquet", "*.tmp"):
             for path in self.folder.glob(pattern):
                 path.unlink(missing_ok=True)
