@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from catalog.arrays import Vector, Vectors
+from catalog.config import EmbeddingConfig
 from catalog.embedding.bert.local import open_local
 from catalog.embedding.bert.tokenizer import open_tokenizer
 from catalog.embedding.embedder import Embedded, Embedder
+from catalog.embedding.factory import open_in_use
 from catalog.embedding.hub.cache import ModelFiles, locate
 from catalog.embedding.hub.files import file_sha256
 from catalog.embedding.known import Known, read_known
@@ -241,3 +243,12 @@ def test_checks_are_laid_out_in_columns() -> None:
         "FAILED  no NaN     NaN",
     ]
     assert render_checks([]) == ""
+
+
+def test_without_a_catalog_what_would_stand_in_is_checked(tmp_path: Path) -> None:
+    said: list[str] = []
+    embedder, _ = open_in_use(EmbeddingConfig(model=str(tmp_path / "none")), None, None, said.append)
+    assert embedder.identity.name == "bundled"
+    assert [line.split(": embedding.model")[0] for line in said] == [
+        f"checked is the bundled model bundled: it would stand in for {tmp_path / 'none'}"
+    ]
