@@ -1,10 +1,12 @@
-"""Titles as someone types them, the best known first."""
+"""Titles as someone types them: those that begin so before those of which a later word does, the best known first."""
 
 from dataclasses import dataclass
 
 from catalog.store.snapshot import Snapshot
 from catalog.text.folding import plain_title
 
+_LATER = 3
+"""Letters from which on a later word is looked for."""
 _FORGIVING = 4
 """Letters from which on a typing error is forgiven: of fewer, too many titles are one error away."""
 
@@ -24,6 +26,8 @@ def suggest(snapshot: Snapshot, typed: str, count: int) -> list[Suggestion]:
     if not start:
         return []
     rows = snapshot.lexical.titled_from(start, count)
+    if len(rows) < count and len(start) >= _LATER:
+        rows += snapshot.lexical.titled_from(start, count, later=True)
     if len(rows) < count and len(start) >= _FORGIVING:
         rows += snapshot.lexical.titled_from(start, count, distance=1)
     rows = list(dict.fromkeys(rows))[:count]

@@ -4,6 +4,7 @@ One field holds all stems of a movie's texts: in the whole search, asked as a fl
 BM25F over six fields (docs/decisions/0008-two-stage-retrieval.md).
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from math import log, sqrt
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Of what follows, `catalog/text` and its lexicon: to be raised when they read a movie otherwise, so that the next run
 #: builds the index anew.
-ANALYSIS = 2
+ANALYSIS = 3
 
 #: Field that can be filtered and counted by value -> field of the movie.
 LISTS = {
@@ -39,6 +40,7 @@ KINDS = ("genre", "keyword")
 #: What a movie has or has not, name -> field of the movie; sites with an id come on top.
 HAS = {name: name for name in (*NUMBERS, "original_title", "plot_de", "synopsis", "poster")} | LISTS
 
+_BREAKS = re.compile(" +")
 _NOTHING = (None, "", ())
 
 
@@ -51,6 +53,7 @@ def schema() -> "tantivy.Schema":
     builder.add_integer_field("row", indexed=True, fast=True)
     builder.add_text_field("terms", tokenizer_name="whitespace", index_option="freq")
     builder.add_text_field("titles", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("endings", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("tags", tokenizer_name="raw", index_option="basic")
     for name in LISTS:
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
@@ -71,8 +74,11 @@ def document(row: int, movie: Movie, rarity: Mapping[tuple[str, str], float]) ->
     made.add_text("id", movie.id)
     made.add_integer("row", row)
     made.add_text("terms", " ".join(movie_terms(movie)))
-    for title in movie_titles(movie):
+    titles = movie_titles(movie)
+    for title in titles:
         made.add_text("titles", title)
+    for ending in title_endings(titles):
+        made.add_text("endings", ending)
     for tag in movie_tags(movie):
         made.add_text("tags", tag)
     for name, attribute in LISTS.items():
@@ -124,6 +130,12 @@ def movie_titles(movie: Movie) -> list[str]:
     """What a movie is called, as people type it: with and without a leading article."""
     plain = [plain_title(title) for title in (movie.title, movie.original_title) if title]
     return [title for title in dict.fromkeys([*plain, *map(without_article, plain)]) if title]
+
+
+def title_endings(titles: Iterable[str]) -> list[str]:
+    """What follows each word of plain titles: "potter and ..." of one that begins with "harry"."""
+    endings = {title[place.end() :] for title in titles for place in _BREAKS.finditer(title)}
+    return sorted(endings.difference(titles))
 
 
 def kinds_of(movie: Movie) -> list[tuple[str, str]]:

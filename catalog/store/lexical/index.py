@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from catalog.arrays import Floats
 from catalog.errors import MEND, CatalogDamaged
 from catalog.store.columns.conditions import Filter
-from catalog.store.lexical.fields import inverse_document_frequency, schema
+from catalog.store.lexical.fields import inverse_document_frequency
 from catalog.store.lexical.filters import filter_query
 from catalog.text.folding import without_article
 
@@ -79,7 +79,7 @@ class LexicalIndex:
     @classmethod
     def open(cls, path: Path) -> Self:
         """A published index, untouched."""
-        return cls(open_published(path, schema(), "the lexical index"), path)
+        return cls(open_published(path, "the lexical index"), path)
 
     def best(self, terms: Mapping[str, float], count: int, keep: Filter | None = None) -> LexicalHits:
         """The movies, `count` at most, that hold the terms best by BM25 (Robertson, Zaragoza 2009), the best first."""
@@ -195,11 +195,17 @@ class LexicalIndex:
 
         return self._titles(Query.fuzzy_term_query(self._schema, "titles", title, distance), count)
 
-    def titled_from(self, start: str, count: int, distance: int = 0) -> list[int]:
-        """Rows of the movies whose plain title begins so, the best known first."""
+    def titled_from(self, start: str, count: int, distance: int = 0, *, later: bool = False) -> list[int]:
+        """Rows of the movies whose plain title begins so, or with `later` what follows a word of it; best known first.
+
+        An index that was made before endings were kept has none to find.
+        """
         from tantivy import Query
 
-        asked = Query.fuzzy_term_query(self._schema, "titles", start, distance, prefix=True)
+        try:
+            asked = Query.fuzzy_term_query(self._schema, "endings" if later else "titles", start, distance, prefix=True)
+        except ValueError:
+            return []
         return self._rows_at(self._sorted(asked, "votes", count))
 
     def value_counts(self, fields: Sequence[str], keep: Filter) -> dict[str, dict[str, int]]:
@@ -304,7 +310,7 @@ def flat_question(schema: "tantivy.Schema", terms: Mapping[str, float]) -> "tant
     )
 
 
-def open_published(path: Path, fields: "tantivy.Schema", what: str) -> "tantivy.Index":
+def open_published(path: Path, what: str) -> "tantivy.Index":
     """An index that is only read: tantivy wants to lock what it opens, so it gets a folder of links.
 
     Raises CatalogDamaged for one that is missing, which `what` names, or cannot be read.
@@ -314,7 +320,7 @@ def open_published(path: Path, fields: "tantivy.Schema", what: str) -> "tantivy.
     if not (path / "meta.json").exists():
         raise CatalogDamaged(f"{path}: {what} is missing; {MEND}")
     with damaged(path), linked(path) as links:
-        index = tantivy.Index(fields, str(links), reuse=True)
+        index = tantivy.Index.open(str(links))
         index.config_reader("manual")
         return index
 

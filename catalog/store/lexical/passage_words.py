@@ -36,7 +36,7 @@ class PassageWords:
     @classmethod
     def open(cls, path: Path) -> Self:
         """A published index, untouched; raises CatalogDamaged."""
-        return cls(open_published(path, schema(), "the index of passages"), path)
+        return cls(open_published(path, "the index of passages"), path)
 
     def best(self, terms: Mapping[str, float]) -> dict[int, float]:
         """Rows of the movies whose passages hold the terms best, by BM25 of the best one, the best first."""

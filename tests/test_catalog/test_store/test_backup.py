@@ -224,7 +224,7 @@ for steps in sys.stdin:
         ends_after(int(steps))
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
-"""A backup in a process of its own for each line of standard input; forked, for an import takes longer than a backup."""
+"""A backup in a process of its own for each line of input; forked, for an import takes longer than a backup."""
 
 
 @in_folder
@@ -237,7 +237,7 @@ def test_a_backup_killed_at_any_step_leaves_a_whole_one(tmp_path: Path, *, other
     run(store, FILMS)
     back_up(earlier, tmp_path / "first")
     ended, step, seen = 9, 0, set()
-    command = [sys.executable, "-c", KILLED, store, folder]
+    command = [sys.executable, "-c", KILLED, str(store), str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
         assert process.stdin
         assert process.stdout

@@ -18,7 +18,7 @@ PROJECT = Path(__file__).parents[3]
         (
             ANALYSIS,
             ("catalog/text/[fst]*.py", "catalog/text/lexicon/[eg]*.txt", "catalog/store/lexical/fields.py"),
-            (2, "25c15f405648ae84"),
+            (3, "3e33388d1a9f4a75"),
         ),
     ],
     ids=["row_cache.READING", "fields.ANALYSIS"],
