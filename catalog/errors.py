@@ -5,6 +5,7 @@ The edges translate once: a command exits with `exit_code`, the service answers 
 """
 
 import errno
+from pathlib import Path
 
 #: What to do about a part that is made of films and vectors, and about films that are lost.
 MEND = "run 'ingest verify --repair'"
@@ -19,11 +20,24 @@ def is_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+def _is_ours(file: str) -> bool:
+    root, path = Path(__file__).parents[1], Path(file)
+    return path.is_relative_to(root) and path.relative_to(root).parts[0] in ("catalog", "ingest", "plotseek", "query")
+
+
 class PlotseekError(Exception):
     """The root: whatever a user should read as one line instead of a traceback."""
 
     exit_code = 1
     http_status = 500
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and notebooks show: the lines that led here, and not the many that found out what is wrong."""
+        from itertools import takewhile
+        from traceback import extract_tb, format_list
+
+        theirs = list(takewhile(lambda frame: not _is_ours(frame.filename), extract_tb(self.__traceback__)))
+        return [*format_list(theirs[1:]), f"{type(self).__name__}: {self}"]  # the first is IPython's own
 
 
 class UsageError(PlotseekError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from catalog.errors import ConfigError, UsageError
+from catalog.tables import html_of
 
 MAIN = "main"
 """The source of every movie that is not said to be of another one."""
@@ -49,6 +50,9 @@ class Movie:
     """Ids elsewhere, by lower-case name: {"imdb": "tt0111161", "tmdb": "278"}."""
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Further columns of the source that were asked for: JSON values."""
+
+    def _repr_html_(self) -> str:
+        return html_of([{"": name, "film": value} for name, value in self.to_dict().items()], ("", "film"))
 
     @property
     def story(self) -> str:

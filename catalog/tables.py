@@ -33,11 +33,12 @@ def frame_of(rows: Iterable[Row], kinds: Mapping[str, Any]) -> "pandas.DataFrame
     return frame.astype({name: _DTYPES.get(kind, "object") for name, kind in kinds.items()})
 
 
-def html_of(rows: Iterable[Row], columns: Sequence[str]) -> str:
-    """A table of HTML in which nothing but the table is markup; long texts are cut."""
+def html_of(rows: Iterable[Row], columns: Sequence[str], lines: Iterable[str] = ()) -> str:
+    """A table of HTML, and lines below it, in which nothing but these is markup; long texts are cut."""
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     body = "".join(f"<tr>{''.join(f'<td>{_cell(row.get(name))}</td>' for name in columns)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    below = "".join(f"<div>{escape(line)}</div>" for line in lines)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}"
 
 
 def _cell(value: object) -> str:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from catalog.movie import MAIN
+from catalog.tables import html_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,16 @@ class Report:
     note: str | None = None
     source: str = MAIN
     """Whose films these are."""
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{name.replace(' ', '_')}={count}" for name, count in self.rows.kinds().items())
+        return f"Report({kinds}; films={self.films}, model={self.model!r})"
+
+    def _repr_html_(self) -> str:
+        return html_of([self.rows.kinds()], list(self.rows.kinds()), self.lines())
 
     def to_dict(self) -> dict[str, Any]:
         """One flat object of JSON values."""

@@ -26,15 +26,15 @@ from catalog.store.runs import History, RunOutcome
 from catalog.store.vectors.sample import KNOWN, Known, cached_vectors
 from catalog.store.writer import CatalogWriter, open_writer, read_editions
 from ingest.distributed.fleet import Fleet
-from ingest.mapping.detect import detect_ahead
+from ingest.mapping.detect import detect_ahead, note_of_scores
 from ingest.readers.download import FetchLimits
 from ingest.readers.source import STDIN, check_there, open_rows
 from ingest.readers.waiting import Stop, never, raise_if
-from ingest.report import Report
+from ingest.report import Report, plural
 from ingest.servers.media_server import server_at
 from ingest.sync.apply import Progress, SyncOutcome, sync
 from ingest.sync.language import plots_of_source, some_plots
-from ingest.sync.plan import SyncOptions
+from ingest.sync.plan import Kind, SyncOptions
 from ingest.sync.rejects import Refusals, RowReader
 from ingest.sync.row_cache import Before, reading_state, recall_rows, remember_rows, rows_file
 from ingest.sync.source_cache import (
@@ -180,7 +180,8 @@ def _read(config: Config, request: Request, file: SourceFile, history: History, 
         plots = partial(plots_of_source, file.location, request.format, source, field_map)
         choice = choose_model(config, None if request.rebuild else writer, plots, listener)
         language = note_of_language(choice.embedder.identity, lambda: some_plots(source.peek(), field_map))
-        for note in filter(None, (choice.note, language)):
+        score = note_of_scores(field_map)
+        for note in filter(None, (choice.note, language, score)):
             listener.notify(note)
         refusals = stack.enter_context(Refusals(refused_file(root, request.source)))
         way = partial(reading_state, fields=field_map, template=config.embedding.template)
@@ -191,7 +192,8 @@ def _read(config: Config, request: Request, file: SourceFile, history: History, 
         if request.shards is not None:
             options = replace(options, embed=Fleet(config.embedding, choice, request.shards).embed)
         outcome = sync(reading, writer, choice.embedder, options, listener.show_or_stop, reading.refused)
-        report = _report(outcome, choice, reading, refusals, request.source)
+        told = "; ".join(filter(None, (choice.note, score, _note_of_deletions(outcome)))) or None
+        report = replace(_report(outcome, choice, reading, refusals, request.source), note=told)
         if generation := Generations(root).current():
             info = generation.info()
             edition = read_editions(generation, info).get(request.source)
@@ -296,6 +298,12 @@ def _as_before(
     )
 
 
+def _note_of_deletions(outcome: SyncOutcome) -> str | None:
+    """What to tell of films that went, which somebody may not have meant."""
+    count = outcome.counts.get(Kind.DELETED, 0)
+    return f"deleted as not among these: {plural(count, 'film')}; --no-prune keeps such" if count else None
+
+
 def _report(outcome: SyncOutcome, choice: Choice, reading: RowReader, refusals: Refusals, source: str) -> Report:
     return Report(
         reading.counts(outcome.counts),
@@ -308,6 +316,5 @@ def _report(outcome: SyncOutcome, choice: Choice, reading: RowReader, refusals: 
         published=outcome.published,
         refusals=tuple(refusals.shown),
         refused_file=str(refusals.path) if refusals.count else None,
-        note=choice.note,
         source=source,
     )

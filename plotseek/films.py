@@ -1,11 +1,11 @@
 """The one door for programs and notebooks: a folder of films, filled, embedded and searched."""
 
 import os
-import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
@@ -15,13 +15,14 @@ import numpy as np
 from catalog.arrays import Floats
 from catalog.config import Config, load_config, with_settings
 from catalog.embedding.embedder import Embedder
-from catalog.errors import PlotseekError, UsageError
+from catalog.errors import UsageError
 from catalog.movie import Movie
 from catalog.printable import brief
 from catalog.terminal import say
 from plotseek.given import GIVEN, write_given
-from query.models import FacetCounts, SearchRequest, SearchResult, checked_option, items_of
-from query.movie_catalog import MovieCatalog, Names, Options, refuse_unknown, request_of
+from plotseek.messages import in_python, speaking_python
+from query.models import FacetCounts, Hit, SearchRequest, SearchResult, checked_option, items_of
+from query.movie_catalog import MovieCatalog, Name, Names, Options, refuse_unknown, request_of
 
 if TYPE_CHECKING:
     import pandas
@@ -30,12 +31,10 @@ if TYPE_CHECKING:
     from query.film_map import DrawnMap
     from query.serving.local import LocalCatalog, MovieVectors
 
-Rows = Iterable[Mapping[str, object]]
+Rows = Iterable[Mapping[str, object] | Movie | Hit]
 
 _BY_VECTOR = ("filter", "exclude", "offset", "limit", "plain")
 """What can be asked besides a vector."""
-_FLAG = re.compile(r"'ingest [^']*'|--(?P<name>[a-z]+(?:-[a-z]+)*)(?: (?P<value>[A-Z]+\b))?")
-_SETTING = re.compile(r"in the settings, (catalog\.fields\.\w+)")
 
 
 class IngestOptions(TypedDict, total=False):
@@ -70,8 +69,34 @@ class Plotseek(MovieCatalog):
         config = load_config(Path(file) if file else None, os.environ)
         config = with_settings(config, {} if settings is None else settings)
         self._config = config if path is None else with_settings(config, {"store.path": path})
+        self._settings = dict(settings or {})
         self._opened: LocalCatalog | None = None
         self._model: Embedder | None = None
+        self._process = os.getpid()
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self._config.store.path
+
+    @property
+    def model(self) -> str:
+        """The name of the model that built the catalog; raises CatalogMissing."""
+        return self._catalog().info.model.name
+
+    def __repr__(self) -> str:
+        return f"Plotseek({str(self.path)!r})"
+
+    def __len__(self) -> int:
+        """How many films there are; raises CatalogMissing."""
+        return self._catalog().info.films
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """To another process go the folder and the settings that were given, and it is opened there."""
+        return partial(type(self), settings=self._settings), (self.path.absolute(),)
 
     def ingest(
         self, films: "str | PathLike[str] | Rows | pandas.DataFrame", **options: Unpack[IngestOptions]
@@ -134,33 +159,60 @@ class Plotseek(MovieCatalog):
             return super().search(text, **options)
         if wrong := options.keys() - set(_BY_VECTOR):
             raise UsageError(f"{min(wrong)}: a vector is looked for by similarity alone, with {', '.join(_BY_VECTOR)}")
-        return self._catalog().nearest(_vector(text), request_of("", **options))
+        with speaking_python(Options.__annotations__):
+            return self._catalog().nearest(_vector(text), request_of("", **options))
 
     def ask(self, request: SearchRequest) -> SearchResult:
-        return self._catalog().ask(request)
+        with speaking_python(Options.__annotations__):
+            return self._catalog().ask(request)
 
     def count_facets(self, request: SearchRequest) -> FacetCounts:
-        return self._catalog().count_facets(request)
+        with speaking_python(Options.__annotations__):
+            return self._catalog().count_facets(request)
 
-    def movie(self, name: str | int) -> Movie:
+    def movie(self, name: Name) -> Movie:
         return self._catalog().movie(name)
 
     def close(self) -> None:
-        if self._opened is not None:
+        if self._opened is not None and self._process == os.getpid():
             self._opened.close()
             self._opened = None
 
     def _catalog(self) -> "LocalCatalog":
+        self._check_process()
         if self._opened is None:
             from query.serving.local import LocalCatalog
 
-            self._opened = LocalCatalog(self._config.store.path, self._config)
+            with speaking_python(IngestOptions.__annotations__):
+                self._opened = LocalCatalog(self.path, self._config)
+            self._say_which_model(self._opened)
         return self._opened
+
+    def _check_process(self) -> None:
+        """Raise UsageError in a forked process, where the threads that would answer do not exist."""
+        if self._process == os.getpid():
+            return
+        if self._opened is not None or self._model is not None:
+            raise UsageError(
+                "these films were opened in another process: make a new Plotseek here, or use the start method spawn"
+            )
+        self._process = os.getpid()
+
+    def _say_which_model(self, opened: "LocalCatalog") -> None:
+        from catalog.embedding.opening import names_model
+
+        info, wanted = opened.info, self._config.embedding.model
+        if "embedding.model" in self._settings and not names_model(wanted, info.model) and wanted != info.fallback_for:
+            say(
+                f"{self.path}: was built with {info.model.name}, which is used; embedding.model is {wanted}:"
+                " ingest(FILE, rebuild=True) moves the catalog to it"
+            )
 
     def _embedder(self) -> Embedder:
         from catalog.store.generations import Generations
 
-        if self._opened is not None or Generations(self._config.store.path).current() is not None:
+        self._check_process()
+        if self._opened is not None or Generations(self.path).current() is not None:
             return self._catalog().embedder()
         if self._model is None:
             from catalog.embedding.factory import choose_for_new
@@ -176,25 +228,10 @@ def _run(config: Config, location: str, options: Mapping[str, Any]) -> "Report":
     """A run whose messages speak of options of Python."""
     from ingest.run import Request, run
 
-    try:
-        report = run(config, Request(location, **options), notify=lambda note: say(_in_python(note)))
-    except PlotseekError as error:
-        error.args = (_in_python(str(error)),)
-        raise
-    return replace(report, refusals=tuple(map(_in_python, report.refusals)))
-
-
-def _in_python(message: str) -> str:
-    """`--allow-deletes` as `allow_deletes=True`; a whole command stays one."""
-
-    def option(found: re.Match[str]) -> str:
-        name = (found["name"] or "").replace("-", "_")
-        if name not in IngestOptions.__annotations__:
-            return found[0]
-        value = "True" if IngestOptions.__annotations__[name] is bool else found["value"] or "..."
-        return f"{name}={value}"
-
-    return _SETTING.sub(r"with Plotseek(settings={'\1': COLUMN})", _FLAG.sub(option, message))
+    spoken = partial(in_python, options=IngestOptions.__annotations__)
+    with speaking_python(IngestOptions.__annotations__):
+        report = run(config, Request(location, **options), notify=lambda note: say(spoken(note)))
+    return replace(report, refusals=tuple(map(spoken, report.refusals)), note=report.note and spoken(report.note))
 
 
 def _texts(texts: object) -> list[str]:

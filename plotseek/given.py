@@ -1,14 +1,16 @@
 """Films that a program gives as what it has at hand, on their way to the reader of files."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from catalog.errors import SourceError, UsageError
+from catalog.movie import Movie
 from catalog.printable import brief
+from query.models import Hit
 
 if TYPE_CHECKING:
     import pandas
@@ -35,15 +37,31 @@ def _write_frame(frame: "pandas.DataFrame", path: Path) -> None:
     frame = frame.reset_index(level=named) if named else frame
     if twice := frame.columns[frame.columns.duplicated()].tolist():
         raise UsageError(f"{GIVEN}: two columns are called {twice[0]!r}; rename one of them")
-    frame.to_json(path, orient="records", lines=True, date_format="iso")
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(_lines_of(frame))
+
+
+def _lines_of(frame: "pandas.DataFrame") -> Iterator[str]:
+    """Its rows as JSON lines; one that holds what is no character is written by itself, as one of a list would be."""
+    try:
+        yield frame.to_json(orient="records", lines=True, date_format="iso")
+    except UnicodeEncodeError:
+        if len(frame) == 1:
+            yield f"{json.dumps(frame.to_dict('records')[0], default=_plain)}\n"
+            return
+        middle = len(frame) // 2
+        yield from _lines_of(frame.iloc[:middle])
+        yield from _lines_of(frame.iloc[middle:])
 
 
 def _write_rows(rows: Iterable[object], path: Path) -> None:
     count, row = 0, None
     with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for row in rows:
-            count += isinstance(row, Mapping)
-            file.write(f"{json.dumps(row, default=_plain)}\n")
+            film = row.movie if isinstance(row, Hit) else row
+            fields = film.to_dict() if isinstance(film, Movie) else film
+            count += isinstance(fields, Mapping)
+            file.write(f"{json.dumps(fields, default=_plain)}\n")
     if not count:
         wrong = "none; nothing was changed" if row is None else f"no dicts, but {brief(row)}"
         raise (SourceError if row is None else UsageError)(f"{GIVEN} are {wrong}")

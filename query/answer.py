@@ -6,6 +6,7 @@ from typing import Any
 
 from catalog.errors import UsageError
 from catalog.movie import FIELDS, Movie
+from catalog.printable import brief
 from catalog.store.columns.facet import Facet, FacetValue
 from query.constraints.constraint import Constraint
 from query.models import MOST_RESULTS, FacetCounts, Hit, SearchRequest, SearchResult, Why
@@ -26,7 +27,9 @@ class ModelAnswer:
 
 
 def check_limit(request: SearchRequest) -> None:
-    """Raise UsageError for a request of more movies than one answer holds."""
+    """Raise UsageError for a request of more movies than one answer holds, and for what is no request."""
+    if not isinstance(request, SearchRequest):
+        raise UsageError(f"a SearchRequest can be asked, not {brief(request)}; search and facets take words")
     if request.limit is not None and request.limit > MOST_RESULTS:
         raise UsageError(f"limit: {request.limit} is not between 1 and {MOST_RESULTS}; offset gives further pages")
 
@@ -110,4 +113,4 @@ def _hit(values: Mapping[str, Any]) -> Hit:
     reason = None if why is None else Why(**{**why, "words": tuple(why["words"])})
     marked = values.get("highlights")
     spans = None if marked is None else {name: tuple(map(tuple, found)) for name, found in marked.items()}
-    return Hit(movie, values.get("score"), values.get("confidence", 1.0), reason, values.get("fit"), spans)
+    return Hit(movie, values.get("score"), values.get("confidence"), reason, values.get("fit"), spans)

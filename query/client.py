@@ -21,7 +21,7 @@ from catalog.movie import Movie
 from catalog.printable import brief
 from query.answer import ModelAnswer, check_limit, facets_from_dict, result_from_dict
 from query.models import FacetCounts, SearchRequest, SearchResult, items_of, name_of
-from query.movie_catalog import MovieCatalog
+from query.movie_catalog import MovieCatalog, Name
 from query.problems import error_of
 
 T = TypeVar("T")
@@ -167,7 +167,7 @@ class PlotseekClient(MovieCatalog):
     def count_facets(self, request: SearchRequest) -> FacetCounts:
         return self._read(lambda values, _: facets_from_dict(values), "POST", "/facets", request)
 
-    def movie(self, name: str | int) -> Movie:
+    def movie(self, name: Name) -> Movie:
         return self._read(lambda values, _: Movie.from_dict(values), "GET", _address(name_of(name, "film")))
 
     def put(
@@ -181,7 +181,7 @@ class PlotseekClient(MovieCatalog):
         rows = films if isinstance(films, Mapping) else items_of(films, "films")
         return self._change("PUT", "/movies", _as_json(rows), take_over=take_over, wait=wait)
 
-    def delete(self, name: str | int, *, take_over: bool = False, wait: float = 0) -> ChangeReport:
+    def delete(self, name: Name, *, take_over: bool = False, wait: float = 0) -> ChangeReport:
         """Delete the film with this id, or `tmdb:278`, as `put` puts one; raises MovieNotFound."""
         return self._change("DELETE", _address(name_of(name, "film")), take_over=take_over, wait=wait)
 

@@ -8,7 +8,7 @@ from catalog.store.columns.conditions import EVERYTHING
 from catalog.store.lexical.fields import folded
 from catalog.store.maintenance.regions import Region
 from catalog.store.snapshot import Snapshot
-from catalog.tables import frame_of
+from catalog.tables import frame_of, html_of
 from query.search.listing import list_rows
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _GENRES = 11
 """As many as colours can be told apart."""
+_SHOWN = 5
+"""Films that a notebook shows of a map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,14 @@ class DrawnMap:
     """0 to 65535, of one unit with x."""
     regions: tuple[Region, ...] = ()
     """Parts of the map, named by words that many films there hold; of level 1 where one looks at it closely."""
+
+    def __repr__(self) -> str:
+        return f"DrawnMap({len(self.id)} of {self.total} films, {len(self.regions)} regions)"
+
+    def _repr_html_(self) -> str:
+        columns = {"title": self.title, "year": self.year, "x": self.x, "y": self.y}
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return html_of(rows[:_SHOWN], list(columns), [repr(self)])
 
     def to_frame(self) -> "pandas.DataFrame":
         """A line for each film: id, title, year, genre, x, y. Raises ExtraMissing where pandas is not installed."""

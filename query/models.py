@@ -131,7 +131,12 @@ class SearchRequest:
 
 
 def name_of(given: object, option: str) -> str:
-    """The name of a movie, or another text; a whole number is an id. Raises UsageError that names `option`."""
+    """The name of a movie, or another text; a whole number is an id, and a movie has one.
+
+    Raises UsageError that names `option`.
+    """
+    if isinstance(given, Movie | Hit):
+        return (given.movie if isinstance(given, Hit) else given).id
     if isinstance(given, str):
         return whole_characters(given)
     if isinstance(given, Integral) and not isinstance(given, bool):
@@ -141,7 +146,7 @@ def name_of(given: object, option: str) -> str:
 
 def names_of(given: object, option: str) -> tuple[str, ...]:
     """Several names, or one: its letters are nobody's names. Raises UsageError as `name_of` does."""
-    several = [given] if isinstance(given, str | Integral) else items_of(given, option)
+    several = [given] if isinstance(given, str | Integral | Movie | Hit) else items_of(given, option)
     return tuple(name_of(name, option) for name in several)
 
 
@@ -202,8 +207,9 @@ class Hit:
     movie: Movie
     score: float | None = None
     """Cosine similarity to the question, -1 to 1; None where nothing is compared: for a filter alone."""
-    confidence: float = 1.0
-    """0 to 1: how sure it is that this movie fits."""
+    confidence: float | None = None
+    """0 to 1: how sure it is that this movie fits the words of the question; None where nothing was read of them, as
+    for examples, vectors, `plain` and a filter alone."""
     why: Why | None = None
     fit: int | None = None
     """0 to 100: how well it fits, by what orders the answer; None for a filter alone, and for `plain`."""
@@ -289,10 +295,15 @@ class SearchResult:
     def __getitem__(self, place: int) -> Hit: ...
 
     @overload
-    def __getitem__(self, place: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, place: slice) -> Self: ...
 
-    def __getitem__(self, place: int | slice) -> Hit | tuple[Hit, ...]:
-        return self.hits[place]
+    def __getitem__(self, place: int | slice) -> Hit | Self:
+        return replace(self, hits=self.hits[place]) if isinstance(place, slice) else self.hits[place]
 
     def _repr_html_(self) -> str:
-        return html_of([hit.to_row() for hit in self.hits], _SHOWN)
+        understood = " ".join(each.filter for each in self.understood)
+        lines = [f"understood: {understood}"] if understood else []
+        lines += self.notes
+        lines += [f"not in the catalog: {name}" for name in self.unmatched]
+        lines += [] if self.hits else ["no film here"]
+        return html_of([hit.to_row() for hit in self.hits], _SHOWN, lines)

@@ -12,10 +12,12 @@ from catalog.errors import UsageError
 from catalog.movie import Movie
 from catalog.printable import brief
 from catalog.terminal import say
-from query.models import FacetCounts, SearchRequest, SearchResult
+from query.models import FacetCounts, Hit, SearchRequest, SearchResult
 
-Names = int | str | Sequence[str | int]
-"""Of films: one or several ids, titles ..."""
+Name = int | str | Movie | Hit
+"""Of a film: its id or title, or the film itself, as an answer has it."""
+Names = Name | Sequence[Name] | SearchResult
+"""Of one or several films."""
 
 
 class Options(TypedDict, total=False):
@@ -47,14 +49,14 @@ class MovieCatalog(ABC):
 
     @abstractmethod
     def ask(self, request: SearchRequest) -> SearchResult:
-        """Answer any question; raises UsageError, MovieNotFound, StoreError, ModelError."""
+        """Answer any `plotseek.SearchRequest`; raises UsageError, MovieNotFound, StoreError, ModelError."""
 
     @abstractmethod
     def count_facets(self, request: SearchRequest) -> FacetCounts:
         """How many of the films that fit have which value; raises as `ask` does."""
 
     @abstractmethod
-    def movie(self, name: str | int) -> Movie:
+    def movie(self, name: Name) -> Movie:
         """The film with this id, `tmdb:278`, `imdb:tt0111161`, or title, the best known; raises MovieNotFound."""
 
     def facets(self, text: str | SearchRequest = "", **options: Unpack[Options]) -> FacetCounts:
@@ -93,7 +95,7 @@ class MovieCatalog(ABC):
         """
         return self.ask(request_of(text, **options))
 
-    def similar(self, movie: str | int, **options: Unpack[Options]) -> SearchResult:
+    def similar(self, movie: Name, **options: Unpack[Options]) -> SearchResult:
         """Films like one, named by its id or title; takes what `search` takes."""
         return self.ask(request_of(likes=(movie,), **options))
 

@@ -56,7 +56,7 @@ def native_id(snapshot: Snapshot, name: str) -> str:
     return snapshot.movies.ids_at(rows)[rows[0]]
 
 
-def find_movies(snapshot: Snapshot, wanted: str | int) -> list[Movie]:
+def find_movies(snapshot: Snapshot, wanted: object) -> list[Movie]:
     """The movie with this id, or else those that are called so, the best known first; never none.
 
     "Matrix" is also "The Matrix", "Alien (1979)" the one of that year. Raises MovieNotFound with the nearest titles,

@@ -24,7 +24,7 @@ def as_json(query: str | Mapping[str, object], model: str, result: SearchResult)
     Between them the conditions that were read out of the question, if any.
     """
     # A service may embed by another library than the command does itself: the digits behind these differ.
-    short = [replace(hit, score=_rounded(hit.score), confidence=round(hit.confidence, _DIGITS)) for hit in result.hits]
+    short = [replace(hit, score=_rounded(hit.score), confidence=_rounded(hit.confidence)) for hit in result.hits]
     results = [hit_to_dict(hit) for hit in short]
     said = {"understood": list(map(asdict, result.understood))} if result.understood else {}
     counted = {} if result.facets is None else {"facets": list(map(asdict, result.facets))}
@@ -35,20 +35,20 @@ def as_json(query: str | Mapping[str, object], model: str, result: SearchResult)
     return json.dumps(answer, ensure_ascii=False)
 
 
-def _rounded(score: float | None) -> float | None:
-    return None if score is None else round(score, _DIGITS)
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, _DIGITS)
 
 
 def hit_to_dict(hit: Hit) -> dict[str, Any]:
     """A result as plain JSON values; `why` only where it was asked for, and a long synopsis in no list."""
     movie = hit.movie
-    head = {"id": movie.id, "title": movie.title, "year": movie.year, "fit": hit.fit, "score": hit.score}
-    sure = {} if hit.score is None else {"confidence": hit.confidence}
+    head = {"id": movie.id, "title": movie.title, "year": movie.year}
+    worth = {"fit": hit.fit, "score": hit.score, "confidence": hit.confidence}
     why = {} if hit.why is None else {"why": _known(asdict(hit.why))}
     if hit.highlights is not None:
         why["highlights"] = {name: list(map(list, spans)) for name, spans in hit.highlights.items()}
     fields = {name: value for name, value in movie.to_dict().items() if name != "synopsis"}
-    return _known(head) | sure | {"plot": movie.plot} | fields | why
+    return _known(head | worth) | {"plot": movie.plot} | fields | why
 
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:

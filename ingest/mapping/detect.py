@@ -1,7 +1,9 @@
 """The first rows of a file -> where its fields are."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from math import isfinite
 
 from catalog.errors import ConfigError, SourceError, UsageError
 from ingest.mapping import scalars
@@ -19,6 +21,7 @@ _MORE = 20_000
 _LONGEST, _SHORTEST = 600, 60_000
 """A film of so many minutes is too long, and one of so many milliseconds too short."""
 _FILM = ("movie", "film")
+_SCORE = "score"
 _PLOTS = ("plot", "synopsis", "plot_de")
 """Each will do: a synopsis, or a German plot, is the plot, too, where there is no other."""
 _NEVER_GIVEN_UP = ("title", "plot", "synopsis", "poster", "imdb", "tmdb", "ids")
@@ -53,7 +56,8 @@ def detect(rows: Sequence[AnyRow], given: Mapping[str, str | Sequence[str]] | No
     fields = [movie_fields(row, field_map) for row in sample]
     if not any(any(_firsts(field_map, fields, target)) for target in _PLOTS):
         _refuse_list(sample)
-    field_map = replace(field_map, ignored=frozenset(_misfits(field_map, fields)), _shapes={})
+    ignored = frozenset((*_misfits(field_map, fields), *_similarities(field_map, fields)))
+    field_map = replace(field_map, ignored=ignored, _shapes={})
     scale, unit = _scale(field_map, fields), _runtime_unit(field_map, fields)
     ranked = _ranked(field_map, fields)
     return replace(field_map, rating_scale=scale, runtime_unit=unit, ranked=ranked, _shapes={})
@@ -113,6 +117,39 @@ def _misfits(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> Ite
             if _judged(step, field_map) and value not in (None, "", "\\N", [], {}):
                 seen.setdefault((step.target, step.column), []).append(_fits(step, value))
     yield from (pair for pair, fits in seen.items() if sum(fits) * 2 < len(fits))
+
+
+def _similarities(field_map: FieldMap, sample: Sequence[Mapping[str, object]]) -> Iterator[tuple[str, str]]:
+    """Columns called score that say how near a film was to something: those of an answer of ours, which has a `fit`
+    beside it, and those without a number above 1.
+    """
+    seen: dict[str, list[float]] = {}
+    beside: set[str] = set()
+    for fields in sample:
+        for step in field_map.columns(fields).steps:
+            if step.target == "rating" and normal_name(step.column) == _SCORE and _judged(step, field_map):
+                seen.setdefault(step.column, []).extend(_numbers(fields[step.column]))
+                beside |= {step.column} if "fit" in fields else set()
+    for column, numbers in seen.items():
+        if column in beside or (max(numbers, default=0.0) <= 1 and any(numbers)):
+            yield "rating", column
+
+
+def _numbers(value: object) -> Iterator[float]:
+    """The number that a cell is, if it is one."""
+    if isinstance(value, str | int | float):
+        with suppress(ValueError, OverflowError):
+            yield from filter(isfinite, (float(value),))
+
+
+def note_of_scores(field_map: FieldMap) -> str | None:
+    """What to tell about a column called score that was not read, if there is one."""
+    for target, column in sorted(field_map.ignored):
+        if target == "rating" and normal_name(column) == _SCORE:
+            return (
+                f"{column!r} was not read as the rating; if it is one, name it in the settings, catalog.fields.rating"
+            )
+    return None
 
 
 def _judged(step: Step, field_map: FieldMap) -> bool:

@@ -23,7 +23,7 @@ from ingest.mapping.columns import FieldMap
 from ingest.readers.row import Row
 
 _DIGEST = 16
-READING = 7
+READING = 8
 """To be raised when the same row becomes another film: what was remembered of rows is then not believed."""
 _FORMAT = 2
 """Of marshal: without references, so that equal values give equal bytes."""

@@ -55,7 +55,7 @@ def search(
     facets = count(snapshot.lexical, snapshot.movies, _fitting(question, snapshot, ranking)) if request.facets else None
     ranking = _sorted(question, snapshot, ranking)
     begin, end = request.offset, request.offset + (request.limit or settings.limit)
-    hits = _hits(snapshot, ranking, begin, end)
+    hits = _hits(snapshot, ranking, begin, end, judged=question.analysis is not None and not question.taste.likes)
     if request.why and ranking.scored is not None:
         hits = _explain(question, snapshot, embedder, ranking, hits, begin)
     if request.highlight and question.analysis is not None:
@@ -193,15 +193,17 @@ def _fitting(question: Question, snapshot: Snapshot, ranking: Ranking) -> Filter
     return Filter((WithId(tuple(snapshot.movies.ids_at(ranking.rows[: ranking.total].tolist()).values())),))
 
 
-def _hits(snapshot: Snapshot, ranking: Ranking, begin: int, end: int) -> list[Hit]:
+def _hits(snapshot: Snapshot, ranking: Ranking, begin: int, end: int, *, judged: bool = False) -> list[Hit]:
+    """The page; `judged` says whether its confidence was judged by the words of the question."""
     page = ranking.at(range(len(ranking.rows))[begin:end])
     rows = page.rows.tolist()
     movies = snapshot.movies.at(rows)
     nothing: list[None] = [None] * len(rows)
     scores = nothing if page.cosines is None else page.cosines.tolist()
     percents = nothing if page.fits is None else [round(100 * fit) for fit in page.fits.tolist()]
-    of_each = zip(rows, scores, page.confidence.tolist(), percents, strict=True)
-    return [Hit(movies[row], similarity, sure, fit=fit) for row, similarity, sure, fit in of_each]
+    sure = page.confidence.tolist() if judged and page.scored is not None else nothing
+    of_each = zip(rows, scores, sure, percents, strict=True)
+    return [Hit(movies[row], similarity, chance, fit=fit) for row, similarity, chance, fit in of_each]
 
 
 def _explain(

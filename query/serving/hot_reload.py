@@ -178,7 +178,8 @@ class Follower:
 
     def _fail(self, problem: PlotseekError, cause: BaseException | None = None) -> None:
         problem.__cause__ = problem.__cause__ or cause
-        if str(problem) != str(self._problem):  # once, and not twice a second
+        # Once, and not twice a second; where nobody follows, who has nothing to answer from raises it.
+        if str(problem) != str(self._problem) and (self._thread is not None or self._loaded is not None):
             fault = None if isinstance(cause, OSError) else cause
             log.error("what is published cannot be opened: %s", problem, exc_info=fault)
         self._problem = problem

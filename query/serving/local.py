@@ -11,11 +11,12 @@ from catalog.config import Config, load_config
 from catalog.embedding.embedder import Embedder
 from catalog.movie import Movie
 from catalog.store.chroma.server import configured_server
+from catalog.store.generation import GenerationInfo
 from catalog.store.snapshot import Snapshot
 from query.answer import check_limit
 from query.film_map import DrawnMap, draw_map
 from query.models import FacetCounts, SearchRequest, SearchResult, names_of
-from query.movie_catalog import MovieCatalog, Names
+from query.movie_catalog import MovieCatalog, Name, Names
 from query.names import find_movies
 from query.search.pipeline import count_facets, search, search_vector
 from query.serving.executor import Deadline
@@ -66,7 +67,7 @@ class LocalCatalog(MovieCatalog):
         with self._follower.acquire() as loaded:
             return count_values(loaded, request, self._config, Deadline(_PATIENCE))
 
-    def movie(self, name: str | int) -> Movie:
+    def movie(self, name: Name) -> Movie:
         """The film with this id, or title; raises MovieNotFound."""
         with self._follower.acquire() as loaded:
             return find_movies(loaded.snapshot, name)[0]
@@ -90,6 +91,12 @@ class LocalCatalog(MovieCatalog):
         """Where the best known films lie on the map."""
         with self._follower.acquire() as loaded:
             return draw_map(loaded.snapshot, limit)
+
+    @property
+    def info(self) -> GenerationInfo:
+        """What is known of the generation in force: how many films, which model ..."""
+        with self._follower.acquire() as loaded:
+            return loaded.snapshot.info
 
     def embedder(self) -> Embedder:
         """The model of the generation in force."""
@@ -131,6 +138,7 @@ def answer(loaded: LoadedGeneration, request: SearchRequest, config: Config, dea
 
 def count_values(loaded: LoadedGeneration, request: SearchRequest, config: Config, deadline: Deadline) -> FacetCounts:
     """The facets of one generation's answer."""
+    check_limit(request)
     return count_facets(request, loaded.snapshot, loaded.model.within(deadline), config.search)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.errors import PASSING, ChromaRefused, ChromaUnreachable, DiskFull, StoreError
+from catalog.errors import PASSING, ChromaRefused, ChromaUnreachable, DiskFull, StoreError, UsageError
 from catalog.store.chroma.server import ChromaServer
 from catalog.store.files import disk_errors
 
@@ -32,3 +32,16 @@ def test_a_server_that_is_busy_may_answer_later_one_that_refuses_will_not(
         httpx.Response(status, request=request).raise_for_status()
     assert type(failed.value) is kind
     assert failed.value.exit_code == (PASSING if status == 503 else 1)
+
+
+def test_a_notebook_shows_the_line_that_is_wrong_and_not_ours(tmp_path: Path) -> None:
+    cell = tmp_path / "cell.py"
+    cell.write_text("from catalog.movie import check_source\ncheck_source('a b')\n", encoding="utf-8")
+    with pytest.raises(UsageError) as refused:
+        exec(compile(cell.read_text(encoding="utf-8"), str(cell), "exec"))  # noqa: S102
+    shown = [line for part in refused.value._render_traceback_() for line in part.splitlines()]
+    assert shown == [
+        f'  File "{cell}", line 2, in <module>',
+        "    check_source('a b')",
+        "UsageError: source 'a b': allowed are letters, digits, - and _, 40 at most",
+    ]

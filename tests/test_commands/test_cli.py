@@ -216,7 +216,6 @@ def test_query_answers_with_the_known_similarities(seed_store: Path) -> None:
         "id": "1",
         "title": "Star Trek: Generations",
         "score": found["Star Trek: Generations"],
-        "confidence": 1.0,
         "plot": SEED["movies"][0]["plot"],
     }
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import plotseek
 from catalog.errors import CatalogMissing, ConfigError, MovieNotFound, UsageError
 from ingest.run import Request
 from plotseek import Plotseek, cosine_similarity
@@ -55,6 +57,24 @@ def test_cosine_similarity_takes_any_pair_of_shapes() -> None:
     assert cosine_similarity(across, along).tolist() == [1, 0]
     assert cosine_similarity(across, across).tolist() == [[1, 0], [0, 1]]
     assert cosine_similarity([0, 0], along) == 0
+    assert type(cosine_similarity(along, along)) is float
+    many = np.random.default_rng(0).random((50, 384))
+    assert cosine_similarity(many, many).max() == 1  # and no rounding above it
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ([1, 2, 3], [1, 2], "vectors of 3 and of 2 numbers have no cosine"),
+        ("ship", [1, 2], "cosine_similarity takes vectors of shape (d,) or (n, d), not 'ship'"),
+        ([1, 2], [[1, 2], [3]], "cosine_similarity takes vectors of shape (d,) or (n, d), not [[1, 2], [3]]"),
+        ([[[1]]], [1], "cosine_similarity takes vectors of shape (d,) or (n, d), not [[[1]]] of shape (1, 1, 1)"),
+    ],
+)
+def test_what_has_no_cosine_is_told_in_one_line(first: Any, second: Any, told: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        cosine_similarity(first, second)
+    assert str(refused.value) == told
 
 
 def test_the_vectors_of_films_are_those_of_their_texts(films: Plotseek) -> None:
@@ -84,6 +104,9 @@ def test_a_search_by_vector_is_by_cosine_similarity_alone(films: Plotseek) -> No
 
 def test_a_filter_alone_lists_and_counts(films: Plotseek) -> None:
     assert titles(films.search(filter="title:Ghostbusters")) == ["Ghostbusters"]
+    unknown = films.search(filter="year>0"), films.search("ghosts", plain=True), films.similar("Ghostbusters")
+    assert {hit.confidence for found in (*unknown, films.search(films.embed("ghosts"))) for hit in found} == {None}
+    assert films.search("ghosts")[0].confidence is not None
     assert [films.facets(filter="title:Ghostbusters").total, films.facets().total] == [1, 6]
     assert films.facets("ghosts", all=True).total == films.search("ghosts", all=True).total
 
@@ -99,6 +122,37 @@ def test_the_map_is_a_table(films: Plotseek) -> None:
 def test_recommendations_leave_out_the_film_itself(films: Plotseek) -> None:
     assert titles(films.similar("Ghostbusters", limit=1)) == ["Ghostbusters II"]
     assert "Ghostbusters" not in titles(films.recommend("Ghostbusters", dislikes="Fight Club"))
+
+
+def test_a_film_is_named_by_what_an_answer_has(films: Plotseek) -> None:
+    found = films.search("ghosts", limit=2)
+    assert films.similar(found[0]) == films.similar(found[0].movie) == films.similar(found[0].movie.id)
+    assert films.movie(found[0]) == found[0].movie
+    assert films.vectors(found).ids == tuple(hit.movie.id for hit in found)
+    assert not {hit.movie.id for hit in found} & {
+        hit.movie.id for hit in films.search("", filter="year>0", exclude=found)
+    }
+
+
+def test_what_it_is_can_be_seen(films: Plotseek, seed_store: Path) -> None:
+    assert (repr(films), films.path, films.model) == (f"Plotseek({str(seed_store)!r})", seed_store, "bundled")
+    assert (len(films), bool(films), bool(Plotseek("nowhere"))) == (6, True, True)
+    drawn = films.map()
+    assert (repr(drawn), drawn._repr_html_().count("<tr>")) == ("DrawnMap(6 of 6 films, 0 regions)", 6)
+    assert "<td>title</td><td>Ghostbusters</td>" in films.movie("Ghostbusters")._repr_html_()
+
+
+def test_a_request_can_be_asked_and_words_are_searched_for(films: Plotseek) -> None:
+    assert films.ask(plotseek.SearchRequest("ghosts")) == films.search("ghosts")
+    for method in (films.ask, films.count_facets):
+        with pytest.raises(UsageError, match="a SearchRequest can be asked, not 'ship'; search and facets take words"):
+            method("ship")  # type: ignore[arg-type]
+
+
+def test_errors_and_the_version_come_with_it() -> None:
+    assert all(hasattr(plotseek, name) for name in plotseek.__all__)
+    assert plotseek.UsageError is UsageError
+    assert plotseek.__version__ == version("plotseek")
 
 
 def test_every_option_of_the_command_can_be_given(films: Plotseek) -> None:
@@ -150,6 +204,7 @@ def test_a_list_of_dicts_becomes_a_catalog(tmp_path: Path) -> None:
         report = films.ingest(TWO)
         assert (report.rows.added, report.films, report.published) == (2, 2, True)
         assert titles(films.search("a ship in space", limit=1)) == ["Tug"]
+        assert report.note is None
         again = films.ingest(iter(TWO))
         assert (again.embedded, again.published) == (0, False)
 
@@ -162,7 +217,17 @@ def test_a_data_frame_becomes_a_catalog_and_an_answer_a_data_frame(tmp_path: Pat
         found = films.search("a creature", filter="year<2000").to_frame()
         assert found.loc[0, "title"] == "Tug"
         assert films.movie(films.search("nobody knows").hits[0].movie.id).year is None
-        assert films.ingest(found).rows.deleted == 1  # what it answered is what it takes
+        report = films.ingest(found)  # what it answered is what it takes
+        assert (report.rows.deleted, report.rows.unreadable) == (1, {})
+        assert films.movie("Tug").rating is None
+        assert report.note == (
+            "'score' was not read as the rating; if it is one, name it with"
+            " Plotseek(settings={'catalog.fields.rating': COLUMN}); deleted as not among these: 1 film;"
+            " prune=False keeps such"
+        )
+        assert repr(report) == f"Report(unchanged=2, deleted=1; films=2, model={films.model!r})"
+        assert str(report).startswith("2 rows read: 2 unchanged, 1 deleted\n")
+        assert "<td>1</td>" in report._repr_html_()
 
 
 def test_values_of_numpy_are_read_as_what_they_are(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from catalog.errors import DeletionsRefused, PlotseekError, SourceError, UsageError
+from catalog.errors import CatalogMissing, DeletionsRefused, PlotseekError, SourceError, UsageError
 from catalog.store.runs import History
 from plotseek import Plotseek
+from plotseek.films import IngestOptions
+from plotseek.messages import in_python
 
 PLOT = "The crew of a space tug meets a creature."
 
@@ -68,6 +70,46 @@ def test_an_index_with_a_name_is_a_column(tmp_path: Path) -> None:
         assert films.ingest(frame.set_index("id", drop=False)).published is False
         assert films.ingest(frame.set_index(["id", "title"])).published is False
         assert films.movie(1).title == "Tug 1"
+
+
+def test_what_is_no_character_costs_its_text_alone(tmp_path: Path) -> None:
+    plots = [*(PLOT for _ in range(3)), "A ca\ud83d of the sea.", PLOT]
+    frame = pd.DataFrame(rows(5)).assign(plot=pd.Series(plots, dtype=object))
+    frame["released"] = pd.Timestamp("2024-05-01")
+    with Plotseek(tmp_path) as films:
+        assert films.ingest(frame).rows.added == 5
+        assert films.movie("3").plot.startswith("A ca")
+        assert films.movie("3").year == films.movie("4").year == 2024
+
+
+def test_films_of_an_answer_are_taken(tmp_path: Path) -> None:
+    with Plotseek(tmp_path / "one") as films, Plotseek(tmp_path / "other") as others:
+        films.ingest(rows(3))
+        found = films.search("tug", all=True)
+        assert others.ingest(found).rows.added == 3
+        assert others.ingest([hit.movie for hit in found]).rows.unchanged == 3
+        assert others.movie("1") == films.movie("1")
+
+
+def test_who_names_no_catalog_is_told_once_and_in_python(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(CatalogMissing) as refused:
+        Plotseek(tmp_path).search("ship")
+    told = 'there is no catalog yet; run ingest("movies.json") first, or open the folder of one: Plotseek(PATH)'
+    assert str(refused.value) == f"{tmp_path}: {told}"
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("said", "spoken"),
+    [
+        ("run 'ingest FILE --rebuild' to move", "run ingest(FILE, rebuild=True) to move"),
+        ("'ingest --file FILE --rebuild'", "ingest(FILE, rebuild=True)"),
+        ("run 'ingest verify --repair', or --no-prune", "run 'ingest verify --repair', or prune=False"),
+        ("--plain and --shards DIR", "--plain and --shards DIR"),
+    ],
+)
+def test_options_are_spelt_as_in_python(said: str, spoken: str) -> None:
+    assert in_python(said, IngestOptions.__annotations__) == spoken
 
 
 def test_messages_speak_of_options_of_python_and_of_no_temporary_file(tmp_path: Path) -> None:

@@ -62,7 +62,6 @@ def test_json_has_the_promised_shape() -> None:
                 "year": 1979,
                 "fit": 100,
                 "score": 0.75,
-                "confidence": 1.0,
                 "plot": "A crew meets a deadly creature.",
             }
         ],

@@ -82,7 +82,8 @@ def test_an_answer_can_be_kept_as_parquet(tmp_path: Path) -> None:
 
 
 def test_an_answer_is_a_sequence_of_its_hits() -> None:
-    assert (len(RESULT), list(RESULT), RESULT[1], RESULT[:1]) == (2, list(RESULT.hits), RESULT.hits[1], RESULT.hits[:1])
+    assert (len(RESULT), list(RESULT), RESULT[1]) == (2, list(RESULT.hits), RESULT.hits[1])
+    assert RESULT[:1] == replace(RESULT, hits=RESULT.hits[:1])
     assert not SearchResult((), 0, 1)
 
 

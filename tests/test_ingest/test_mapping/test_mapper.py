@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from catalog.errors import ConfigError, RowRefused, SourceError
 from catalog.movie import Movie
-from ingest.mapping.detect import detect_ahead
+from ingest.mapping.detect import detect_ahead, note_of_scores
 from ingest.mapping.mapper import FieldMap, FieldSource, RowNotes, describe, detect, to_movie
 from ingest.readers.row import Row, UnreadableRow
 
@@ -438,3 +438,26 @@ def test_a_synopsis_alone_is_the_plot_too() -> None:
 def test_what_stands_for_no_synopsis_is_none() -> None:
     found = movie({"title": "A", "plot": PLOT, "synopsis": "No synopsis available."})
     assert (found.plot, found.synopsis, found.story) == (PLOT, None, PLOT)
+
+
+@pytest.mark.parametrize(
+    ("films", "ratings", "is_told"),
+    [
+        ([{"score": 0.91}, {"score": "0.3"}], [None, None], True),  # how near each is to a question
+        ([{"score": -0.2}, {"score": None}], [None, None], True),
+        ([{"score": 0.91}, {"score": float("nan")}], [None, None], True),
+        ([{"score": 0.4, "fit": 90, "rating": 8.5}, {"score": 1.7, "fit": 40, "rating": None}], [8.5, None], True),
+        ([{"score": 0.91}, {"score": 7.5}], [0.91, 7.5], False),
+        ([{"score": 0}, {"score": 0}], [0, 0], False),
+        ([{"score": 8.9, "rank": 1}, {"score": 8.7, "rank": 2}], [8.9, 8.7], False),  # MyAnimeList
+        ([{"rating": 0.9}, {"rating": 0.5}], [0.9, 0.5], False),
+    ],
+)
+def test_a_score_that_says_how_near_a_film_is_is_no_rating(
+    films: list[dict[str, Any]], ratings: list[float | None], *, is_told: bool
+) -> None:
+    source = rows(*({"title": "Tug", "plot": PLOT, **film} for film in films))
+    field_map = detect(source)
+    assert [to_movie(row, field_map).rating for row in source] == ratings
+    assert (note_of_scores(field_map) is not None) is is_told
+    assert note_of_scores(detect(source, {"rating": "score"})) is None
