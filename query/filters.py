@@ -79,7 +79,11 @@ def stated_conditions(text: str) -> list[Stated]:
 
 def conditions_among(words: str) -> str:
     """What somebody wrote as a condition among the words of a question: `ghosts genre:Horror` gives `genre:Horror`."""
-    found: list[str] = []
+    return " ".join(words[start:end] for start, end in places_of_conditions(words))
+
+
+def places_of_conditions(words: str) -> Iterator[tuple[int, int]]:
+    """Begin and end of every condition among the words of a question."""
     position = 0
     while word := _WORD.search(words, position):
         at, position = word.span()
@@ -92,8 +96,7 @@ def conditions_among(words: str) -> str:
         except UsageError:
             continue
         position = end
-        found.append(words[at:end])
-    return " ".join(found)
+        yield at, end
 
 
 def field_named(name: str) -> str | None:

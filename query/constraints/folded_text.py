@@ -1,6 +1,7 @@
 """A text without case and accents that still knows where each of its letters stands in the question."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,6 +28,11 @@ class FoldedText:
     def raw_span(self, start: int, end: int) -> tuple[int, int]:
         """A part of the folded text, which is not empty, as it stands in the question."""
         return self._places[start], self._places[end - 1] + 1
+
+    def blanked(self, parts: Sequence[tuple[int, int]]) -> str:
+        """The folded text with "_" for every letter of some parts of the question."""
+        letters = zip(self.folded, self._places, strict=True)
+        return "".join("_" if any(start <= at < end for start, end in parts) else each for each, at in letters)
 
     @cached_property
     def _letters(self) -> tuple[tuple[str, int], ...]:

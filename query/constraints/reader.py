@@ -14,10 +14,14 @@ from query.constraints.folded_text import FoldedText
 from query.constraints.grammar import BESIDE, Marks, letters_of, mark, parts_of, read_part
 from query.constraints.known_values import KnownValues
 from query.constraints.people import find_actors, with_surnames
-from query.constraints.phrases import NATION, SIGN, WORD, Item, items_of
+from query.constraints.phrases import NATION, SIGN, WORD, Item, Meaning, items_of
 from query.constraints.years import YearsSaid, read_years
-from query.filters import fields_of, parse_filter
+from query.filters import fields_of, parse_filter, places_of_conditions
 
+Span = tuple[int, int]
+"""Begin and end in a question."""
+
+_COMPARED = re.compile(r"[<>=]\s*\d[\d.]*s?")
 _TITLE_AND_MORE = re.compile(r"([wngacT]+?)(?:[SDBOP]*[yp])$")
 _LIKE = re.compile(r"[XTE]*(?:(?:w?[nagt]*[fg]|(?<=E))[KM]|M)")
 #: What may stand behind the title that something is like: "but funny", "from the 90s", the end.
@@ -64,8 +68,9 @@ def read(question: str, known: KnownValues) -> QuestionReading:
     """Read a question that is no title and tells no plot; what is not understood is left to look for."""
     if len(question) > _LONGEST:
         return QuestionReading(question)
-    text = FoldedText(question)
+    text, written = FoldedText(question), _written(question)
     items = with_surnames(items_of(text, known.vocabulary, known.person), text, known)
+    items = list(_without_meaning(items, text, written)) if written else items
     marks, notes = Marks(), find_actors(items, text, known)
     like = _read_like(items, text, known, marks)
     for part in parts_of(items):
@@ -87,7 +92,24 @@ def read(question: str, known: KnownValues) -> QuestionReading:
         return QuestionReading(_left(items, marks, text), constraints, True, is_titled, notes=notes)
     opening = None if constraints else _OPENING.match(letters_of(items))
     told = text.raw[text.raw_span(items[opening.end() - 1].start, items[-1].end)[0] :] if opening else question
-    return QuestionReading(told, _with_years(constraints, text), notes=notes)
+    return QuestionReading(told, _with_years(constraints, text, written), notes=notes)
+
+
+def _written(question: str) -> list[Span]:
+    """Where something stands as in a filter: `year>=1980`, `year > 1980`. It is no speech, and not read as such."""
+    return [*places_of_conditions(question), *(found.span() for found in _COMPARED.finditer(question))]
+
+
+def _without_meaning(items: Sequence[Item], text: FoldedText, written: Sequence[Span]) -> Iterator[Item]:
+    """The items: mere words, parted from what was said before, where they are written as in a filter."""
+    was_written = False
+    for item in items:
+        start, end = text.raw_span(item.start, item.end)
+        is_written = any(start < behind and begin < end for begin, behind in written)
+        if is_written and not was_written:
+            yield Item(Meaning(SIGN), item.start, item.start)
+        yield Item(Meaning(WORD), item.start, item.end) if is_written else item
+        was_written = is_written
 
 
 def _is_request(items: Sequence[Item], marks: Marks, text: FoldedText) -> bool:
@@ -247,9 +269,12 @@ def _meant(
     yield from ((name, values) for name, values in item.meaning.values if not both or name == (only or name))
 
 
-def _with_years(constraints: tuple[Constraint, ...], text: FoldedText) -> tuple[Constraint, ...]:
+def _with_years(
+    constraints: tuple[Constraint, ...], text: FoldedText, written: Sequence[Span]
+) -> tuple[Constraint, ...]:
     """With the years that a question speaks of in passing."""
-    said = None if any(each.field == "year" for each in constraints) else read_years(text.raw)
+    spoken = text.blanked(written) if written else text.raw
+    said = None if any(each.field == "year" for each in constraints) else read_years(spoken)
     return constraints if said is None else (*constraints, _of_years(said, text))
 
 

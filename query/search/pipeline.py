@@ -168,7 +168,7 @@ def _said_besides(question: Question, snapshot: Snapshot, ranking: Ranking, *, s
     if question.analysis and ranking.scored is not None and not ranking.scored.words_found and not question.titles:
         notes = (*notes, *misspelt_genres(request.text, KnownValues(snapshot)))
     if written := conditions_among(request.text):
-        notes = (*notes, f"{written} is read as words; a filter is written apart, in --filter (over HTTP in filter)")
+        notes = (*notes, f"{written} is read as words; what must hold is written apart, as a filter")
     if not some_shown and ranking.total and (request.offset < ranking.total or not ranking.complete):
         notes = (*notes, f"no more than {len(ranking.rows)} films are ranked for a question; a filter narrows it")
     return notes

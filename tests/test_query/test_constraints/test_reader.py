@@ -98,6 +98,28 @@ def test_a_request_is_read(known: KnownValues, question: str, wished: str, left:
 
 
 @pytest.mark.parametrize(
+    ("question", "wished", "left"),
+    [
+        ("haunted house year>=1980", "", "haunted house year>=1980"),
+        ("haunted house year >= 1980", "", "haunted house year >= 1980"),
+        ("ghosts genre:Horror", "", "ghosts genre:Horror"),
+        ("ghosts -genre:Comedy year:1980s", "", "ghosts -genre:Comedy year:1980s"),
+        ("French comedies year<1980", "country:France language:French genre:Comedy", "year<1980"),
+        ("Spaß in einem Haus director:Groß aus dem Jahr 1939", "year:1939", None),
+        ("haunted house from 1980", "year:1980", None),
+    ],
+)
+def test_what_is_written_as_in_a_filter_is_words(
+    known: KnownValues, question: str, wished: str, left: str | None
+) -> None:
+    reading = read(question, known)
+    assert (conditions(reading), reading.text) == (wished, question if left is None else left)
+    assert [question[slice(*each.words)] for each in reading.constraints if each.field == "year"] == (
+        [question[-4:]] if left is None and "aus" not in question else ["Jahr 1939"] if left is None else []
+    )
+
+
+@pytest.mark.parametrize(
     "question",
     [
         "a war veteran drives a taxi",

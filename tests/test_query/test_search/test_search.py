@@ -90,7 +90,7 @@ def test_a_filter_that_no_film_passes_finds_nothing_and_says_why(films: Snapshot
     ],
 )
 def test_a_filter_among_the_words_is_told_where_it_belongs(films: Snapshot, text: str, written: str) -> None:
-    hint = f"{written} is read as words; a filter is written apart, in --filter (over HTTP in filter)"
+    hint = f"{written} is read as words; what must hold is written apart, as a filter"
     assert [note for note in ask(films, text).notes if "read as words" in note] == ([hint] if written else [])
 
 
