@@ -305,5 +305,5 @@ class SearchResult:
         lines = [f"understood: {understood}"] if understood else []
         lines += self.notes
         lines += [f"not in the catalog: {name}" for name in self.unmatched]
-        lines += [] if self.hits else ["no film here"]
+        lines = lines if self.hits or lines else ["no film here"]
         return html_of([hit.to_row() for hit in self.hits], _SHOWN, lines)

@@ -23,6 +23,8 @@ _QUERIES = "queries.jsonl"
 _QRELS = ("qrels.tsv", "qrels/test.tsv")
 _QRELS_HEADER = ["query-id", "corpus-id", "score"]
 _PAIRS_HEADER = ["movie", "candidate", "good"]
+_NAMED = 5
+"""Ids that a note names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +88,26 @@ def within(judged: QuerySet | PairSet, films: Collection[str]) -> QuerySet | Pai
     """
     if isinstance(judged, PairSet):
         pairs = tuple(pair for pair in judged.pairs if pair[0] in films and pair[1] in films)
-        note = _counted(len(judged.pairs) - len(pairs), "pair", "left out: a film is not in the catalog")
+        missing = {film for pair in judged.pairs for film in pair[:2] if film not in films}
+        told = f"left out: a film is not in the catalog: {_first(missing)}"
+        note = _counted(len(judged.pairs) - len(pairs), "pair", told)
         return replace(judged, pairs=pairs, notes=judged.notes + note)
     missing = {film for grades in judged.relevant.values() for film in grades if film not in films}
-    notes = judged.notes + _counted(len(missing), "judged film", "not in the catalog, and so never found")
+    told = f"not in the catalog, and so never found: {_first(missing)}"
+    notes = judged.notes + _counted(len(missing), "judged film", told)
     if judged.recommend:
         kept = [identity for identity in judged.queries if identity in films]
-        left_out = len(judged.queries) - len(kept)
-        notes += _counted(left_out, "query", "left out: the film it is about is not in the catalog")
+        left_out = judged.queries.keys() - set(kept)
+        told = f"left out: the film it is about is not in the catalog: {_first(left_out)}"
+        notes += _counted(len(left_out), "query", told)
         judged = _only(judged, kept)
     return replace(judged, notes=notes)
+
+
+def _first(ids: Collection[str]) -> str:
+    """Some ids by name: `278, 99 and 3 more`"""
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return f"{', '.join(sorted(ids)[:_NAMED])}{more}"
 
 
 def _counted(count: int, noun: str, what: str) -> tuple[str, ...]:
@@ -194,14 +206,16 @@ def _read_pairs(path: Path) -> PairSet:
 
 
 def _table(path: Path, header: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and fields of a table separated by tabs."""
+    """Line numbers and fields of a table separated by tabs, or by spaces where a line has no tab."""
     first = True
     for number, line in _lines(path):
-        fields = [field.strip() for field in line.split("\t")]
+        fields = [field.strip() for field in line.split("\t")] if "\t" in line else line.split()
         if first and fields != header:
-            raise JudgmentsError(f"{path}, line {number}: the header must be {', '.join(header)}, separated by tabs")
+            raise JudgmentsError(
+                f"{path}, line {number}: the header must be {', '.join(header)}, separated by tabs or spaces"
+            )
         if len(fields) != len(header) or not all(fields):
-            raise JudgmentsError(f"{path}, line {number}: must hold {', '.join(header)}, separated by tabs")
+            raise JudgmentsError(f"{path}, line {number}: must hold {', '.join(header)}, separated by tabs or spaces")
         if not first:
             yield number, fields
         first = False

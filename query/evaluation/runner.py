@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from query.evaluation.datasets import PairSet, QuerySet
 from query.evaluation.metrics import DEPTH, Estimate, auc, ranking_measures
 
+_FEW = 20
+"""Questions: of fewer a bootstrap repeats the same few, and of three right ones its interval has no width."""
+
 
 @dataclass(frozen=True, slots=True)
 class JudgedQuery:
@@ -157,7 +160,9 @@ def _ranked(judged: QuerySet, asked: _Asked) -> SetResult:
         for query, answer in zip(judged.queries, asked.answers, strict=True)
     }
     measures = ranking_measures(rankings, judged.relevant) if rankings else {}
-    return SetResult(judged.name, measures, np.array(asked.seconds), len(rankings), judged.notes)
+    few = f"questions: only {len(rankings)}; below {_FEW} the intervals say little"
+    notes = (*judged.notes, few) if 0 < len(rankings) < _FEW else judged.notes
+    return SetResult(judged.name, measures, np.array(asked.seconds), len(rankings), notes)
 
 
 def _pairs(judged: PairSet, ask: Ask, watch: Watch) -> SetResult:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from catalog.arrays import Floats, Vector
 from catalog.embedding.embedder import Embedder, embed_together
-from catalog.errors import MovieNotFound
+from catalog.errors import MovieNotFound, UsageError
 from catalog.printable import brief
 from catalog.store.columns.conditions import Condition, Filter
 from catalog.store.lexical.titles import TitleMatch
@@ -77,7 +77,7 @@ def look_up(
 ) -> Question:
     """A request as it was understood before, or else is now.
 
-    Raises UsageError for a wrong filter or rating, MovieNotFound.
+    Raises UsageError for a wrong filter or rating, and for a movie that is liked and disliked, MovieNotFound.
     """
     must = parse_filter(request.filter).conditions
     found = understood or understand(request, snapshot, embedder.identity)
@@ -85,6 +85,7 @@ def look_up(
     request, reading, analysis = resolved.request, found.reading, found.analysis
     likes = [_example(snapshot, name, embedder, strict=True) for name in request.likes]
     dislikes = [_example(snapshot, name, embedder, strict=False) for name in request.dislikes]
+    _refuse_both(likes[: len(found.request.likes)], dislikes[: len(found.request.dislikes)])
     shown = [example.movie.id for example in (*likes, *dislikes) if example.movie is not None]
     excluded, unknown = _left_out(snapshot, request.exclude, shown)
     by = "taste" if analysis else request.by  # words beside likes tell the story that is wanted
@@ -106,6 +107,13 @@ def look_up(
         resolved.hidden,
         {} if analysis is None else told_words(snapshot, analysis.terms, WEIGHTS[analysis.kind].common),
     )
+
+
+def _refuse_both(likes: Sequence[Example], dislikes: Sequence[Example]) -> None:
+    disliked = {example.movie.id for example in dislikes if example.movie is not None}
+    for example in likes:
+        if example.movie is not None and example.movie.id in disliked:
+            raise UsageError(f"{example.movie.title!r} is liked and disliked: name it once")
 
 
 def named(request: SearchRequest, snapshot: Snapshot) -> Question:

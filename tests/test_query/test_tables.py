@@ -103,6 +103,20 @@ def test_a_notebook_shows_an_answer_and_a_hit_as_a_table_without_their_markup() 
     assert f"<td>{'x' * 199}…</td>" in row
 
 
+def test_a_notebook_shows_what_is_to_be_known_beside_the_films() -> None:
+    read = (Constraint("genre", ":", ("Film Noir",), False, (0, 4)), Constraint("year", ":", ("..1959",), True, (5, 9)))
+    nothing = SearchResult((), 0, 1, notes=("no <film> passes",), understood=read, unmatched=("Alein",))
+    lines = nothing._repr_html_().split("</table>")[1].split("</div>")
+    assert lines == [
+        "<div>understood: genre:&quot;Film Noir&quot; -year:..1959",
+        "<div>no &lt;film&gt; passes",
+        "<div>not in the catalog: Alein",
+        "",
+    ]
+    assert RESULT._repr_html_().endswith("</table><div>understood: genre:Horror</div>")
+    assert SearchResult((), 0, 1)._repr_html_().endswith("</table><div>no film here</div>")
+
+
 def test_without_pandas_a_data_frame_says_what_is_missing() -> None:
     program = (
         "import sys; sys.modules['pandas'] = None\n"

@@ -172,6 +172,16 @@ def test_beir_keeps_its_judgments_in_a_folder_and_other_queries_beside_them(tmp_
     )
 
 
+def test_a_table_may_have_spaces_and_many_unknown_films_are_counted(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "text", {"1": "sharks"})
+    lines = "".join(f"1   gone{number} 1\n" for number in range(8))
+    (folder / "qrels.tsv").write_text(f"query-id corpus-id score\n1 jaws 2\n{lines}", encoding="utf-8")
+    judged = read_one(folder)
+    assert judged.relevant["1"] == {"jaws": 2} | {f"gone{number}": 1 for number in range(8)}
+    named = "gone0, gone1, gone2, gone3, gone4 and 3 more"
+    assert within(judged, {"jaws"}).notes == (f"8 judged films not in the catalog, and so never found: {named}",)
+
+
 def test_what_the_catalog_does_not_hold_is_counted(tmp_path: Path) -> None:
     write_set(tmp_path / "text", {"1": "sharks"}, [("1", "jaws", 1), ("1", "gone", 1)])
     write_set(tmp_path / "similar-x", {"alien": "Alien", "gone": "Gone"}, [("alien", "jaws", 1), ("gone", "jaws", 1)])
@@ -180,11 +190,11 @@ def test_what_the_catalog_does_not_hold_is_counted(tmp_path: Path) -> None:
     assert isinstance(similar, QuerySet)
     assert isinstance(text, QuerySet)
     assert isinstance(pairs, PairSet)
-    assert text.notes == ("1 judged film not in the catalog, and so never found",)
+    assert text.notes == ("1 judged film not in the catalog, and so never found: gone",)
     assert text.relevant == {"1": {"jaws": 1, "gone": 1}}
-    assert similar.notes == ("1 query left out: the film it is about is not in the catalog",)
+    assert similar.notes == ("1 query left out: the film it is about is not in the catalog: gone",)
     assert (similar.queries, similar.relevant) == ({"alien": "Alien"}, {"alien": {"jaws": 1}})
-    assert pairs.notes == ("1 pair left out: a film is not in the catalog",)
+    assert pairs.notes == ("1 pair left out: a film is not in the catalog: gone",)
     assert pairs.pairs == (("alien", "jaws", True),)
 
 
@@ -214,11 +224,15 @@ def test_a_sample_is_always_the_same(tmp_path: Path) -> None:
             '{"_id": "1", "text": "a"}\n{"_id": 1, "text": "b"}',
             ", line 2: the _id '1' was seen before",
         ),
-        ("qrels.tsv", "1\tjaws\t1\n", ", line 1: the header must be query-id, corpus-id, score, separated by tabs"),
+        (
+            "qrels.tsv",
+            "1\tjaws\t1\n",
+            ", line 1: the header must be query-id, corpus-id, score, separated by tabs or spaces",
+        ),
         (
             "qrels.tsv",
             "query-id\tcorpus-id\tscore\n1\tjaws\n",
-            ", line 2: must hold query-id, corpus-id, score, separated by tabs",
+            ", line 2: must hold query-id, corpus-id, score, separated by tabs or spaces",
         ),
         (
             "qrels.tsv",
@@ -350,7 +364,8 @@ def test_a_regression_is_exit_1_and_a_line_each(seed_store: Path, judgments: Pat
     assert worse.exit_code == 1
     assert lines[0] == "regression: text ndcg@10 is 0.500, below the interval of before (1.000, from 1.000)"
     assert len(lines) == 5
-    assert "text: 1 judged film not in the catalog, and so never found" in worse.stderr
+    assert "text: 1 judged film not in the catalog, and so never found: gone" in worse.stderr
+    assert "text: questions: only 2; below 20 the intervals say little" in worse.stderr
 
 
 @pytest.mark.parametrize(

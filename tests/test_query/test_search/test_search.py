@@ -261,6 +261,13 @@ def test_likes_and_dislikes_are_never_in_the_answer(films: Snapshot) -> None:
     assert sorted(ids(ask(films, "space", likes=("Jaws",), dislikes=("Aliens", "5")))) == ["1", "4", "6", "7", "8"]
 
 
+def test_a_film_is_not_liked_and_disliked(films: Snapshot) -> None:
+    with pytest.raises(UsageError, match="^'Aliens' is liked and disliked: name it once$"):
+        ask(films, likes=("Jaws", "Aliens"), dislikes=("2",))
+    rated = ask(films, likes=("Aliens",), ratings={"Aliens": 2.0, "Jaws": 9.0})
+    assert "Aliens" not in [hit.movie.title for hit in rated.hits]
+
+
 def test_a_slip_in_a_title_does_not_become_words(films: Snapshot) -> None:
     with pytest.raises(MovieNotFound, match=r"did you mean 'The Godfather'\?"):
         ask(films, likes=("the godfahter",))
