@@ -33,6 +33,9 @@ _WORD = re.compile(r"\S+")
 _DIGITS = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
 _DECADE = re.compile(r"([0-9]{3}0)s", re.IGNORECASE)
 
+#: Of numbers, with spaces that a filter must not have.
+_APART = re.compile(r"\s+([<>]=?|!=|=)\s+(?=\d)")
+
 _EQUAL = (":", "=")
 _OPERATORS = (*_EQUAL, "!=", "<", "<=", ">", ">=")
 
@@ -78,7 +81,11 @@ def stated_conditions(text: str) -> list[Stated]:
 
 
 def conditions_among(words: str) -> str:
-    """What somebody wrote as a condition among the words of a question: `ghosts genre:Horror` gives `genre:Horror`."""
+    """What somebody wrote as a condition among the words of a question: `ghosts genre:Horror` gives `genre:Horror`.
+
+    `ghosts year >= 1980` gives `year>=1980`.
+    """
+    words = _APART.sub(r"\1", words)
     return " ".join(words[start:end] for start, end in places_of_conditions(words))
 
 

@@ -87,6 +87,7 @@ def test_a_filter_that_no_film_passes_finds_nothing_and_says_why(films: Snapshot
         ("-genre:Comedy ship", "-genre:Comedy"),
         ("Mission:Impossible at 12:30", ""),
         ("year:soon genre: Horror", ""),
+        ("ghosts year >= 1980 and love < 3", "year>=1980"),
     ],
 )
 def test_a_filter_among_the_words_is_told_where_it_belongs(films: Snapshot, text: str, written: str) -> None:
