@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from catalog.movie import Movie
 from catalog.store.columns.conditions import Filter, Tagged
 from catalog.store.lexical.fields import elsewhere, folded
 from catalog.store.snapshot import Snapshot
@@ -13,6 +14,8 @@ _AT_ONCE = 500
 """Names that are looked up together."""
 _NAMESAKES = 20
 """Movies of one title that are looked at, on the average."""
+_SURE_SITES = ("imdb", "tmdb")
+"""Whose ids say whether two movies are the same film."""
 _YEARS_APART = 1
 """Catalogs date a film by its first festival or by its release."""
 
@@ -37,6 +40,46 @@ def match(snapshot: Snapshot, names: Sequence[str]) -> dict[str, str]:
     for part in _parts({name: film for name, film in left.items() if name not in found and film.title}):
         found |= _by_title(snapshot, part)
     return found
+
+
+def with_copies(snapshot: Snapshot, ids: Sequence[str]) -> list[str]:
+    """These movies, and behind them their copies: what another source has of one IMDb or TMDB id, or of one title and
+    year.
+    """
+    found = dict.fromkeys(ids)
+    for start in range(0, len(ids), _AT_ONCE):
+        movies = list(snapshot.movies.get(ids[start : start + _AT_ONCE]).values())
+        found |= dict.fromkeys(sorted(_of_same_ids(snapshot, movies) | _of_same_titles(snapshot, movies)))
+    return list(found)
+
+
+def _of_same_ids(snapshot: Snapshot, movies: Sequence[Movie]) -> set[str]:
+    found: set[str] = set()
+    for site in _SURE_SITES:
+        if keys := tuple({folded(movie.external_ids[site]) for movie in movies if site in movie.external_ids}):
+            rows = snapshot.lexical.rows(Filter((Tagged(elsewhere(site), keys),)), len(keys) * _NAMESAKES)
+            found |= set(snapshot.movies.ids_at(rows.tolist()).values())
+    return found
+
+
+def _of_same_titles(snapshot: Snapshot, movies: Sequence[Movie]) -> set[str]:
+    titled: dict[str, list[Movie]] = {}
+    for movie in movies:
+        titled.setdefault(plain_title(movie.title), []).append(movie)
+    entries = snapshot.lexical.titled(list(titled), len(titled) * _NAMESAKES)
+    namesakes = snapshot.movies.get([entry.id for entry in entries])
+    return {
+        entry.id
+        for entry in entries
+        if any(_is_copy(namesakes[entry.id], movie) for title in entry.titles for movie in titled.get(title, ()))
+    }
+
+
+def _is_copy(namesake: Movie, movie: Movie) -> bool:
+    """Whether they are of one year, and no id elsewhere tells them apart."""
+    sites = namesake.external_ids.keys() & movie.external_ids.keys() & set(_SURE_SITES)
+    differ = any(namesake.external_ids[site] != movie.external_ids[site] for site in sites)
+    return movie.year is not None and namesake.year == movie.year and not differ
 
 
 def _parts(films: Mapping[str, NamedFilm]) -> Iterator[dict[str, NamedFilm]]:

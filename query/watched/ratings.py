@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from catalog.errors import UsageError
 from catalog.store.snapshot import Snapshot
 from query.models import SearchRequest
-from query.watched.matching import match
+from query.watched.matching import match, with_copies
 
 BEST = 10.0
 """Of ratings."""
@@ -45,15 +45,16 @@ def resolve(request: SearchRequest, snapshot: Snapshot) -> Resolved:
             f"of {len(request.ratings)} rated films the catalog has {len(rated)}, and none of them is rated"
             f" {_FAIR:g} of {BEST:g} or better: say what to look for"
         )
+    hidden = with_copies(snapshot, list(dict.fromkeys(found.values())))
     asked = replace(
         request,
         likes=(*request.likes, *likes),
         dislikes=(*request.dislikes, *dislikes),
-        exclude=(*request.exclude, *dict.fromkeys(found.values())),
+        exclude=(*request.exclude, *hidden),
         seen=(),
         ratings={},
     )
-    return Resolved(asked, tuple(name for name in names if name not in found), len(set(found.values())))
+    return Resolved(asked, tuple(name for name in names if name not in found), len(hidden))
 
 
 def likes_and_dislikes(ratings: Mapping[str, float]) -> tuple[tuple[str, ...], tuple[str, ...]]:

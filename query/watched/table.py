@@ -108,7 +108,8 @@ def _table(text: str, columns: frozenset[str], name: str) -> list[Record]:
     lines = text.splitlines(keepends=True)
     known = [_known(line, columns) for line in lines[:_PREAMBLE]]
     if not any(known):
-        raise UsageError(f"{name}: no column names a film; its first line is {lines[0].strip()[:80]!r}" if lines
+        raise UsageError(f"{name}: no column names a film: name the columns in the first line, title and year for one;"
+                         f" that is now {lines[0].strip()[:80]!r}" if lines
                          else f"{name}: is empty")  # fmt: skip
     # The last of several: a list's own name and date stand above the names of its films.
     start = max(at for at, count in enumerate(known) if count and count >= min(2, max(known)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -96,8 +97,24 @@ def test_ratings_become_examples_and_all_that_was_seen_is_left_out(snapshot: Sna
         ratings={"tmdb:42": 9, "Stairs (1990)": 2, "Lantern (2011)": 5, "Lost (1950)": 10},
     )  # fmt: skip
     resolved = resolve(asked, snapshot)
-    assert resolved.request == SearchRequest("ship", ("1",), ("3",), exclude=("6", "1", "3", "2", "5"))
+    assert resolved.request == SearchRequest("ship", ("1",), ("3",), exclude=("6", "1", "3", "2", "5", "4"))
     assert resolved.unmatched == ("Lost (1950)", "Gone (1950)")
+
+
+def test_what_was_seen_is_hidden_from_whichever_source_it_came(tmp_path: Path) -> None:
+    films = [
+        Movie("kodi:1", "Copper Orchard", "Trees of metal.", 1999, external_ids={"imdb": "tt0000007"}),
+        Movie("shelf:1", "Kupfergarten", "Trees of metal.", 1999, external_ids={"imdb": "tt0000007"}),
+        Movie("shelf:2", "The Copper Orchard", "Trees of metal.", 1999),
+        Movie("remake", "Copper Orchard", "Trees of metal.", 2019),
+        Movie("another", "Copper Orchard", "A farm.", 1999, external_ids={"imdb": "tt0000008"}),
+    ]
+    with snapshot_of(films, tmp_path) as snapshot:
+        resolved = resolve(SearchRequest("trees", seen=("imdb:tt0000007 Copper Orchard (1999)",)), snapshot)
+        assert set(resolved.request.exclude) == {"kodi:1", "shelf:1", "shelf:2"}
+        assert resolved.hidden == 3
+        titled = resolve(SearchRequest("trees", seen=("Copper Orchard (2019)",)), snapshot)
+        assert titled.request.exclude == ("remake",)
 
 
 def test_a_search_hides_what_was_seen_and_names_what_it_does_not_know(snapshot: Snapshot) -> None:

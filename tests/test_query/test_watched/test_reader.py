@@ -106,7 +106,10 @@ def test_movielens_names_films_in_the_files_beside(tmp_path: Path) -> None:
     [
         ("", "is empty"),
         ("amount,date\n1,2\n", "no film is named in it; there are amount, date"),
-        ("1,2\n", "no column names a film; its first line is '1,2'"),
+        (
+            "1,2\n",
+            "no column names a film: name the columns in the first line, title and year for one; that is now '1,2'",
+        ),
         ("[1, 2]", "no film is named in it; there are no columns"),
         ('{"a": ', "is no JSON: Expecting value: line 1 column 7 (char 6)"),
         ("PK\x03\x04", "cannot be unpacked: File is not a zip file"),
