@@ -9,7 +9,8 @@ from catalog.text.folding import fold
 
 FIRST, LAST = 0, 9999
 """What a range that is open to one side begins or ends with."""
-_BEGINNING = 1890
+_BEGINNING = 1888
+"""Of films."""
 _NAMED = {
     name: 1900 + 10 * tens
     for tens, names in enumerate(
@@ -30,9 +31,9 @@ _NAMED = {
 _PART = {"early": (0, 3), "fruhe": (0, 3), "mid": (3, 6), "mitte": (3, 6), "late": (6, 9), "spate": (6, 9)}
 _DECADE = re.compile(
     r"(?:\b(?P<part>early|mid|late|fruhe|mitte|spate)[a-z]*\W+(?:(?:the|of|to|der|den)\W+)*)?"
-    r"(?:(?<![\d.])(?P<digits>(?:19|20)?[0-9]0)\s?(?:'?s|ern?)\b|\b(?P<name>" + "|".join(_NAMED) + r")n?\b)"
+    r"(?:(?<![\d.])(?P<digits>1890|(?:19|20)?[0-9]0)\s?(?:'?s|ern?)\b|\b(?P<name>" + "|".join(_NAMED) + r")n?\b)"
 )
-_YEAR = re.compile(r"(?:\b(?:year|jahre?s?) )?(?<![\d.,])(?P<year>19[0-9]{2}|20[0-9]{2})(?!\d|,\d)")
+_YEAR = re.compile(r"(?:\b(?:year|jahre?s?) )?(?<![\d.,])(?P<year>188[89]|189[0-9]|19[0-9]{2}|20[0-9]{2})(?!\d|,\d)")
 _NO_AGE = re.compile(r"\b(?:(?:from|of) the|aus den|der|die)\W+$")
 _BEFORE = 40
 """Letters before a year in which it may stand what is meant by it."""

@@ -82,7 +82,7 @@ def conditions(reading: QuestionReading) -> str:
         ("Kriegsfilme der 30er", "genre:War year:1930..1939", ""),
         ("movies made in Italy", "country:Italy", ""),
         ("movies set in Italy, horror", "genre:Horror", "Italy"),
-        ("silent comedies", "year:1890..1929 genre:Comedy", ""),
+        ("silent comedies", "year:1888..1929 genre:Comedy", ""),
         ("Psychothriller aus Italien", "genre:Thriller country:Italy", "Psychothriller"),
         ("Italian epics", "country:Italy language:Italian", "epics"),
         ("horror, Italy, 1973", "genre:Horror country:Italy year:1973", ""),
