@@ -22,16 +22,34 @@ _WIDTH = (100, 24)
 """Columns and lines where the output is no terminal."""
 
 
+_CALLED = {
+    "unlike": "--dislike",
+    "watched": "--seen FILE",
+    "genre": "--filter genre:NAME",
+    "year": "--filter year:1999, or --filter 'year>=1980'",
+    "director": "--filter director:NAME",
+}
+"""What people call an option -> what it is called."""
+
+
 def _refuse_renamed(_: click.Context, option: click.Parameter, value: str | None) -> None:
     if value is not None:
-        raise click.UsageError(f"--{option.name}: called --dislike now")
+        raise click.UsageError(f"--{option.name}: called {_CALLED[option.name or '']}")
 
 
+def _hint_at_names(command: click.Command) -> click.Command:
+    """Let the command know options by other names, to say what they are called."""
+    command.params += [
+        click.Option([f"--{name}"], hidden=True, expose_value=False, callback=_refuse_renamed) for name in _CALLED
+    ]
+    return command
+
+
+@_hint_at_names
 @click.command()
 @click.argument("text", nargs=-1)
 @click.option("--like", "likes", multiple=True, metavar="ID-OR-TITLE", help="Films like this one, or like these words.")
 @click.option("--dislike", "dislikes", multiple=True, metavar="ID-OR-TITLE", help="But not like this.")
-@click.option("--unlike", hidden=True, expose_value=False, callback=_refuse_renamed, help="Called --dislike now.")
 @click.option(
     "--by", type=click.Choice(["story", "taste"]), default="story", help="What --like means: a story, or a taste."
 )
@@ -102,7 +120,9 @@ def _with_lists(request: SearchRequest, seen: Sequence[Path], rated: Sequence[Pa
 def _answer(config: Config, request: SearchRequest, *, use_server: bool) -> ModelAnswer:
     """The answer of a running service of this catalog, which has the model at hand; our own without one."""
     if request.is_empty:
-        raise UsageError("say what to look for: either a TEXT or --like ID-OR-TITLE (see query --help)")
+        raise UsageError(
+            "say what to look for: a TEXT, --like ID-OR-TITLE, --likes FILE or --filter CONDITIONS (see query --help)"
+        )
     request = request.with_defaults(config.search)
     answered = ask_server(config.store.path, request, os.environ.get(f"{PREFIX}_API_KEY")) if use_server else None
     return answered or _answer_here(config, request)
@@ -131,7 +151,7 @@ def _answer_here(config: Config, request: SearchRequest) -> ModelAnswer:
 
 def _show(request: SearchRequest, answered: ModelAnswer, *, as_json: bool) -> None:
     from query.render import as_json as json_of
-    from query.render import as_table, facet_table, total_line, understood_line, unmatched_line, why_nothing
+    from query.render import as_table, facet_table, share_line, total_line, understood_line, unmatched_line, why_nothing
 
     result = answered.result
     if as_json:
@@ -147,6 +167,8 @@ def _show(request: SearchRequest, answered: ModelAnswer, *, as_json: bool) -> No
     width = shutil.get_terminal_size(_WIDTH).columns
     if result.hits:
         show(as_table(result.hits, width))
+        if len(result.hits) < result.total and result.facets is None:  # these say how many there are
+            say(share_line(result))
     elif not (everything and result.notes) and not any(note.startswith(NONE_PASSES) for note in result.notes):
         say(why_nothing(result, filtered=bool(request.filter.strip()), everything=everything))
     if result.facets is not None:

@@ -18,8 +18,8 @@ _FIXED = len(" 1    1999  ")
 
 
 def as_json(query: str | Mapping[str, object], model: str, result: SearchResult) -> str:
-    """One object: the question, the model's name, the results with their cosine similarity; facets and notes if any,
-    and the names of what was seen, rated or left out and is not in the catalog.
+    """One object: the question, the model's name, the results with their cosine similarity, how many fit; facets and
+    notes if any, and the names of what was seen, rated or left out and is not in the catalog.
 
     Between them the conditions that were read out of the question, if any.
     """
@@ -31,7 +31,9 @@ def as_json(query: str | Mapping[str, object], model: str, result: SearchResult)
     notes = {"notes": list(result.notes)} if result.notes else {}
     unmatched = {"unmatched": list(result.unmatched)} if result.unmatched else {}
     partial = {"partial": True} if result.partial else {}
-    answer = {"query": query, "model": model, **said, "results": results, **counted, **notes, **unmatched, **partial}
+    total = {"total": result.total, "total_is_exact": result.total_is_exact}
+    answer = {"query": query, "model": model, **said, "results": results, **total, **counted, **notes}
+    answer |= {**unmatched, **partial}
     return json.dumps(answer, ensure_ascii=False)
 
 
@@ -128,6 +130,11 @@ def total_line(result: SearchResult) -> str:
     """How many films were counted."""
     least = "" if result.total_is_exact else "at least "
     return f"{least}{result.total} film{'' if result.total == 1 else 's'}"
+
+
+def share_line(result: SearchResult) -> str:
+    """How many of the films that fit are shown."""
+    return f"{len(result.hits)} of {total_line(result)}"
 
 
 def _counts(facet: Facet) -> str:

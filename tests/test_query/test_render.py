@@ -65,6 +65,8 @@ def test_json_has_the_promised_shape() -> None:
                 "plot": "A crew meets a deadly creature.",
             }
         ],
+        "total": 1,
+        "total_is_exact": True,
     }
 
 
