@@ -179,6 +179,19 @@ def test_backup_and_restore(store: Path, tmp_path: Path) -> None:
     assert ingest(tmp_path / "new", "verify").exit_code == 0
 
 
+def test_a_backup_of_another_catalog_is_restored_only_if_told_to(store: Path, tmp_path: Path) -> None:
+    folder, other = tmp_path / "backup", tmp_path / "other"
+    assert ingest(store, "backup", str(folder)).exit_code == 0
+    films = write(tmp_path, {"id": 9, "title": "Solaris", "plot": "A station."})
+    assert ingest(other, films).exit_code == 0
+    refused = ingest(other, "restore", str(folder))
+    told = f"is a backup of another catalog than {other}; to put it in the place of that one, repeat with --replace"
+    assert result(refused) == (1, "", f"ingest: {folder}: {told}\n")
+    restored = ingest(other, "restore", str(folder), "--replace")
+    assert result(restored) == (0, "", f"generation 2 with 2 films is in force, from {folder}\n")
+    assert ingest(store, "restore", str(folder)).exit_code == 0
+
+
 def test_an_export_goes_back_in_without_a_change(store: Path, tmp_path: Path) -> None:
     path = tmp_path / "export.jsonl"
     assert result(ingest(store, "export", str(path), "--vectors")) == (0, "", f"{path}: 2 films\n")
@@ -203,5 +216,5 @@ def test_old_generations_are_removed_after_their_grace(store: Path, tmp_path: Pa
     films = tmp_path / "films.jsonl"
     for number in range(3):
         write(tmp_path, *({"id": other, "title": "Alien", "plot": "A ship."} for other in range(number + 1)))
-        assert ingest(store, "--file", str(films), "--config", str(settings)).exit_code == 0
+        assert ingest(store, "--file", str(films), "--allow-deletes", "--config", str(settings)).exit_code == 0
     assert [generation.number for generation in Generations(store).all()] == [3, 4]

@@ -182,13 +182,14 @@ def _build_folder_index(copy: Generation, info: GenerationInfo) -> GenerationInf
     return seal_index(copy, info, None)
 
 
-def restore(folder: Path, root: Path, server: Servers | None = None) -> GenerationInfo:
+def restore(folder: Path, root: Path, server: Servers | None = None, *, replace_other: bool = False) -> GenerationInfo:
     """Check a backup, and publish it as a new generation; the vectors it holds are added to the cache.
 
     One of an older layout has its indexes built anew, without embedding. Raises StoreError if `folder` holds no
-    backup, CatalogDamaged if a file of it is damaged.
+    backup, or, unless told to `replace_other`, one of another catalog; CatalogDamaged if a file of it is damaged.
     """
     source, info = _checked(folder)
+    _refuse_other_catalog(folder, root, replace_other=replace_other)
     with (
         writer_lock(root),
         History.open(root) as history,
@@ -204,6 +205,15 @@ def restore(folder: Path, root: Path, server: Servers | None = None) -> Generati
         recording.outcome, recording.counts = RunOutcome.RESTORED, {"films": published.films}
         recording.reason = f"generation {published.number} is in force"
     return published
+
+
+def _refuse_other_catalog(folder: Path, root: Path, *, replace_other: bool) -> None:
+    catalog = Generations(root)
+    if catalog.all() and not replace_other and _is_other(Generations(folder), root, catalog.catalog_name()):
+        raise StoreError(
+            f"{folder}: is a backup of another catalog than {root}; to put it in the place of that one, repeat with"
+            " --replace"
+        )
 
 
 def _publish(source: Generation, info: GenerationInfo, generations: Generations) -> GenerationInfo:
