@@ -28,3 +28,8 @@ def brief(value: object) -> str:
 def utc(seconds: float) -> str:
     """Seconds since 1970 as every program reads them: `2026-03-01T12:00:00Z`."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def without_number(error: object) -> str:
+    """What an error of the system says, without "[Errno 111]", which says nothing to people."""
+    return re.sub(r"\[Errno -?\d+\] ", "", str(error))

@@ -1,7 +1,6 @@
 """What is asked of a hub, and what each way in which that fails means, in one line."""
 
 import errno
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from catalog.embedding.bundled import STAND_IN
 from catalog.errors import ModelError, ModelUnavailable
+from catalog.printable import without_number
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
@@ -53,15 +53,15 @@ def explained(model: HubModel, name: str, lock_seconds: float) -> Iterator[None]
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise no_space(model, "it filled up during the download") from error
-        raise ModelUnavailable(f"{model.name}: cannot fetch {name} into {model.cache} ({error})") from error
+        reason = without_number(error)
+        raise ModelUnavailable(f"{model.name}: cannot fetch {name} into {model.cache} ({reason})") from error
 
 
 def unreachable(model: HubModel, reason: str) -> ModelUnavailable:
-    """The hub itself cannot be asked; numbers of the system's errors say nothing to people."""
-    reason = re.sub(r"\[Errno -?\d+\] ", "", reason)
+    """The hub itself cannot be asked."""
     return ModelUnavailable(
-        f"{model.name} is not on disk and {model.endpoint} is out of reach ({reason}): connect, name a folder in"
-        f" embedding.model, {STAND_IN}"
+        f"{model.name} is not on disk and {model.endpoint} is out of reach ({without_number(reason)}): connect, name a"
+        f" folder in embedding.model, {STAND_IN}"
     )
 
 

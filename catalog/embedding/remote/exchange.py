@@ -13,6 +13,7 @@ from catalog.background import in_background
 from catalog.embedding.remote.endpoint import Endpoint
 from catalog.embedding.remote.response import read_vectors
 from catalog.errors import EndpointAway, ModelError, ModelUnavailable
+from catalog.printable import without_number
 
 if TYPE_CHECKING:
     import httpx
@@ -75,7 +76,7 @@ def _ask(http: "httpx.Client", endpoint: Endpoint, texts: Sequence[str]) -> Vect
             raise Busy("connection refused", starting=True) from None
         # A name that is not found, or a network that is not there, may be in a minute; a certificate stays wrong.
         kind = ModelUnavailable if _has_cause(error, ssl.SSLError) else EndpointAway
-        raise kind(f"{endpoint.shown}: {error}; is embedding.remote.url right?") from error
+        raise kind(f"{endpoint.shown}: {without_number(error)}; is embedding.remote.url right?") from error
     except httpx.TransportError as error:
         reason = f"connection lost ({type(error).__name__})"
         raise Busy(reason, starting=isinstance(error, httpx.ConnectTimeout)) from None

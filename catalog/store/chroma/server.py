@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from catalog.config import PREFIX, StoreConfig, header_values
 from catalog.errors import ChromaRefused, ChromaUnreachable, ConfigError
+from catalog.printable import without_number
 
 if TYPE_CHECKING:
     import httpx
@@ -139,12 +140,12 @@ class ChromaServer:
                 f"{self.where}: answers {answer.status_code} {answer.reason_phrase}; {_advice(answer.status_code)}"
             ) from error
         except httpx.HTTPError as error:
-            reason = str(error) or type(error).__name__
+            reason = without_number(error) or type(error).__name__
             raise ChromaUnreachable(
                 f"{self.where}: cannot be reached ({reason}); start it, or check store.url"
             ) from error
         except (OSError, *NOT_UNDERSTOOD) as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            reason = " ".join(f"{type(error).__name__}: {without_number(error)}".split())[:200]
             raise ChromaUnreachable(
                 f"{self.where}: gives no answer that is understood ({reason}); look at the proxy before it, or check"
                 " store.url and store.certificates"
