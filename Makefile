@@ -36,6 +36,8 @@ demo: .venv/ready ## index movies.json, search it, recommend from it
 	@echo 'Try next:'
 	@echo '  $(BIN)/query "a man relives the same day"'
 	@echo '  $(BIN)/query --like "Alien" --limit 3 --json'
+	@echo 'Your own films, in a catalog of their own beside the demo (data/):'
+	@echo '  export PLOTSEEK_STORE_PATH=my-films'
 	@echo '  $(BIN)/ingest YOUR-FILE.json --limit 1000'
 
 serve: .venv/ready ## answer over HTTP, with a page at http://127.0.0.1:8080

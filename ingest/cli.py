@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from catalog.store.draft import Draft
     from ingest.report import Report
     from ingest.run import Listener, Request
+    from ingest.schedule.cron import Schedule
     from ingest.sync.preview import Preview
 
 T = TypeVar("T")
@@ -93,8 +94,10 @@ def _where(context: click.Context) -> dict[str, Any]:
     if kind is not None:
         if location is not None:
             raise UsageError(f"--from {kind} reads a server, not {location}")
-        if not url or not url.lower().startswith(("http://", "https://")):
+        if not url:
             raise UsageError(f"--from {kind} needs its address: --url http://nas:8096")
+        if not url.lower().startswith(("http://", "https://")):
+            raise UsageError(f"--url {url}: does not begin with http:// or https://")
         if asked["wanted"] and kind != "radarr":
             raise UsageError("--wanted belongs to --from radarr")
         location = f"{kind}+{url}{'#wanted' if asked['wanted'] else ''}"
@@ -108,9 +111,24 @@ def _where(context: click.Context) -> dict[str, Any]:
 
 
 def _run_now(asked: dict[str, Any], config: Config) -> None:
+    from ingest.report import plural
+
+    request = _request(asked, config)
+    if asked["dry_run"]:
+        _show_plan(config, request, as_json=asked["as_json"])
+        return
+    report = _report(config, request)
+    _show(report, as_json=asked["as_json"])
+    if asked["strict"] and report.rows.refused:
+        say(f"ingest: {plural(report.rows.refused, 'row')} refused, which --strict counts as a failure")
+        sys.exit(1)
+
+
+def _request(asked: dict[str, Any], config: Config) -> "Request":
+    """What a single run is asked for; raises UsageError."""
     from ingest.run import Request
 
-    request = Request(
+    return Request(
         asked["location"],
         asked["format_"],
         asked["limit"],
@@ -122,13 +140,6 @@ def _run_now(asked: dict[str, Any], config: Config) -> None:
         asked["take_over"],
         _shards(asked, config),
     )
-    if asked["dry_run"]:
-        _show_plan(config, request, as_json=asked["as_json"])
-        return
-    report = _report(config, request)
-    _show(report, as_json=asked["as_json"])
-    if asked["strict"] and report.rows.refused:
-        sys.exit(1)
 
 
 def _shards(asked: dict[str, Any], config: Config) -> Path | None:
@@ -194,9 +205,8 @@ _SINGLE = ("limit", "rebuild", "again", "strict", "dry_run")
 
 def _run_again_and_again(context: click.Context, config: Config) -> None:
     """Keep the catalog at what the source says until SIGTERM."""
-    from ingest.schedule.cron import Every, parse_cron
+    from ingest.run import check_ahead
     from ingest.schedule.daemon import Job, run_on_change, run_on_schedule
-    from ingest.schedule.durations import parse_length
     from ingest.sync.source_cache import source_name
 
     location, every, cron = (context.params[name] for name in ("location", "every", "cron"))
@@ -210,11 +220,21 @@ def _run_again_and_again(context: click.Context, config: Config) -> None:
         [*(["--config", str(context.obj)] if context.obj else []), "changes"],
     )
     zone, now = ZoneInfo(config.schedule.timezone), datetime.now(UTC)
-    if context.params["watch"]:
+    schedule = None if context.params["watch"] else _schedule(every, cron, zone, now)
+    if missing := check_ahead(config, _request(context.params, config)):
+        say(f"ingest: {missing} (waiting for it)")
+    if schedule is None:
         run_on_change(job, config.schedule.settle, zone)
         return
-    schedule = Every(parse_length(every, "--every"), now) if every is not None else parse_cron(cron, zone, now)
     run_on_schedule(job, schedule, zone, config.schedule.jitter)
+
+
+def _schedule(every: str | None, cron: str, zone: ZoneInfo, now: datetime) -> "Schedule":
+    """When to run; raises UsageError."""
+    from ingest.schedule.cron import Every, parse_cron
+    from ingest.schedule.durations import parse_length
+
+    return Every(parse_length(every, "--every"), now) if every is not None else parse_cron(cron, zone, now)
 
 
 def _refuse_conflicts(context: click.Context, location: str) -> None:
@@ -415,8 +435,9 @@ def backup(path: Path | None, folder: Path, replace: bool) -> None:
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Though it is a backup of another catalog, take the place of this one.")
 @click.pass_obj
-def restore(path: Path | None, folder: Path) -> None:
+def restore(path: Path | None, folder: Path, replace: bool) -> None:
     """Publish the backup in FOLDER as the newest state of the catalog."""
     with one_line_errors("ingest"):
         store = settings(path).store
@@ -424,7 +445,7 @@ def restore(path: Path | None, folder: Path) -> None:
         from catalog.store.chroma.server import configured_server
         from catalog.store.maintenance.backup import restore as take_back
 
-        info = take_back(folder, store.path, configured_server(store))
+        info = take_back(folder, store.path, configured_server(store), replace_other=replace)
         say(f"generation {info.number} with {info.films} films is in force, from {folder}")
 
 

@@ -24,7 +24,7 @@ class RowCounts:
     unreadable: Mapping[str, int] = field(default_factory=dict)
     """Values that say something, but not what their field holds (the year "abc"), by field."""
     first_unreadable: Mapping[str, str] = field(default_factory=dict)
-    """The row in which the first of them stands, "line 4", by field."""
+    """The first of them and its row, `'abc', line 4`, by field."""
 
     def kinds(self) -> dict[str, int]:
         """The kinds of change that occur, as people read them."""

@@ -1,7 +1,7 @@
 """One run from a file to a published catalog: what `ingest` does, callable without the command."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -16,22 +16,22 @@ from catalog.embedding.factory import (
     note_of_fallback,
     note_of_language,
 )
-from catalog.errors import SourceRolledBack, UsageError
+from catalog.errors import SourceError, SourceRolledBack, UsageError
 from catalog.movie import MAIN, check_source
 from catalog.store.chroma.server import configured_server
 from catalog.store.generation import GenerationInfo
 from catalog.store.generations import Generations
 from catalog.store.movies import Edition
-from catalog.store.runs import History, RunOutcome
+from catalog.store.runs import History, RunOutcome, remove_history
 from catalog.store.vectors.sample import KNOWN, Known, cached_vectors
 from catalog.store.writer import CatalogWriter, open_writer, read_editions
 from ingest.distributed.fleet import Fleet
 from ingest.mapping.detect import detect_ahead, note_of_scores
 from ingest.readers.download import FetchLimits
-from ingest.readers.source import STDIN, check_there, open_rows
+from ingest.readers.source import STDIN, check_format, check_there, open_rows
 from ingest.readers.waiting import Stop, never, raise_if
 from ingest.report import Report, plural
-from ingest.servers.media_server import server_at
+from ingest.servers.media_server import key_of, server_at
 from ingest.sync.apply import Progress, SyncOutcome, sync
 from ingest.sync.language import plots_of_source, some_plots
 from ingest.sync.plan import Kind, SyncOptions
@@ -113,6 +113,24 @@ class Listener:
         raise_if(self.stop)
 
 
+def check_ahead(config: Config, request: Request) -> str | None:
+    """One line if the source is not there now, but may be when it is read.
+
+    Raises UsageError, ConfigError, SourceError for what can never be read.
+    """
+    check_format(request.format)
+    header_values(config.sync.headers, "sync.headers")
+    if server := server_at(request.location):
+        key_of(server)
+    try:
+        check_there(request.location)
+    except SourceError as missing:
+        if "://" in request.location:
+            raise
+        return str(missing)
+    return None
+
+
 def run(
     config: Config,
     request: Request,
@@ -127,16 +145,25 @@ def run(
     DeletionsRefused, ModelError, StoreError, Stopped; the generation in force is then the one from before.
     """
     started = monotonic()
-    if not config.store.path.exists():
-        check_there(request.location)  # a mistyped name leaves no folder behind
-    with (
-        History.open(config.store.path, notify) as history,
-        history.recording(request.called, request.source) as recording,
-    ):
+    with _tidied(config.store.path), ExitStack() as stack:
+        history = stack.enter_context(History.open(config.store.path, notify))
+        recording = stack.enter_context(history.recording(request.called, request.source))
         report = _run(config, request, history, Listener(show, notify, stop))
         recording.outcome = RunOutcome.OK if report.published else RunOutcome.UNCHANGED
         recording.counts = report.counts()
     return replace(report, seconds=round(monotonic() - started, 3))
+
+
+@contextmanager
+def _tidied(root: Path) -> Iterator[None]:
+    """A first run that could not read its source leaves no folder behind: a mistyped name shall make no catalog."""
+    was_there = root.exists()
+    try:
+        yield
+    except (SourceError, UsageError):
+        if not was_there:
+            remove_history(root)
+        raise
 
 
 def _run(config: Config, request: Request, history: History, listener: Listener) -> Report:
@@ -186,18 +213,22 @@ def _read(config: Config, request: Request, file: SourceFile, history: History, 
         refusals = stack.enter_context(Refusals(refused_file(root, request.source)))
         way = partial(reading_state, fields=field_map, template=config.embedding.template)
         state = way(writer.editions().get(request.source))
-        before = before_reading(config, request, state, writer.others(request.source))
+        titles = partial(writer.titles_of_others, request.source)
+        before = before_reading(config, request, state, writer.others(request.source), titles)
         reading = RowReader(source, field_map, refusals, request.limit, before)
         options = sync_options(config, request, choice.fallback_for)
         if request.shards is not None:
             options = replace(options, embed=Fleet(config.embedding, choice, request.shards).embed)
         outcome = sync(reading, writer, choice.embedder, options, listener.show_or_stop, reading.refused)
-        told = "; ".join(filter(None, (choice.note, score, _note_of_deletions(outcome)))) or None
+        if outcome.note:
+            listener.notify(outcome.note)
+        told = "; ".join(filter(None, (choice.note, score, outcome.note, _note_of_deletions(outcome)))) or None
         report = replace(_report(outcome, choice, reading, refusals, request.source), note=told)
         if generation := Generations(root).current():
             info = generation.info()
             edition = read_editions(generation, info).get(request.source)
-            seen = Seen(state_of(config, request.format, edition), file.validators, report.rows)
+            read_in = state_of(config, request.format, edition)
+            seen = Seen(read_in, file.validators, report.rows, report.refusals)
             # First of all: a rollback shall find it, whatever else may fail.
             _remember(request, history, seen, info.edition if outcome.published else None, reading.foreign)
             if request.complete and (outcome.published or reading.rows != before.rows):
@@ -231,10 +262,12 @@ def fields_of(config: Config, request: Request) -> Mapping[str, str | Sequence[s
     return {} if server_at(request.location) else config.catalog.fields
 
 
-def before_reading(config: Config, request: Request, state: str, others: Mapping[str, str]) -> Before:
+def before_reading(
+    config: Config, request: Request, state: str, others: Mapping[str, str], titles: Callable[[], Mapping[str, str]]
+) -> Before:
     """What is known of rows and movies before the source is read."""
     rows = recall_rows(rows_file(config.store.path, request.source), state)
-    return Before(rows, {} if request.take_over else others)
+    return Before(rows, {} if request.take_over else others, titles)
 
 
 def refused_file(root: Path, source: str) -> Path:
@@ -292,6 +325,7 @@ def _as_before(
         films=info.films,
         generation=info.number,
         published=False,
+        refusals=before.refusals,
         refused_file=str(refused_file(config.store.path, request.source)) if rows.refused else None,
         note=note,
         source=request.source,

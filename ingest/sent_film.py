@@ -77,8 +77,16 @@ def _wrapped(row: Row) -> Iterator[str]:
 
 def _said(row: Row, field_map: FieldMap, target: str) -> str:
     """`the year 'abc'`, `the extra`"""
+    return f"the {target} {value_said(row, field_map, target)}".rstrip()
+
+
+def value_said(row: Row, field_map: FieldMap, target: str) -> str:
+    """What a row says of a field, as it may be shown: `'abc'`; empty if it says nothing."""
     fields = movie_fields(row, field_map)
     steps = [step for step in field_map.columns(fields).steps if step.target == target]
-    raw = next((value for step in steps if (value := look(fields, step)) is not None), None)
-    shown = "" if raw is None else f" {raw!r}"
-    return f"the {target}{shown if len(shown) <= _LONGEST else shown[:_LONGEST] + '…'}"
+    raw = next((value for step in steps if (value := look(fields, step)) not in (None, "")), None)
+    try:
+        shown = "" if raw is None else repr(raw)
+    except (ValueError, RecursionError):  # of more digits than Python writes, or deeper
+        return ""
+    return shown if len(shown) <= _LONGEST else shown[:_LONGEST] + "…"

@@ -42,9 +42,11 @@ class SourceStatus:
     name: str
     films: int
     last_good: float | None
-    """When a run of it last ended well; seconds since 1970, UTC."""
+    """When a run of it last ended well, or its films were restored; seconds since 1970, UTC."""
     appointment: Appointment | None
     """Of the scheduler that lives."""
+    restored: bool = False
+    """Whether that was a restored backup."""
 
     def too_old(self, limit: timedelta, now: datetime) -> str | None:
         """One line if no run of it ended well within `limit` before `now`."""
@@ -54,12 +56,14 @@ class SourceStatus:
         age = now - ended
         if age < -_CLOCKS_DIFFER:
             return f"the last good run ended at {_iso(self.last_good)}, which is to come; a clock was or is wrong"
-        told = f"the last good run ended {spell_length(age, 2)} ago, more than {spell_length(limit)}"
+        what = "it was restored" if self.restored else "the last good run ended"
+        told = f"{what} {spell_length(age, 2)} ago, more than {spell_length(limit)}"
         return told if age > limit else None
 
     def line(self, zone: tzinfo) -> str:
         """For people."""
-        good = "no good run yet" if self.last_good is None else f"last good run {_time(self.last_good, zone)}"
+        what = "restored" if self.restored else "last good run"
+        good = "no good run yet" if self.last_good is None else f"{what} {_time(self.last_good, zone)}"
         return f"source {self.name}: {plural(self.films, 'film')}, {good}"
 
 
@@ -67,6 +71,7 @@ class SourceStatus:
 class CatalogStatus:
     """A catalog's folder at one moment."""
 
+    root: Path
     catalog: GenerationInfo | None
     collection: str | None
     """Chroma's name for the vector index."""
@@ -76,7 +81,7 @@ class CatalogStatus:
     writer: str | None
     """Who is writing now."""
     sources: tuple[SourceStatus, ...]
-    """All that have films or were ever read, by name."""
+    """All that have films, had a good run or are waited for, by name: no source comes of a mistyped one."""
     changes: int
     """That came over HTTP, and wait."""
     runs: tuple[RunRecord, ...]
@@ -127,12 +132,12 @@ class CatalogStatus:
         sizes = self.sizes
         parts = f"records {_bytes(sizes.records)}, vectors {_bytes(sizes.vectors)}, index {_bytes(sizes.index)}"
         return [
-            _catalog_line(self.catalog, zone),
+            _catalog_line(self.root, self.catalog, zone),
             f"on disk: {parts}, {_bytes(sizes.total)} in all",
             *([f"vector index: {self._place}"] if self.on_server else []),
             f"writing now: {self.writer or 'nobody'}",
             *([f"over HTTP: {plural(self.changes, 'change')} waiting"] if self.changes else []),
-            *([source.line(zone) for source in self.sources] if self._several else []),
+            *([source.line(zone) for source in self.sources] if self._worth_telling else []),
             *self._next_lines(zone),
             "last runs:" if self.runs else "no runs yet",
             *(f"  {line}" for run in self.runs for line in _run_lines(run, zone)),
@@ -148,8 +153,9 @@ class CatalogStatus:
         )
 
     @property
-    def _several(self) -> bool:
-        return [source.name for source in self.sources] not in ([], [MAIN])
+    def _worth_telling(self) -> bool:
+        """Whether there is more to say of sources than the runs say."""
+        return any(source.name != MAIN or source.restored for source in self.sources)
 
     def _next_lines(self, zone: tzinfo) -> list[str]:
         running = {run.source for run in self.runs if run.outcome is None}
@@ -171,17 +177,20 @@ def gather(root: Path, journal: Path | None = None) -> CatalogStatus:
     history = History.open_existing(root)
     if history is None:
         unread = tuple(SourceStatus(name, count, None, None) for name, count in films.items())
-        return CatalogStatus(info, collection, on_server, sizes, writer(root), unread, waiting, ())
+        return CatalogStatus(root, info, collection, on_server, sizes, writer(root), unread, waiting, ())
     with history:
         runs = tuple(history.last(_SHOWN))
         names = sorted({*films, *history.sources(), *Appointment.sources(root)})
-        sources = tuple(_source(root, history, name, films.get(name, 0)) for name in names)
-    return CatalogStatus(info, collection, on_server, sizes, writer(root), sources, waiting, runs)
+        each = (_source(root, history, name, films.get(name, 0)) for name in names)
+        sources = tuple(found for found in each if found.films or found.last_good is not None or found.appointment)
+    return CatalogStatus(root, info, collection, on_server, sizes, writer(root), sources, waiting, runs)
 
 
 def _source(root: Path, history: History, name: str, films: int) -> SourceStatus:
-    good = history.last_good(name)
-    return SourceStatus(name, films, good.ended if good else None, Appointment.read(root, history, name))
+    good, back = history.last_good(name), history.last_restored() if films else None
+    restored = back is not None and (good is None or good.number < back.number)
+    last = back if restored else good
+    return SourceStatus(name, films, last.ended if last else None, Appointment.read(root, history, name), restored)
 
 
 def _sizes(root: Path, generation: Generation | None) -> Sizes:
@@ -223,6 +232,7 @@ def _source_dict(source: SourceStatus) -> dict[str, Any]:
         "name": source.name,
         "films": source.films,
         "last_good": _iso(source.last_good),
+        "restored": source.restored,
         "scheduler": appointment
         and {
             "process": appointment.process,
@@ -234,9 +244,9 @@ def _source_dict(source: SourceStatus) -> dict[str, Any]:
     }
 
 
-def _catalog_line(info: GenerationInfo | None, zone: tzinfo) -> str:
+def _catalog_line(root: Path, info: GenerationInfo | None, zone: tzinfo) -> str:
     if info is None:
-        return "there is no catalog yet; run 'ingest movies.json'"
+        return f"{root}: there is no catalog yet; run 'ingest FILE', or name the settings of one with --config"
     told = f" and {info.passages} passages of long stories and German plots" if info.passages else ""
     return (
         f"{info.films} films{told}, generation {info.number} of {_time(info.published, zone)}, model {info.model.name}"

@@ -153,6 +153,10 @@ class Movies:
             self._rows(f"SELECT id, {self._source} FROM movies WHERE {self._source} <> ?", (source,))  # noqa: S608
         )
 
+    def titles_of_others(self, source: str) -> dict[str, str]:
+        """The titles of the movies that are not of this source, by id."""
+        return dict(self._rows(f"SELECT id, title FROM movies WHERE {self._source} <> ?", (source,)))  # noqa: S608
+
     def count_by_source(self) -> dict[str, int]:
         """How many movies each source has, by name."""
         return dict(self._rows(f"SELECT {self._source}, count(*) FROM movies GROUP BY 1 ORDER BY 1"))  # noqa: S608

@@ -31,6 +31,7 @@ from catalog.store.sqlite import Connection, connect, connect_shared, set_aside,
 
 T = TypeVar("T")
 
+_FILE = "history.sqlite3"
 #: Rows kept: at one run every 15 minutes, three months.
 KEPT = 10_000
 
@@ -109,7 +110,7 @@ class History:
     """The past runs of one catalog."""
 
     def __init__(self, root: Path, connection: Connection) -> None:
-        self.path = root / "history.sqlite3"
+        self.path = root / _FILE
         self._running = root / "running"
         self._connection = connection
         # A flipped bit in a text costs that text, not every run.
@@ -124,7 +125,7 @@ class History:
 
         One that cannot be read is set aside, and said so: no run shall fail for a list of past ones.
         """
-        path = root / "history.sqlite3"
+        path = root / _FILE
         try:
             root.mkdir(parents=True, exist_ok=True)
             try:
@@ -154,7 +155,7 @@ class History:
     @classmethod
     def open_existing(cls, root: Path) -> Self | None:
         """The history of a catalog's folder, perhaps a read-only one; None if there was never a run."""
-        path = root / "history.sqlite3"
+        path = root / _FILE
         if not path.exists():
             return None
         if os.access(root, os.W_OK):
@@ -226,6 +227,11 @@ class History:
         runs = self._runs(f"outcome IN (?, ?) AND {whose}", 1, *GOOD, *names)
         return runs[0] if runs else None
 
+    def last_restored(self) -> RunRecord | None:
+        """The restored backup that is in force as far as rollbacks tell, if any."""
+        back = self._runs("outcome IN (?, ?)", 1, RunOutcome.RESTORED, RunOutcome.ROLLED_BACK)
+        return back[0] if back and back[0].outcome is RunOutcome.RESTORED else None
+
     def sources(self) -> list[str]:
         """The sources that were ever read, by name."""
         with _readable(self.path):
@@ -288,6 +294,16 @@ class History:
     def _write(self) -> Iterator[None]:
         with _readable(self.path), self._connection:
             yield
+
+
+def remove_history(root: Path) -> None:
+    """Remove a folder that holds nothing but a history; one that holds anything else, a run for one, stays."""
+    with suppress(OSError):
+        (root / "running").rmdir()
+        if all(path.name.startswith(_FILE) for path in root.iterdir()):
+            for path in root.glob(f"{_FILE}*"):
+                path.unlink()
+            root.rmdir()
 
 
 def _has_source(connection: Connection) -> bool:

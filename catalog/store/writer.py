@@ -1,7 +1,7 @@
 """The one writer: a generation is copied or begun, changed, checked and published."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -10,7 +10,7 @@ from secrets import token_hex
 
 from catalog.errors import WAY_BACK, CatalogDamaged
 from catalog.identity import ModelIdentity
-from catalog.movie import MAIN, Fingerprints, fingerprints
+from catalog.movie import MAIN, Fingerprints, Movie, fingerprints
 from catalog.store.chroma.server import Servers
 from catalog.store.draft import Draft, Plan
 from catalog.store.embedding_cache import VectorCache
@@ -44,6 +44,14 @@ class CatalogWriter:
     def others(self, source: str) -> dict[str, str]:
         """The movies that are not of this source: the source of each, by id."""
         return {} if self.info is None or self.current is None else read_others(self.current, self.info, source)
+
+    def movies(self, ids: Sequence[str]) -> dict[str, Movie]:
+        """Those of these movies that can be looked up, by id."""
+        return {} if self.info is None or self.current is None else read_movies(self.current, self.info, ids)
+
+    def titles_of_others(self, source: str) -> dict[str, str]:
+        """The titles of the movies that are not of this source, by id, as far as they can be looked up."""
+        return {} if self.info is None or self.current is None else read_titles(self.current, self.info, source)
 
     def editions(self) -> dict[str, Edition]:
         """The publication that last changed something of a source, by its name."""
@@ -164,6 +172,22 @@ def read_others(generation: Generation, info: GenerationInfo, source: str) -> di
         with closing(Movies.open(generation.movies)) as movies:
             return movies.others(source)
     return {} if source == MAIN else dict.fromkeys(read_fingerprints(generation, info), MAIN)
+
+
+def read_movies(generation: Generation, info: GenerationInfo, ids: Sequence[str]) -> dict[str, Movie]:
+    """The movies with these ids, by id; none of a layout in which they cannot be looked up."""
+    if info.layout != LAYOUT:
+        return {}
+    with closing(Movies.open(generation.movies)) as movies:
+        return movies.get(ids)
+
+
+def read_titles(generation: Generation, info: GenerationInfo, source: str) -> dict[str, str]:
+    """The titles of the movies that are not of this source, by id; none of a layout that does not tell them."""
+    if info.layout != LAYOUT:
+        return {}
+    with closing(Movies.open(generation.movies)) as movies:
+        return movies.titles_of_others(source)
 
 
 def read_editions(generation: Generation, info: GenerationInfo) -> dict[str, Edition]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from catalog.errors import DiskFull, PlotseekError, SourceError, SourceUnreachable, is_full
+from catalog.printable import without_number
 from ingest.readers.waiting import Stop, interruptible, never, raise_if
 
 if TYPE_CHECKING:
@@ -159,14 +160,18 @@ def _exchange(asked: FetchRequest, path: Path, limits: FetchLimits, stop: Stop) 
     except httpx.TimeoutException:
         raise SourceUnreachable(f"{name}: no answer within {limits.silence:g} seconds; try again later") from None
     except httpx.RemoteProtocolError as error:
-        raise SourceUnreachable(f"{name} is cut off: {error}; get it again") from None
+        raise SourceUnreachable(f"{name} is cut off: {error}; nothing was changed, get it again") from None
     except httpx.TransportError as error:
-        raise SourceUnreachable(f"{name} cannot be fetched: {error or type(error).__name__}") from None
+        raise SourceUnreachable(f"{name} cannot be fetched: {_reason(error)}") from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # UnicodeError: a host with a label of 64 letters
-        raise SourceError(f"{name} cannot be fetched: {error or type(error).__name__}") from None
+        raise SourceError(f"{name} cannot be fetched: {_reason(error)}") from None
     except OSError as error:
         kind = DiskFull if is_full(error) else SourceError
         raise kind(f"{name} cannot be kept in {path.parent}: {error.strerror}") from None
+
+
+def _reason(error: Exception) -> str:
+    return without_number(error) or type(error).__name__
 
 
 def _headers(previous: Validators) -> list[tuple[bytes, bytes]]:

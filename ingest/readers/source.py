@@ -53,8 +53,7 @@ def open_rows(
     Raises UsageError for an unknown format, SourceError for what is not there, Stopped. Iterating raises SourceError
     for what turns out not to be a whole catalogue: take no row as the file's last word before the iteration has ended.
     """
-    if format is not None and format not in FORMATS:
-        raise UsageError(f"--format {format}: unknown; allowed are {', '.join(FORMATS)}")
+    check_format(format)
     with ExitStack() as stack:
         if location == STDIN:
             source = Source(name or "standard input", format, stream=stdin or _standard_input(stop))
@@ -68,6 +67,12 @@ def open_rows(
             source = Source(name or location, format, paths=local_paths(location))
         stack.callback(source.close)
         yield source
+
+
+def check_format(format: str | None) -> None:  # noqa: A002 - as the command calls it
+    """Raise UsageError for a format that is not one of FORMATS."""
+    if format is not None and format not in FORMATS:
+        raise UsageError(f"--format {format}: unknown; allowed are {', '.join(FORMATS)}")
 
 
 class Source:

@@ -16,7 +16,17 @@ from catalog.store.draft import Difference, Draft
 from catalog.store.movies import Entry
 from catalog.store.writer import CatalogWriter
 from ingest.sync.hook import run_check
-from ingest.sync.plan import EmbeddedTexts, EmbedTexts, Kind, PlannedChange, SyncOptions, Tally, deletions, plan
+from ingest.sync.plan import (
+    EmbeddedTexts,
+    EmbedTexts,
+    Kind,
+    PlannedChange,
+    SyncOptions,
+    Tally,
+    deletions,
+    note_of_replaced,
+    plan,
+)
 from ingest.sync.questions import embed_questions
 from ingest.sync.row_cache import RememberedRow
 
@@ -45,6 +55,8 @@ class SyncOutcome:
     published: bool
     films: int
     examples: Mapping[Kind, list[str]]
+    note: str | None = None
+    """What looks like a mistake, one line."""
 
 
 def sync(
@@ -74,6 +86,7 @@ def sync(
         draft.remove(gone)
         if draft.empty:
             return _nothing_published(writer, tally)
+        note = note_of_replaced({name: now for name, now in tally.retold.items() if name not in others}, writer.movies)
         difference = _difference(tally, gone, options.source, others)
         embedded, truncated = embed_missing(
             draft.open(), embedder, options.batch, show, difference.embed, options.embed
@@ -83,7 +96,7 @@ def sync(
     except BaseException:
         draft.discard()
         raise
-    return SyncOutcome(tally.counts, embedded, truncated, info.number, True, info.films, tally.examples)
+    return SyncOutcome(tally.counts, embedded, truncated, info.number, True, info.films, tally.examples, note)
 
 
 def _put(changes: Iterable[PlannedChange], draft: "_LazyDraft", tally: Tally, show: Callable[[Progress], None]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack, closing
+from functools import partial
 from time import perf_counter
 
 from catalog.config import Config, EmbeddingConfig, header_values
@@ -9,20 +10,27 @@ from catalog.embedding.embedder import Embedder
 from catalog.embedding.factory import at_hand
 from catalog.errors import DeletionsRefused, ModelUnavailable
 from catalog.identity import ModelIdentity
-from catalog.movie import Fingerprints, model_text, text_digest
+from catalog.movie import Fingerprints, Movie, model_text, text_digest
 from catalog.store.embedding_cache import VectorCache
 from catalog.store.generation import GenerationInfo
 from catalog.store.generations import Generations
 from catalog.store.movies import Edition, Entry
 from catalog.store.vectors.passage_rows import passage_texts
-from catalog.store.writer import read_editions, read_entries, read_fingerprints, read_others
+from catalog.store.writer import (
+    read_editions,
+    read_entries,
+    read_fingerprints,
+    read_movies,
+    read_others,
+    read_titles,
+)
 from ingest.mapping.detect import detect_ahead
 from ingest.mapping.mapper import describe
 from ingest.readers.download import FetchLimits
 from ingest.readers.source import Source, is_address, open_rows
 from ingest.readers.waiting import never
 from ingest.run import Request, before_reading, fields_of, sync_options
-from ingest.sync.plan import EXAMPLES, Kind, Tally, deletions, label, plan
+from ingest.sync.plan import EXAMPLES, Kind, Tally, deletions, label, note_of_replaced, plan
 from ingest.sync.preview import Preview
 from ingest.sync.rejects import Refusals, RowReader
 from ingest.sync.row_cache import reading_state
@@ -43,7 +51,8 @@ def dry_run(config: Config, request: Request) -> Preview:
         refusals = stack.enter_context(Refusals(None))
         stored = _Stored(config, request.source)
         state = reading_state(stored.edition, field_map, config.embedding.template)
-        before = before_reading(config, request, state, stored.others)
+        titles = partial(stored.titles_of_others, request.source)
+        before = before_reading(config, request, state, stored.others, titles)
         reading = RowReader(source, field_map, refusals, request.limit, before)
         embedder = _at_hand(config.embedding, stored.model)
         tally, texts = Tally(), _Texts(config.embedding, embedder.identity if embedder else stored.model)
@@ -62,6 +71,7 @@ def dry_run(config: Config, request: Request) -> Preview:
         passages_to_embed=passages,
         estimated_seconds=_seconds(embedder, texts.sample, own + passages),
         deletions_refused=refused,
+        note=note_of_replaced({name: now for name, now in tally.retold.items() if name in stored.own}, stored.movies),
     )
 
 
@@ -99,6 +109,14 @@ class _Stored:
     @property
     def model(self) -> ModelIdentity | None:
         return self.info.model if self.info else None
+
+    def movies(self, ids: Sequence[str]) -> Mapping[str, Movie]:
+        """Those of these movies that can be looked up, by id."""
+        return {} if self._generation is None or self.info is None else read_movies(self._generation, self.info, ids)
+
+    def titles_of_others(self, source: str) -> Mapping[str, str]:
+        """The titles of the movies that are not of this source, by id, as far as they can be looked up."""
+        return {} if self._generation is None or self.info is None else read_titles(self._generation, self.info, source)
 
     def vectors_of(self, digests: Sequence[bytes]) -> int:
         """How many of these texts were embedded before."""

@@ -1,18 +1,22 @@
 """What a run does with each movie of a file: compared with what the last run stored. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from catalog.arrays import Vector
 from catalog.errors import DeletionsRefused
 from catalog.movie import MAIN, Fingerprints, Movie, fingerprints
 from catalog.store.movies import Entry
+from catalog.text.folding import plain_title
 from ingest.sync.row_cache import RememberedRow
 
 EXAMPLES = 3
 """Films named for each kind of change."""
+_AT_ONCE = 500
+"""Movies that are looked up together."""
 
 
 class Kind(StrEnum):
@@ -112,20 +116,59 @@ def deletions(
 
     `stored` are those of the same source. None without `prune`. Too many is more than the share `max_delete` of the
     stored films and more than `min_delete` films, those counted whose row was refused: a file of broken rows is as
-    wrong as one that was cut off.
+    wrong as one that was cut off. All of them, however few, are too many: that is another list.
     """
     if not options.prune:
         return frozenset()
     missing = frozenset(stored - seen)
-    if len(missing) > max(options.min_delete, options.max_delete * len(stored)) and not options.allow_deletes:
+    gone = missing - refused
+    is_other = bool(gone) and gone == stored
+    too_many = len(missing) > max(options.min_delete, options.max_delete * len(stored))
+    if (too_many or is_other) and not options.allow_deletes:
         where = "missing from the file, or refused" if missing & refused else "missing from the file"
-        whose = "" if options.source == MAIN else f" of source {options.source!r}"
-        are_others = "" if stored & seen else " (or, to keep other films beside them, with --source NAME)"
+        more = ", more than sync.max_delete allows" if too_many else ""
+        are_others = " (or, to keep other films beside them, with --source NAME)" if is_other else ""
         raise DeletionsRefused(
-            f"{len(missing)} of {len(stored)} films{whose} are {where}, more than sync.max_delete allows;"
-            f" nothing was deleted; check the file, or repeat with --allow-deletes{are_others}"
+            f"{_share(len(missing), len(stored), options.source)} {where}{more}; nothing was deleted;"
+            f" check the file, or repeat with --allow-deletes{are_others}"
         )
-    return missing - refused
+    return gone
+
+
+def _share(missing: int, stored: int, source: str) -> str:
+    """`190 of 200 films are`, `the only film of source 'kodi' is`"""
+    whose = "" if source == MAIN else f" of source {source!r}"
+    return f"the only film{whose} is" if stored == 1 else f"{missing} of {stored} films{whose} are"
+
+
+class Told(NamedTuple):
+    """A movie's title, and its plot as a number: of a catalog of another list all are kept until the end."""
+
+    title: str
+    plot: int
+
+
+def told(movie: Movie) -> Told:
+    return Told(movie.title, hash(movie.plot))
+
+
+def note_of_replaced(retold: Mapping[str, Told], stored: Callable[[Sequence[str]], Mapping[str, Movie]]) -> str | None:
+    """One line if movies have nothing but their id in common with what is `stored` of them."""
+    count, first = 0, ""
+    ids = list(retold)
+    for start in range(0, len(ids), _AT_ONCE):
+        for identity, movie in stored(ids[start : start + _AT_ONCE]).items():
+            now, before = retold[identity], told(movie)
+            if now.plot != before.plot and plain_title(now.title) != plain_title(before.title):
+                count += 1
+                first = first or f"{now.title!r} was {before.title!r}"
+    if not count:
+        return None
+    whose = "1 film has" if count == 1 else f"{count} films have"
+    return (
+        f"{whose} another title and plot than before (first: {first}); if this is another list, 'ingest rollback',"
+        " then give it ids of its own, or a catalog of its own (PLOTSEEK_STORE_PATH)"
+    )
 
 
 @dataclass(slots=True)
@@ -137,10 +180,14 @@ class Tally:
     metadata: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
     examples: dict[Kind, list[str]] = field(default_factory=dict)
+    retold: dict[str, Told] = field(default_factory=dict)
+    """What movies whose text changed are told as now, by id."""
 
     def add(self, change: PlannedChange) -> None:
         self.counts[change.kind] += 1
         self.seen.add(change.id)
+        if change.kind is Kind.TEXT_CHANGED and change.entry is not None:
+            self.retold[change.id] = told(change.entry.movie)
         if change.kind in (Kind.ADDED, Kind.TEXT_CHANGED):
             self.embed.add(change.id)
         elif change.kind is Kind.METADATA_CHANGED:

@@ -28,6 +28,8 @@ class Preview:
     """For embedding them, by a sample; None where the model is not on this disk."""
     deletions_refused: str | None
     """Why the run would delete nothing and exit 3."""
+    note: str | None = None
+    """What looks like a mistake, one line."""
     dry_run: bool = True
 
     def to_dict(self) -> dict[str, Any]:
@@ -56,6 +58,8 @@ class Preview:
         lines.append(f"{plural(self.to_embed, 'text')} to embed{told}{self._time()}")
         if self.deletions_refused:
             lines.append(f"refused: {self.deletions_refused}")
+        if self.note:
+            lines.append(self.note)
         return [*lines, "nothing was written"]
 
     def _time(self) -> str:

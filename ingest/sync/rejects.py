@@ -3,15 +3,18 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from catalog.errors import NotAMovie, RowRefused
+from catalog.errors import NotAMovie, RowRefused, SourceError
 from catalog.movie import Movie
 from ingest.mapping.mapper import FieldMap, RowNotes, id_of, to_movie
 from ingest.readers.row import AnyRow, UnreadableRow
 from ingest.report import RowCounts
+from ingest.sent_film import value_said
 from ingest.sync.plan import Kind
 from ingest.sync.row_cache import Before, RememberedRow, row_digest
 
@@ -81,7 +84,7 @@ class RowReader:
         self.unreadable: Counter[str] = Counter()
         """Values that could not be read, by field."""
         self.first_unreadable: dict[str, str] = {}
-        """The row in which the first of them stands, by field."""
+        """The first of them and its row, by field: `'abcd', line 4`."""
 
     def counts(self, kinds: Mapping[Kind, int]) -> RowCounts:
         """What was read, with the number of movies of each kind of change."""
@@ -95,9 +98,7 @@ class RowReader:
         )
 
     def __iter__(self) -> Iterator[Movie | RememberedRow]:
-        for row in self._rows:
-            if self._limit is not None and self.read >= self._limit:
-                return
+        for row in islice(self._rows, self._limit):
             self.read += 1
             try:
                 yield self._movie(row)
@@ -106,6 +107,11 @@ class RowReader:
                 if not isinstance(refusal, NotAMovie) and (identity := id_of(row, self._fields)) is not None:
                     self.refused.add(identity)
                 self._refusals.add(str(refusal), None if isinstance(row, UnreadableRow) else row.fields)
+        if self.read and self.foreign == self.read:
+            raise SourceError(
+                f"every row has the id of a film of another source: {self._refusals.shown[0]};"
+                " nothing was changed; name the --source that has these films, or give them other ids"
+            )
 
     def _movie(self, row: AnyRow) -> Movie | RememberedRow:
         if isinstance(row, UnreadableRow):
@@ -118,17 +124,29 @@ class RowReader:
             movie = to_movie(row, self._fields, notes)
             remembered = RememberedRow(movie.id, notes.repaired, notes.unreadable)
         self.repaired += remembered.repaired
-        if remembered.unreadable:
-            self.unreadable.update(remembered.unreadable)
-            self.first_unreadable = {**dict.fromkeys(remembered.unreadable, row.place), **self.first_unreadable}
+        for target in remembered.unreadable:
+            self.unreadable[target] += 1
+            if target not in self.first_unreadable:
+                said = value_said(row, self._fields, target)
+                self.first_unreadable[target] = f"{said}, {row.place}" if said else row.place
         if (owner := self._before.others.get(remembered.id)) is not None:
-            self.foreign += 1
-            raise RowRefused(
-                f"{row.place}: field 'id': {remembered.id!r} belongs to source {owner!r}; --take-over moves it"
-            )
+            raise self._foreign(row.place, remembered.id, owner)
         first = self._places.setdefault(remembered.id, row.place)
         if first is not row.place:
             raise RowRefused(f"{row.place}: field 'id': {remembered.id!r} was already seen at {first}")
         if digest:
             self.rows[digest] = remembered
         return movie or remembered
+
+    def _foreign(self, place: str, identity: str, owner: str) -> RowRefused:
+        """What to raise for a movie that belongs to another source."""
+        self.foreign += 1
+        title = self._titles_of_others.get(identity)
+        film = f"of {title!r}, a film" if title else "of a film"
+        return RowRefused(
+            f"{place}: field 'id': {identity!r} is the id {film} of source {owner!r}; --take-over replaces that one"
+        )
+
+    @cached_property
+    def _titles_of_others(self) -> Mapping[str, str]:
+        return self._before.titles()

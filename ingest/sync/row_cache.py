@@ -10,7 +10,7 @@ import gzip
 import json
 import marshal
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -52,6 +52,8 @@ class Before:
     """Those that say what they said."""
     others: Mapping[str, str] = field(default_factory=dict)
     """The source of the movies that belong to another one, by id: their rows are refused."""
+    titles: Callable[[], Mapping[str, str]] = dict
+    """Looks up the titles of these, by id."""
 
 
 def row_digest(row: Row) -> str | None:

@@ -35,10 +35,13 @@ class Seen:
     """Of the catalog and the settings, see `state_of`."""
     validators: Validators
     rows: RowCounts
+    refusals: tuple[str, ...] = ()
+    """The first of them, one line each."""
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        return cls(values["state"], Validators(**values["validators"]), RowCounts(**values["rows"]))
+        rows, refusals = RowCounts(**values["rows"]), tuple(values.get("refusals", ()))
+        return cls(values["state"], Validators(**values["validators"]), rows, refusals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,10 @@ from ingest.cli import main as ingest
 from query.cli import main as query
 from tests.conftest import SEED
 
+NOTHING_ASKED = (
+    "say what to look for: a TEXT, --like ID-OR-TITLE, --likes FILE or --filter CONDITIONS (see query --help)"
+)
+
 
 def run_ingest(store: Path, *arguments: str) -> Result:
     return CliRunner(env={"PLOTSEEK_STORE_PATH": str(store)}).invoke(ingest, arguments)
@@ -130,6 +134,11 @@ def test_refused_rows_are_named_and_kept_and_the_others_go_in(tmp_path: Path) ->
     strict = run_ingest(tmp_path / "store", "--file", films, "--strict")
     assert strict.exit_code == 1
     assert "1 unchanged, 4 refused" in strict.stdout
+    # Read or not, they are named.
+    assert [line[11:] for line in strict.stdout.splitlines() if line.startswith("  refused: ")] == report["refusals"]
+    assert strict.stderr.splitlines()[-1] == "ingest: 4 rows refused, which --strict counts as a failure"
+    again = json.loads(run_ingest(tmp_path / "store", films, "--json").stdout)
+    assert again["refusals"] == report["refusals"]
 
 
 def test_a_film_whose_row_is_broken_tonight_stays_as_it_was(tmp_path: Path) -> None:
@@ -147,6 +156,64 @@ def test_a_film_whose_row_is_broken_tonight_stays_as_it_was(tmp_path: Path) -> N
     assert (json.loads(preview.stdout)["deleted"], json.loads(preview.stdout)["refused"]) == (1, 4)
     report = json.loads(run_ingest(store, "--file", write(tmp_path, *broken), "--json").stdout)
     assert (report["refused"], report["deleted"], report["films"]) == (4, 1, 4)
+
+
+def film(identity: int, title: str, plot: str) -> dict[str, object]:
+    return {"id": identity, "title": title, "plot": plot}
+
+
+def test_another_list_of_the_same_ids_is_told(tmp_path: Path) -> None:
+    first = film(1, "A Trip to the Moon", "A gun."), film(2, "Alien", "A ship."), film(3, "Jaws", "A shark.")
+    run_ingest(tmp_path / "store", write(tmp_path, *first))
+    second = film(1, "Apollo 13", "A tank bursts."), film(2, "Aliens", "A ship."), film(3, "JAWS!", "A sea.")
+    films = write(tmp_path, *second)
+    said = (
+        "1 film has another title and plot than before (first: 'Apollo 13' was 'A Trip to the Moon'); if this is"
+        " another list, 'ingest rollback', then give it ids of its own, or a catalog of its own (PLOTSEEK_STORE_PATH)"
+    )
+    assert said in run_ingest(tmp_path / "store", films, "--dry-run").stdout.splitlines()
+    result = run_ingest(tmp_path / "store", films, "--limit", "2", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["note"]) == (0, said)
+    assert said in result.stderr.splitlines()
+    run_ingest(tmp_path / "store", "rollback")
+    edited = write(tmp_path, film(1, "A Trip to the Moon", "A bigger gun."), *first[1:])
+    assert json.loads(run_ingest(tmp_path / "store", edited, "--json").stdout)["note"] is None
+
+
+def test_another_list_takes_the_place_of_none_without_a_word(tmp_path: Path) -> None:
+    run_ingest(tmp_path / "store", write(tmp_path, film(1, "Alien", "A ship."), film(2, "Jaws", "A shark.")))
+    other = write(tmp_path, film(7, "Solaris", "A station."))
+    refused = run_ingest(tmp_path / "store", other)
+    assert refused.exit_code == 3
+    assert refused.stderr.splitlines()[-1] == (
+        "ingest: 2 of 2 films are missing from the file; nothing was deleted; check the file, or repeat with"
+        " --allow-deletes (or, to keep other films beside them, with --source NAME)"
+    )
+    assert json.loads(run_ingest(tmp_path / "store", other, "--source", "shelf", "--json").stdout)["films"] == 3
+    other = write(tmp_path, film(8, "Stalker", "A zone."))
+    assert json.loads(run_ingest(tmp_path / "store", other, "--allow-deletes", "--json").stdout)["films"] == 2
+
+
+def test_a_value_that_cannot_be_read_is_told_with_its_row(tmp_path: Path) -> None:
+    films = write(tmp_path, film(1, "Alien", "A ship."), film(2, "Jaws", "A shark.") | {"year": "abcd"})
+    said = "could not be read and were left out: year of 1 film (first: 'abcd', line 2)"
+    for _ in range(2):
+        assert said in run_ingest(tmp_path / "store", films).stdout.splitlines()
+    again = json.loads(run_ingest(tmp_path / "store", films, "--json").stdout)
+    assert again["first_unreadable"] == {"year": "'abcd', line 2"}
+
+
+def test_a_list_of_nothing_but_films_of_another_source_is_refused(tmp_path: Path) -> None:
+    films = write(tmp_path, film(1, "Alien", "A ship."), film(2, "Jaws", "A shark."))
+    run_ingest(tmp_path / "store", films)
+    refused = run_ingest(tmp_path / "store", films, "--source", "mian")
+    assert refused.exit_code == 1
+    assert refused.stderr.splitlines()[-1] == (
+        "ingest: every row has the id of a film of another source: line 1: field 'id': '1' is the id of 'Alien', a"
+        " film of source 'main'; --take-over replaces that one; nothing was changed; name the --source that has these"
+        " films, or give them other ids"
+    )
+    assert "mian" not in run_ingest(tmp_path / "store", "status").stdout.partition("last runs")[0]
 
 
 _BROKEN: list[dict[str, object]] = [{"title": ["Alien"]}, {"plot": "N/A"}, {"plot": ""}, {"plot": ["A station."]}]
@@ -168,12 +235,11 @@ def test_a_wrong_file_is_one_line_and_changes_nothing(tmp_path: Path, content: s
         path.write_text(content, encoding="utf-8")
     result = run_ingest(tmp_path / "store", "--file", str(path))
     assert (result.exit_code, result.stdout) == (1, "")
-    assert (tmp_path / "store").exists() == path.exists()  # a mistyped name leaves nothing behind
+    assert not (tmp_path / "store").exists()  # a mistyped name leaves nothing behind
     line = result.stderr.strip().splitlines()[-1]
     assert line.startswith("ingest: ")
     assert "films.json" in line
     assert words in line
-    assert not (tmp_path / "store" / "CURRENT").exists()
 
 
 def test_an_option_of_a_run_is_not_passed_over_before_another_command(tmp_path: Path) -> None:
@@ -197,7 +263,8 @@ def test_query_answers_with_the_known_similarities(seed_store: Path) -> None:
     result = run_query(seed_store, "I want a movie with space ships", "--plain", "--json")
     answer = json.loads(result.stdout)
     assert result.exit_code == 0
-    assert set(answer) == {"query", "model", "results"}
+    assert set(answer) == {"query", "model", "results", "total", "total_is_exact"}
+    assert (answer["total"], answer["total_is_exact"]) == (6, True)
     assert (answer["query"], answer["model"]) == ("I want a movie with space ships", "bundled")
     found = {film["title"]: film["score"] for film in answer["results"]}
     assert found == pytest.approx(
@@ -264,13 +331,29 @@ def test_a_table_for_people(seed_store: Path) -> None:
     assert lines[0].split() == ["#", "fit", "title", "year", "plot"]
     assert "Fight Club" in lines[1]
     assert len(lines) == 3
+    assert result.stderr.splitlines()[-1].endswith(" films")
+    assert result.stderr.splitlines()[-1].startswith("2 of ")
+    assert run_query(seed_store, "soap", "--plain", "--limit", "6").stderr == ""  # that is all of them
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--watched", "called --seen FILE"),
+        ("--genre", "called --filter genre:NAME"),
+        ("--unlike", "called --dislike"),
+    ],
+)
+def test_options_by_other_names_say_what_they_are_called(seed_store: Path, option: str, said: str) -> None:
+    result = run_query(seed_store, option, "x")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, f"Error: {option}: {said}")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message", "code"),
     [
-        ([], "query: say what to look for: either a TEXT or --like ID-OR-TITLE (see query --help)", 2),
-        (["  "], "query: say what to look for: either a TEXT or --like ID-OR-TITLE (see query --help)", 2),
+        ([], f"query: {NOTHING_ASKED}", 2),
+        (["  "], f"query: {NOTHING_ASKED}", 2),
         (
             ["--like", "Ghostbuster"],
             "query: no film has the id or title 'Ghostbuster'; did you mean 'Ghostbusters' or 'Ghostbusters II'?",

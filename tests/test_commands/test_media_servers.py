@@ -53,7 +53,7 @@ def test_the_settings_columns_are_those_of_files_and_a_location_says_the_same(tm
     ("arguments", "told"),
     [
         (["--from", "plex"], "--from plex needs its address: --url http://nas:8096"),
-        (["--from", "plex", "--url", "nas:32400"], "--from plex needs its address: --url http://nas:8096"),
+        (["--from", "plex", "--url", "nas:32400"], "--url nas:32400: does not begin with http:// or https://"),
         (["--from", "plex", "--url", "http://"], "--url: is not an address: it names no host"),
         (["--url", "http://nas"], "--url belongs to --from jellyfin | plex | radarr"),
         (["--wanted", "films.json"], "--wanted belongs to --from jellyfin | plex | radarr"),
@@ -70,8 +70,16 @@ def test_what_is_said_wrongly(tmp_path: Path, arguments: list[str], told: str) -
     assert (result.exit_code, result.stderr) == (2, f"ingest: {told}\n")
 
 
-def test_without_a_key(tmp_path: Path) -> None:
-    result = run(tmp_path, "--from", "radarr", "--url", "http://127.0.0.1:9", key="")
+def test_a_server_that_is_away_is_told_without_the_systems_numbers(tmp_path: Path) -> None:
+    result = run(tmp_path / "store", "--from", "plex", "--url", "http://127.0.0.1:9")
+    assert (result.exit_code, result.stderr.count("Errno")) == (75, 0)
+    assert result.stderr.endswith("cannot be fetched: Connection refused\n")
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("schedule", [[], ["--cron", "0 3 * * *"]])
+def test_without_a_key(tmp_path: Path, schedule: list[str]) -> None:
+    result = run(tmp_path, "--from", "radarr", "--url", "http://127.0.0.1:9", *schedule, key="")
     assert (result.exit_code, result.stderr) == (
         2, "ingest: radarr at http://127.0.0.1:9: set PLOTSEEK_SOURCE_KEY to its key\n",
     )  # fmt: skip

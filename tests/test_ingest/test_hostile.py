@@ -90,6 +90,7 @@ def test_json_that_python_does_not_read_costs_at_most_its_row(
 
 def test_a_header_with_stray_bytes_is_told_and_recorded(tmp_path: Path) -> None:
     path, store = tmp_path / "films.csv", tmp_path / "store"
+    store.mkdir()  # one that is not there is left alone
     path.write_bytes(b"titl\xe9,caf\xe9 \xc3\xa9\xc3\xa9\xc3\xa9,plot\nA,B,C\n")
     result = ingest(store, "--file", str(path), "--format", "csv")
     assert result.exit_code == 1
@@ -134,8 +135,8 @@ def test_values_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     assert report(store, path)["unreadable"] == expected  # rows recognised
     lines = ingest(store, "--file", str(path)).stdout.splitlines()
     assert (
-        "could not be read and were left out: rating of 2 films (first: line 1), runtime of 1 film (first: line 3),"
-        " votes of 1 film (first: line 3), year of 2 films (first: line 2)"
+        "could not be read and were left out: rating of 2 films (first: 11.0, line 1), runtime of 1 film (first:"
+        " 'long', line 3), votes of 1 film (first: 'many', line 3), year of 2 films (first: 12345, line 2)"
     ) in lines
     with History.open(store) as history:
         assert history.last(1)[0].counts["unreadable"] == 6

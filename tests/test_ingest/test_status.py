@@ -34,7 +34,7 @@ def test_nothing_yet(tmp_path: Path) -> None:
     shown = status(store)
     assert shown.exit_code == 0
     assert shown.stdout.splitlines() == [
-        "there is no catalog yet; run 'ingest movies.json'",
+        f"{store}: there is no catalog yet; run 'ingest FILE', or name the settings of one with --config",
         "on disk: records 0 B, vectors 0 B, index 0 B, 0 B in all",
         "writing now: nobody",
         "next run: no scheduler is running",
@@ -55,7 +55,9 @@ def test_one_object(store: Path, seed_file: Path) -> None:
     assert found["writer"] is None
     (run,) = found["runs"]
     assert (run["outcome"], run["source"], run["location"], run["reason"]) == ("ok", "main", str(seed_file), None)
-    assert found["sources"] == [{"name": "main", "films": films, "last_good": run["ended"], "scheduler": None}]
+    assert found["sources"] == [
+        {"name": "main", "films": films, "last_good": run["ended"], "restored": False, "scheduler": None}
+    ]
     assert (run["counts"]["read"], run["counts"]["added"], run["counts"]["films"]) == (films, films, films)
     assert found["last_good"] == run["ended"]
     assert datetime.fromisoformat(run["started"]) <= datetime.fromisoformat(run["ended"]) <= datetime.now(UTC)

@@ -120,7 +120,9 @@ def test_messages_speak_of_options_of_python_and_of_no_temporary_file(tmp_path: 
         assert str(refused.value).endswith(
             "or repeat with allow_deletes=True (or, to keep other films beside them, with source=NAME)"
         )
-        report = films.ingest(rows(1), source="shelf")
-        assert report.refusals == ("line 1: field 'id': '0' belongs to source 'main'; take_over=True moves it",)
+        report = films.ingest([*rows(1), *rows(1, start=100)], source="shelf")
+        assert report.refusals == (
+            "line 1: field 'id': '0' is the id of 'Tug 0', a film of source 'main'; take_over=True replaces that one",
+        )
     with History.open(tmp_path) as history:
         assert {run.location for run in history.last(9)} == {"the films given"}

@@ -394,6 +394,8 @@ def test_a_stamp_changes_with_the_file(tmp_path: Path) -> None:
         (["--watch", "--strict"], "--strict is for a single run, not for --watch"),
         (["--every", "often"], "--every often: is no length of time; write 90s, 15m, 6h, 1d or 1h30m"),
         (["--every", ""], "--every : is no length of time; write 90s, 15m, 6h, 1d or 1h30m"),
+        (["--every", "6h", "--format", "xml"], "--format xml: unknown; allowed are json, jsonl, csv, tsv, parquet"),
+        (["--every", "6h", "--shards", "shards"], "--shards is for --on ray"),
         (["--cron", "daily"], "--cron 'daily': write minute, hour, day, month and weekday, as in '0 3 * * *'"),
     ],
 )

@@ -186,6 +186,9 @@ def wait_for_scheduler(store: Path, failures: int) -> dict[str, object]:
 def test_a_signal_ends_the_waiting_at_once(tmp_path: Path, number: signal.Signals) -> None:
     with started(tmp_path / "store", "--file", "films.json", "--cron", "0 3 1 1 *") as process:
         assert process.stderr is not None
+        missing = process.stderr.readline()
+        assert missing.startswith("ingest: no such file: films.json, seen from the folder ")
+        assert missing.endswith(" (waiting for it)\n")
         assert re.match(rf"{CLOCK} ingest: next run {CLOCK}, cron 0 3 1 1 ", process.stderr.readline())
         began = time.monotonic()
         ended(process, number)

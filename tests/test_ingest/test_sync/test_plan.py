@@ -66,9 +66,13 @@ def test_what_is_gone_goes_unless_it_is_too_much(
     """Films whose row was refused stay, and count as missing all the same: the file is wrong."""
     options = SyncOptions(TEMPLATE, max_delete=share, min_delete=few, allow_deletes=allowed)
     gone = stored - seen
-    if len(gone) <= few or len(gone) <= share * len(stored) or allowed:
+    whole = bool(stored) and gone - refused == stored
+    few_enough = len(gone) <= few or len(gone) <= share * len(stored)
+    if (few_enough and not whole) or allowed:
         assert deletions(stored, seen, options, refused) == gone - refused
     else:
-        with pytest.raises(DeletionsRefused, match=f"^{len(gone)} of {len(stored)} films are missing") as told:
+        said = "the only film is" if len(stored) == 1 else f"{len(gone)} of {len(stored)} films are"
+        with pytest.raises(DeletionsRefused, match=f"^{said} missing") as told:
             deletions(stored, seen, options, refused)
-        assert ("--source NAME" in str(told.value)) == stored.isdisjoint(seen)
+        assert ("--source NAME" in str(told.value)) == whole
+        assert ("sync.max_delete" in str(told.value)) == (not few_enough)

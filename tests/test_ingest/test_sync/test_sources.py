@@ -90,7 +90,9 @@ def test_a_film_of_another_source_is_refused_by_name_or_moved(config: Config, tm
     shelf = Request(written(tmp_path / "shelf.json", "bc"), source="shelf")
     refused = run(config, shelf)
     assert counts(refused) == (1, 0, 0, 0, 1)
-    assert refused.refusals == ("item 1: field 'id': 'b' belongs to source 'main'; --take-over moves it",)
+    assert refused.refusals == (
+        "item 1: field 'id': 'b' is the id of 'Film b', a film of source 'main'; --take-over replaces that one",
+    )
     assert refused.refused_file == str(store / "refused-shelf.jsonl")
     assert not (store / "refused.jsonl").exists()
     assert dry_run(config, shelf).refusals == refused.refusals
@@ -146,19 +148,20 @@ def forget_sources(store: Path) -> None:
 def test_status_tells_of_each_source(config: Config, tmp_path: Path) -> None:
     store = config.store.path
     run(config, Request(written(tmp_path / "main.json", "ab")))
-    with History.open(store) as history, history.recording("http://shelf", "shelf") as recording:
-        recording.outcome = RunOutcome.FAILED
+    for name, outcome in (("shelf", RunOutcome.UNCHANGED), ("shlef", RunOutcome.FAILED)):
+        with History.open(store) as history, history.recording(f"http://{name}", name) as recording:
+            recording.outcome = outcome
     found = gather(store)
+    # What was mistyped once is no source.
     assert [(source.name, source.films) for source in found.sources] == [("main", 2), ("shelf", 0)]
     assert found.lines(UTC)[3].startswith("source main: 2 films, last good run 20")
-    assert found.lines(UTC)[4] == "source shelf: 0 films, no good run yet"
+    assert found.lines(UTC)[4].startswith("source shelf: 0 films, last good run 20")
     now, day = datetime.now(UTC), timedelta(days=1)
-    assert found.too_old(day, now) == "source shelf: no run has ended well yet"
-    assert found.too_old(day, now, "main") is None
+    assert found.too_old(day, now) is None
     assert found.too_old(day, now, "other") == "source other: no run has ended well yet"
     environment = {"PLOTSEEK_STORE_PATH": str(store)}
-    shown = CliRunner(env=environment).invoke(main, ["status", "--max-age", "1d", "--source", "shelf"])
-    assert (shown.exit_code, shown.stderr) == (1, "ingest: source shelf: no run has ended well yet\n")
+    shown = CliRunner(env=environment).invoke(main, ["status", "--max-age", "1d", "--source", "shlef"])
+    assert (shown.exit_code, shown.stderr) == (1, "ingest: source shlef: no run has ended well yet\n")
     unasked = CliRunner(env=environment).invoke(main, ["status", "--source", "shelf"])
     assert unasked.exit_code == 2
 
@@ -180,6 +183,12 @@ def test_rollback_and_restore_stand_in_the_history(config: Config, tmp_path: Pat
     assert restored.reason == "generation 3 is in force"
     assert good is not None
     assert good.number < back.number
+    # For a health check the films are as good as read; after a rollback they are not.
+    (source,) = gather(store).sources
+    assert (source.restored, source.last_good) == (True, restored.ended)
+    assert gather(store).lines(UTC)[3].startswith("source main: 2 films, restored 20")
+    assert CliRunner(env={"PLOTSEEK_STORE_PATH": str(store)}).invoke(main, ["rollback"]).exit_code == 0
+    assert gather(store).sources[0].restored is False
 
 
 @pytest.mark.parametrize("name", ["", "two words", "../up", "ä", "x" * 41])
