@@ -115,6 +115,7 @@ class Plotseek(MovieCatalog):
         source: str = "main" -- whose films these are; those of other sources stay
         take_over: bool = False -- also films of other sources
         """
+        self._check_process()
         refuse_unknown(options, IngestOptions.__annotations__)
         given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         with ExitStack() as stack:
