@@ -16,7 +16,7 @@ from catalog.store.columns.facets import count_facets as count
 from catalog.store.snapshot import Snapshot
 from query.constraints.known_values import KnownValues, misspelt_genres, unknown_values
 from query.filters import conditions_among
-from query.models import FacetCounts, Hit, SearchRequest, SearchResult
+from query.models import NONE_PASSES, FacetCounts, Hit, SearchRequest, SearchResult
 from query.search.explain import Evidence, explain, highlights
 from query.search.listing import (
     check_sort,
@@ -158,7 +158,9 @@ def _said_besides(question: Question, snapshot: Snapshot, ranking: Ranking, *, s
     """What is to be told beside the movies."""
     request, taste = question.request, question.taste
     notes = (*chain.from_iterable(example.notes for example in (*taste.likes, *taste.dislikes)), *ranking.notes)
-    if question.hidden:
+    if question.hidden and question.hidden == snapshot.info.films:
+        notes = (*notes, f"{NONE_PASSES}the list of what was seen or rated: all {question.hidden} are on it")
+    elif question.hidden:
         films = "one film" if question.hidden == 1 else f"{question.hidden} films"
         notes = (*notes, f"left out, as seen or rated: {films}")
     if unknown := unknown_values(request.filter, KnownValues(snapshot)):

@@ -117,6 +117,12 @@ def test_what_was_seen_is_hidden_from_whichever_source_it_came(tmp_path: Path) -
         assert titled.request.exclude == ("remake",)
 
 
+def test_who_has_seen_everything_is_told_so(snapshot: Snapshot) -> None:
+    seen = tuple(movie.id for movie in FILMS)
+    found = search(SearchRequest("space ship", seen=seen), snapshot, WordEmbedder(), SearchConfig())
+    assert (found.hits, found.notes[0]) == ((), "no film passes the list of what was seen or rated: all 6 are on it")
+
+
 def test_a_search_hides_what_was_seen_and_names_what_it_does_not_know(snapshot: Snapshot) -> None:
     asked = SearchRequest("space ship", seen=("The Lantern (1984)", "Gone (1950)"), all=True, limit=10)
     found = search(asked, snapshot, WordEmbedder(), SearchConfig())
