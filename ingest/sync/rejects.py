@@ -78,6 +78,7 @@ class RowReader:
         """Ids of films whose row was refused, as far as it tells them."""
         self.foreign = 0
         """Rows that were refused because their movie belongs to another source."""
+        self._first_foreign = ""
         self.read = 0
         self.repaired = 0
         """Values whose mojibake was undone."""
@@ -107,9 +108,9 @@ class RowReader:
                 if not isinstance(refusal, NotAMovie) and (identity := id_of(row, self._fields)) is not None:
                     self.refused.add(identity)
                 self._refusals.add(str(refusal), None if isinstance(row, UnreadableRow) else row.fields)
-        if self.read and self.foreign == self.read:
+        if self.foreign and self._refusals.count == self.read:
             raise SourceError(
-                f"every row has the id of a film of another source: {self._refusals.shown[0]};"
+                f"every film has the id of one of another source: {self._first_foreign};"
                 " nothing was changed; name the --source that has these films, or give them other ids"
             )
 
@@ -143,9 +144,11 @@ class RowReader:
         self.foreign += 1
         title = self._titles_of_others.get(identity)
         film = f"of {title!r}, a film" if title else "of a film"
-        return RowRefused(
+        reason = (
             f"{place}: field 'id': {identity!r} is the id {film} of source {owner!r}; --take-over replaces that one"
         )
+        self._first_foreign = self._first_foreign or reason
+        return RowRefused(reason)
 
     @cached_property
     def _titles_of_others(self) -> Mapping[str, str]:

@@ -204,13 +204,13 @@ def test_a_value_that_cannot_be_read_is_told_with_its_row(tmp_path: Path) -> Non
 
 
 def test_a_list_of_nothing_but_films_of_another_source_is_refused(tmp_path: Path) -> None:
-    films = write(tmp_path, film(1, "Alien", "A ship."), film(2, "Jaws", "A shark."))
+    films = write(tmp_path, film(3, "Without a plot", ""), film(1, "Alien", "A ship."), film(2, "Jaws", "A shark."))
     run_ingest(tmp_path / "store", films)
     refused = run_ingest(tmp_path / "store", films, "--source", "mian")
     assert refused.exit_code == 1
     assert refused.stderr.splitlines()[-1] == (
-        "ingest: every row has the id of a film of another source: line 1: field 'id': '1' is the id of 'Alien', a"
-        " film of source 'main'; --take-over replaces that one; nothing was changed; name the --source that has these"
+        "ingest: every film has the id of one of another source: line 2: field 'id': '1' is the id of 'Alien', a film"
+        " of source 'main'; --take-over replaces that one; nothing was changed; name the --source that has these"
         " films, or give them other ids"
     )
     assert "mian" not in run_ingest(tmp_path / "store", "status").stdout.partition("last runs")[0]
