@@ -290,11 +290,11 @@ class Draft:
             except CatalogDamaged:
                 drawn = None  # drawn anew, it is whole again
         if drawn is None or len(fresh):
-            drawn = (drawn or FilmMap.draw(vectors, rows)).named(rows, self._plots)
+            drawn = (drawn or FilmMap.draw(vectors, rows)).named(rows, self._plots_and_genres)
         drawn.save(self._generation.film_map)
 
-    def _plots(self, rows: Sequence[int]) -> list[str]:
-        return [movie.plot for movie in self.movies.at(rows).values()]
+    def _plots_and_genres(self, rows: Sequence[int]) -> list[tuple[str, Sequence[str]]]:
+        return [(movie.plot, movie.genres) for movie in self.movies.at(rows).values()]
 
     def _write_lexical(self, info: GenerationInfo, difference: Difference) -> GenerationInfo:
         """The lexical index of before with what changed, or a new one."""

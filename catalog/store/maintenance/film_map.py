@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from catalog.arrays import Floats
 from catalog.store.maintenance.projection import beside, drawn
-from catalog.store.maintenance.regions import PlotsAt, Region, name_regions
+from catalog.store.maintenance.regions import Region, ToldAt, name_regions
 from catalog.store.vectors.arrays import open_arrays
 
 UInts = NDArray[np.uint16]
@@ -62,9 +62,9 @@ class FilmMap:
             coordinates[fresh] = put.astype(np.uint16)
         return type(self)(coordinates, added, self.regions)
 
-    def named(self, rows: Rows, plots_at: PlotsAt) -> Self:
+    def named(self, rows: Rows, told_at: ToldAt) -> Self:
         """With names for the regions of the movies in some rows."""
-        return replace(self, regions=name_regions(self.coordinates[rows].astype(np.float32), rows, plots_at))
+        return replace(self, regions=name_regions(self.coordinates[rows].astype(np.float32), rows, told_at))
 
     def save(self, path: Path) -> None:
         """Write to a new file; raises OSError."""

@@ -1,4 +1,4 @@
-"""Names for parts of the map: the words that many films there hold, and few elsewhere."""
+"""Names for parts of the map: the words that many films there hold, and few elsewhere, or else such a genre."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -13,16 +13,15 @@ from catalog.text.folding import tokens
 from catalog.text.stems import english_stem, german_stem
 
 Rows = NDArray[np.int64]
-PlotsAt = Callable[[Sequence[int]], Iterable[str]]
-"""Reads the plots of the movies in some rows."""
+ToldAt = Callable[[Sequence[int]], Iterable[tuple[str, Sequence[str]]]]
+"""Reads plot and genres of the movies in some rows."""
 
 _LEVELS = (16, 96)
 """Regions of the whole map, and of one that is looked at closely."""
 _FEWEST = 25
-"""Films of a region that is worth a name."""
+"""Films of a region on average, at least; half as many are worth a name."""
 _READ = 4800
 """Films whose plots are read, as many of each region, spread through it."""
-_WORDS = 2
 _SHORTEST = 4
 _ROUNDS = 12
 _SAMPLE = 10_000
@@ -31,12 +30,21 @@ _LEAST_SHARE = 0.06
 """Of the films that are read, for a word to name them."""
 _LEAST_RARER = 1.5
 """How many times as rare it has to be on the whole map."""
-_MOST_SHARE = 0.1
-"""Of all films: love, life and the young are everywhere."""
 _LEAST_HELD = 4
 _LEAST_SURPRISE = 15.14
 """G of Dunning (1993), "Accurate Methods for the Statistics of Surprise and Coincidence": one of 10,000 words that are
 spread by chance reaches it. Of 200 films, four of a region hold many a word that says nothing ("takes", "lost")."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What regions are named by."""
+
+    most: int
+    """In one name."""
+    most_share: float
+    """Of all films that may hold it: love, life and the young are everywhere, and so is drama."""
+    says: Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +59,29 @@ class Region:
     name: str
 
 
-def name_regions(places: Floats, rows: Rows, plots_at: PlotsAt) -> tuple[Region, ...]:
-    """Regions of the films in some rows, which lie at these places, shape (n, 2); `plots_at` reads plots of rows."""
+def name_regions(places: Floats, rows: Rows, told_at: ToldAt) -> tuple[Region, ...]:
+    """Regions of the films in some rows, which lie at these places, shape (n, 2)."""
     return tuple(
-        region for level, count in enumerate(_LEVELS) for region in _level(level, count, places, rows, plots_at)
+        region for level, count in enumerate(_LEVELS) for region in _level(level, count, places, rows, told_at)
     )
 
 
-def _level(level: int, count: int, places: Floats, rows: Rows, plots_at: PlotsAt) -> list[Region]:
+def _level(level: int, count: int, places: Floats, rows: Rows, told_at: ToldAt) -> list[Region]:
     count = min(count, len(places) // _FEWEST)
     if count < 2:
         return []
     middles, own = _middles(places, count)
-    told: list[list[frozenset[str]]] = []
+    words: list[list[frozenset[str]]] = []
+    genres: list[list[frozenset[str]]] = []
     for group in range(count):
         members = np.flatnonzero(own == group)
         some = members[:: -(-len(members) * count // _READ) or 1]
-        told.append([frozenset(tokens(plot)) for plot in plots_at(rows[some].tolist())])
-    names = _names(told)
-    found = zip(middles.round().astype(int).tolist(), names, told, strict=True)
-    return [Region(x, y, level, name) for (x, y), name, films in found if name and len(films) >= _FEWEST]
+        told = list(told_at(rows[some].tolist()))
+        words.append([frozenset(tokens(plot)) for plot, _ in told])
+        genres.append([frozenset(names) for _, names in told])
+    names = [word or genre for word, genre in zip(_names(words, _WORDS), _names(genres, _GENRES), strict=True)]
+    found = zip(middles.round().astype(int).tolist(), names, words, strict=True)
+    return [Region(x, y, level, name) for (x, y), name, films in found if name and 2 * len(films) >= _FEWEST]
 
 
 def _middles(places: Floats, count: int) -> tuple[Floats, Rows]:
@@ -91,30 +102,30 @@ def _nearest(places: Floats, middles: NDArray[np.floating]) -> Rows:
     return np.asarray(((middles**2).sum(axis=1) / 2 - places @ middles.T).argmin(axis=1))
 
 
-def _names(told: Sequence[Sequence[frozenset[str]]]) -> list[str]:
-    """Of the words of each region's films, which say most: how many there hold it, times a squared log of how rare.
+def _names(told: Sequence[Sequence[frozenset[str]]], kind: _Kind) -> list[str]:
+    """Of what each region's films hold, which says most: how many there hold it, times a squared log of how rare.
 
-    Nothing for a region in which no word is more frequent than chance would have it.
+    Nothing for a region in which nothing is more frequent than chance would have it.
     """
     counts = [Counter(word for film in films for word in film) for films in told]
     everywhere = sum(counts, Counter[str]())
     films = max(sum(map(len, told)), 1)
-    return [_name(count, len(group), everywhere, films) for count, group in zip(counts, told, strict=True)]
+    return [_name(count, len(group), everywhere, films, kind) for count, group in zip(counts, told, strict=True)]
 
 
-def _name(count: Counter[str], size: int, everywhere: Counter[str], films: int) -> str:
+def _name(count: Counter[str], size: int, everywhere: Counter[str], films: int, kind: _Kind) -> str:
     scores: dict[str, float] = {}
     for word, held in count.items():
         share, elsewhere = held / size, everywhere[word] / films
         frequent = held >= _LEAST_HELD and share >= _LEAST_SHARE
-        telling = elsewhere <= min(_MOST_SHARE, share / _LEAST_RARER) and _says_something(word)
+        telling = elsewhere <= min(kind.most_share, share / _LEAST_RARER) and kind.says(word)
         if frequent and telling and _surprise(held, size, everywhere[word], films) >= _LEAST_SURPRISE:
             scores[word] = share * log(share / elsewhere) ** 2
     chosen: dict[str, str] = {}
     for word in sorted(scores, key=lambda word: (-scores[word], word)):
-        if len(chosen) == _WORDS:
+        if len(chosen) == kind.most:
             break
-        chosen.setdefault(english_stem(word), word)
+        chosen.setdefault(english_stem(word) or word, word)
     return " · ".join(chosen.values())
 
 
@@ -130,3 +141,7 @@ def _surprise(held: int, size: int, everywhere: int, films: int) -> float:
 
 def _says_something(word: str) -> bool:
     return len(word) >= _SHORTEST and word.isalpha() and bool(english_stem(word)) and bool(german_stem(word))
+
+
+_WORDS = _Kind(2, 0.1, _says_something)
+_GENRES = _Kind(1, 0.25, bool)

@@ -6,8 +6,9 @@ const REACH = 14;
 const ROUND_FROM = 1.6;
 const MOST_LABELS = 20;
 const LINE = 24;
+const LABEL = "12px ";
 const ASIDE = [
-  ...[0, -1, 1, -2, 2].map((lines) => [0, lines]),
+  ...[0, -1, 1, -2, 2, -3, 3, -4, 4].map((lines) => [0, lines]),
   ...[0, -1, 1, -2, 2].flatMap((lines) => [
     [-0.7, lines],
     [0.7, lines],
@@ -66,7 +67,8 @@ export class Chart {
     brush.fillStyle = this.ground;
     brush.fillRect(0, 0, this.camera.width, this.camera.height);
     this.drawPoints(brush);
-    const named = this.drawRegions(brush);
+    brush.font = LABEL + style.fontFamily;
+    const named = this.drawRegions(brush, this.pointed >= 0 ? this.labelBox(brush, this.pointed) : null);
     this.drawHits(brush, style.caretColor);
     if (this.pointed >= 0) this.drawRing(brush, this.pointed, 3, this.ink);
     this.drawLabels(brush, named);
@@ -120,8 +122,8 @@ export class Chart {
     brush.stroke();
   }
 
-  /** What films have in common where they lie; gives the boxes that it took. */
-  drawRegions(brush) {
+  /** What films have in common where they lie, but under the title that is pointed at; gives the boxes that it took. */
+  drawRegions(brush, pointed) {
     const level = this.camera.zoom < CLOSE ? 0 : 1;
     brush.font = `italic 600 ${level ? 14 : 16}px ${getComputedStyle(this.canvas).fontFamily}`;
     brush.textBaseline = "middle";
@@ -140,7 +142,8 @@ export class Chart {
       const box = boxes.find(free([...taken, ...around])) ?? boxes.find(free(taken));
       if (!box) return false;
       taken.push(box);
-      this.drawText(brush, region.name, box.left + 6, box.top + 11, this.hits.size ? 0.55 : 0.85);
+      const covered = pointed && overlap(box, pointed);
+      if (!covered) this.drawText(brush, region.name, box.left + 6, box.top + 11, this.hits.size ? 0.55 : 0.85);
       return true;
     });
     this.canvas.dataset.regions = names.map((region) => region.name).join(", ");
@@ -181,7 +184,7 @@ export class Chart {
 
   /** Titles where there is room: of what is pointed at, of hits, then of the best known. */
   drawLabels(brush, regions) {
-    brush.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+    brush.font = LABEL + getComputedStyle(this.canvas).fontFamily;
     const taken = [...regions];
     for (const film of this.toLabel()) {
       if (taken.length >= MOST_LABELS + regions.length) break;

@@ -3,8 +3,11 @@
 const STEP = 60;
 const STILL = 6;
 
-/** `chart` is moved; `point` hears which film is under the pointer, `choose` which was chosen, `moved` of keys. */
-export function listenTo(chart, { point, choose, moved }) {
+/**
+ * `chart` is moved; `point` hears which film is under the pointer, `choose` which was chosen, `moved` of keys, `passed`
+ * of a wheel that scrolls the page: it zooms with Ctrl, as two fingers on a touchpad say it, or once one clicked here.
+ */
+export function listenTo(chart, { point, choose, moved, passed }) {
   const { canvas, camera } = chart;
   const fingers = new Map();
   let [travelled, spread] = [0, 0];
@@ -12,9 +15,10 @@ export function listenTo(chart, { point, choose, moved }) {
   canvas.addEventListener(
     "wheel",
     (event) => {
+      if (!event.ctrlKey && !event.metaKey && document.activeElement !== canvas) return passed();
       event.preventDefault();
       camera.zoomAt(Math.exp(-event.deltaY * 0.0016), event.offsetX, event.offsetY);
-      chart.draw();
+      return chart.draw();
     },
     { passive: false },
   );

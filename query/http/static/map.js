@@ -80,7 +80,7 @@ function build(place) {
   fill(
     place,
     head,
-    el("div", { class: "map-frame" }, canvas),
+    el("div", { class: "map-frame" }, canvas, el("p", { id: "map-wheel", class: "map-wheel", hidden: true }, t("map-wheel"))),
     el("ul", { class: "legend", id: "legend" }),
     el(
       "p",
@@ -89,8 +89,9 @@ function build(place) {
       n < films.total && ` ${t("map-first", { n, all: films.total })}.`,
     ),
   );
-  chart = new Chart(canvas, films);
-  listenTo(chart, { point, choose: (film) => go({ film: films.id[film] }), moved: tell });
+  const regions = films.regions?.map((region) => ({ ...region, name: genreName(region.name) }));
+  chart = new Chart(canvas, { ...films, regions });
+  listenTo(chart, { point, choose: (film) => go({ film: films.id[film] }), moved: tell, passed });
   colour();
 }
 
@@ -169,6 +170,14 @@ function point(film) {
   chart.canvas.dataset.pointed = film >= 0 ? films.title[film] : "";
   chart.draw();
 }
+
+/** Say for a moment how the wheel zooms. */
+function passed() {
+  byId("map-wheel").hidden = false;
+  forgetWheel();
+}
+
+const forgetWheel = afterPause(1500, () => byId("map-wheel")?.setAttribute("hidden", ""));
 
 const tell = afterPause(400, (film) => film >= 0 && announce(t("map-middle", { title: films.title[film] })));
 

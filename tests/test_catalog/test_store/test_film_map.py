@@ -180,9 +180,9 @@ WORDS = (
 )
 
 
-def told(kinds: NDArray[np.int64]) -> Callable[[Sequence[int]], list[str]]:
+def told(kinds: NDArray[np.int64]) -> Callable[[Sequence[int]], list[tuple[str, Sequence[str]]]]:
     """Plots that all have a word in common, and one of their kind."""
-    return lambda some: [f"Somebody meets a {WORDS[kinds[row]]} {row} in town" for row in some]
+    return lambda some: [(f"Somebody meets a {WORDS[kinds[row]]} {row} in town", ()) for row in some]
 
 
 def test_regions_are_named_by_what_the_films_there_have_in_common() -> None:
@@ -220,8 +220,21 @@ def test_a_word_that_chance_may_have_gathered_names_nothing(here: int, elsewhere
     places = np.array([[4_000 * group, film] for group in range(16) for film in range(25)], dtype=np.float32)
     holding = {*range(here), *range(25, 25 * (1 + elsewhere), 25)}
 
-    def plots(rows: Sequence[int]) -> list[str]:
-        return ["on the moon" if row in holding else "in town" for row in rows]
+    def told(rows: Sequence[int]) -> list[tuple[str, Sequence[str]]]:
+        return [("on the moon" if row in holding else "in town", ()) for row in rows]
 
-    found = name_regions(places, np.arange(400), plots)
+    found = name_regions(places, np.arange(400), told)
     assert [(region.name, region.x, region.level) for region in found] == [(name, 0, 0), (name, 0, 1)][: 2 * bool(name)]
+
+
+@pytest.mark.parametrize(("films", "name"), [(24, "War"), (12, "")])
+def test_a_genre_names_a_region_whose_films_share_no_word(films: int, name: str) -> None:
+    """Of a region of so many films all are of one genre, of the seven others three films each."""
+    rows = [(group, film) for group in range(8) for film in range(films if group == 0 else 26)]
+    places = np.array([[8_000 * group, film] for group, film in rows], dtype=np.float32)
+
+    def told(some: Sequence[int]) -> list[tuple[str, Sequence[str]]]:
+        return [("in town", ("Drama", "War") if rows[row][0] == 0 or rows[row][1] < 3 else ("Drama",)) for row in some]
+
+    found = name_regions(places, np.arange(len(rows)), told)
+    assert [region.name for region in found if region.level == 0] == [name][: bool(name)]
