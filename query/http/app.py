@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.gzip import GZipMiddleware
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
@@ -22,7 +22,7 @@ from query.http import routes
 from query.http import schemas as api
 from query.http.auth import Authenticator
 from query.http.middleware import RequestMiddleware
-from query.http.replies.addresses import methods_of, no_such_address, not_done_here
+from query.http.replies.addresses import lost_page, methods_of, no_such_address, not_done_here, wants_page
 from query.http.replies.cors import OtherPages
 from query.http.replies.reference import reference_page
 from query.http.replies.refusals import refusal_lines
@@ -133,6 +133,8 @@ def _errors(app: FastAPI, root: str, routes: Sequence[BaseRoute]) -> None:
             headers["Allow"] = ", ".join(methods)
             detail = not_done_here(request, methods)
         elif error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:  # nobody has said more
+            if wants_page(request):
+                return HTMLResponse(lost_page(request), 404, {"Cache-Control": "no-store"})
             detail = no_such_address(request.url.path, routes)
         elif error.status_code == 400:
             detail = "the body is no JSON that can be read"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from html import escape
 
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Match
@@ -26,6 +27,44 @@ def no_such_address(path: str, routes: Sequence[BaseRoute]) -> str:
     near = get_close_matches(_usual(path), there, 1)
     meant = f"; did you mean {near[0]}?" if near else "."
     return f"there is no such address{meant} There are {', '.join(there)}; /docs describes them"
+
+
+_LOST = """<!doctype html>
+<html lang="{language}">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>{what} · plotseek</title>
+  <link rel="icon" href="{root}/static/icon.svg" type="image/svg+xml">
+  <link rel="stylesheet" href="{root}/static/base.css">
+  <link rel="stylesheet" href="{root}/static/reference.css">
+</head>
+<body>
+<main class="reference">
+<h1>{what}</h1>
+<p>{why}</p>
+<p><a href="{root}/">{instead}</a></p>
+</main>
+</body>
+</html>
+"""
+_LOST_WORDS = {
+    "en": ("There is no such page", "Its address may be misspelt, or not whole.", "Look for a film"),
+    "de": ("Diese Seite gibt es nicht", "Vielleicht fehlt etwas an ihrer Adresse.", "Einen Film suchen"),
+}
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks, for somebody who reads."""
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+
+
+def lost_page(request: Request) -> str:
+    """The page for an address that is none, in the first language of the browser: German or else English."""
+    language = "de" if request.headers.get("accept-language", "").lower().startswith("de") else "en"
+    what, why, instead = _LOST_WORDS[language]
+    root = escape(request.scope.get("root_path", ""))
+    return _LOST.format(language=language, what=what, why=why, instead=instead, root=root)
 
 
 def not_done_here(request: Request, methods: Sequence[str]) -> str:
