@@ -198,6 +198,8 @@ class Why:
     """The passage of the story, or of a German plot, that is nearer to the question than the movie as a whole."""
     into_story: float | None = None
     """How far into the story that passage is, 0 to 1; None for one of a German plot."""
+    sentences: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Of "plot", and of "plot_de" where there is one, the sentence nearest to the question."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ And where in a long story the passage stands that fits.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,8 +52,12 @@ def explain(
 ) -> list[Why]:
     """What brought each of some candidates."""
     told = _nearest_passages(evidence, snapshot, dict(zip(rows, movies, strict=True)))
-    texts = [told[row].text if row in told else movie.plot for row, movie in zip(rows, movies, strict=True)]
-    nearest = _sentences(evidence, embedder, texts)
+    plots = [{"plot": movie.plot, **({"plot_de": movie.plot_de} if movie.plot_de else {})} for movie in movies]
+    near = _nearest_sentences(evidence, embedder, [*(told[row].text for row in told), *chain(*map(dict.values, plots))])
+    marked = [{name: near[text] for name, text in texts.items() if text in near} for texts in plots]
+    nearest = [
+        near.get(told[row].text if row in told else texts["plot"]) for row, texts in zip(rows, plots, strict=True)
+    ]
     likes = _nearest_likes(evidence, snapshot, rows)
     reasons = [
         Why(
@@ -61,8 +66,9 @@ def explain(
             sentence,
             like.id if like else None,
             like.title if like else None,
+            sentences=of_plots,
         )
-        for row, movie, sentence, like in zip(rows, movies, nearest, likes, strict=True)
+        for row, movie, sentence, like, of_plots in zip(rows, movies, nearest, likes, marked, strict=True)
     ]
     return [_with_passage(why, told.get(row)) for row, why in zip(rows, reasons, strict=True)]
 
@@ -146,17 +152,17 @@ def _written(*texts: str) -> dict[str, str]:
     return found
 
 
-def _sentences(evidence: Evidence, embedder: Embedder, told: Sequence[str]) -> list[str | None]:
-    """The sentence of each text that is nearest to the question; all are embedded together."""
+def _nearest_sentences(evidence: Evidence, embedder: Embedder, told: Sequence[str]) -> dict[str, str]:
+    """By text, its sentence that is nearest to the question; all are embedded together. Nothing without words."""
     if evidence.analysis is None:
-        return [None] * len(told)
-    split = [sentences(text)[:_MOST_SENTENCES] for text in told]
-    texts = [sentence for parts in split if len(parts) > 1 for sentence in parts]
+        return {}
+    split = {text: parts for text in told if (parts := sentences(text)[:_MOST_SENTENCES])}
+    texts = list(dict.fromkeys(part for parts in split.values() if len(parts) > 1 for part in parts))
     near: dict[str, float] = {}
     if texts:
         vectors = embedder.embed_queries([evidence.analysis.text, *texts])
         near = dict(zip(texts, (vectors[1:] @ vectors[0]).tolist(), strict=True))
-    return [max(parts, key=lambda text: near.get(text, 0.0)) if parts else None for parts in split]
+    return {text: max(parts, key=lambda part: near.get(part, 0.0)) for text, parts in split.items()}
 
 
 def _nearest_likes(evidence: Evidence, snapshot: Snapshot, rows: Sequence[int]) -> list[Movie | None]:

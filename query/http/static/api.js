@@ -14,12 +14,22 @@ export function keyFrom(asking) {
   needKey = asking;
 }
 
+let failed = 0;
+/** When the service was last not reached, in milliseconds; 0 if it is there. */
+
+/** Tell with an event "answered" that the service is there again: an answer to what was asked after it failed. */
 async function withKey(ask) {
   for (;;) {
-    const presented = service.key();
+    const [presented, began] = [service.key(), performance.now()];
     try {
-      return await ask();
+      const answer = await ask();
+      if (failed && began > failed) {
+        failed = 0;
+        dispatchEvent(new Event("answered"));
+      }
+      return answer;
     } catch (problem) {
+      if ([0, TOO_LATE].includes(problem.status)) failed = performance.now();
       if (problem.status !== 401) throw problem;
       if (service.key() !== presented) continue; // another question was given one meanwhile
       sessionStorage.setItem(KEPT, await needKey(presented ? problem : null));
@@ -34,15 +44,15 @@ function asked(state) {
   return { text: state.similar ? "" : state.q, likes, dislikes, filter: state.filter, disregard: state.disregard };
 }
 
-export function search(state, { offset, limit, why = false, only = "", signal }) {
+export function search(state, { offset, limit, why = false, fields, signal }) {
   const { text, ...options } = asked(state);
-  if (only) options.filter = `${options.filter} id:"${only.replaceAll('"', '""')}"`.trim();
-  const all = state.all || Boolean(only);
-  return withKey(() => service.search(text, { ...options, sort: state.sort, all, offset, limit, why, signal }));
+  const page = { sort: state.sort, all: state.all, offset, limit, why, fields, signal };
+  return withKey(() => service.search(text, { ...options, ...page }));
 }
 
 export const facets = (state, signal) => withKey(() => service.facets({ ...asked(state), all: state.all, signal }));
-export const suggest = (q, signal) => withKey(() => service.suggest(q, { limit: 8, signal }));
+/** Titles for what is being typed; no answer that tells that the service is back: the page would be shown anew. */
+export const suggest = (q, signal) => service.suggest(q, { limit: 8, signal });
 export const map = (limit) => withKey(() => service.map(limit));
 
 export const NUMBERS = ["rating", "votes", "runtime"];

@@ -15,10 +15,14 @@ export function inForce({ filter }, understood = []) {
   });
   const read = understood.map((each) => {
     const change = () => ({ disregard: [...now().disregard, asFilter(each)] });
-    return { name: nameOf(each), change, kind: "chip read" };
+    return { name: nameOf(each), change, kind: each.negated ? "chip read unlike" : "chip read" };
   });
   return [...written, ...read];
 }
+
+/** The words that count beside likes: nobody sees in a list of films for somebody that they do. */
+const wordsBeside = ({ q, recommend }) =>
+  recommend && q.trim() ? [{ name: t("quoted", { q: q.trim() }), change: () => ({ q: "" }), kind: "chip" }] : [];
 
 /** What to ask without any of them. */
 export const withoutAny = (understood) => ({
@@ -27,7 +31,7 @@ export const withoutAny = (understood) => ({
 });
 
 export function showChips(state, understood) {
-  const chips = inForce(state, understood).map(chip);
+  const chips = [...wordsBeside(state), ...inForce(state, understood)].map(chip);
   byId("chips").hidden = chips.length === 0;
   fill(
     byId("chips"),

@@ -105,12 +105,11 @@ function line(state) {
     id: "filter",
     type: "text",
     value: state.filter,
-    placeholder: t("filter-hint"),
     maxlength: 1000,
     spellcheck: "false",
     autocapitalize: "off",
     autocomplete: "off",
-    "aria-describedby": "filter-error",
+    "aria-describedby": "filter-error filter-hint",
   });
   const apply = (event) => {
     event.preventDefault();
@@ -122,6 +121,7 @@ function line(state) {
     el("label", { for: "filter" }, t("filter-line")),
     input,
     el("p", { id: "filter-error", class: "wrong", role: "alert" }),
+    el("p", { id: "filter-hint", class: "hint" }, t("filter-hint")),
     el("button", { type: "submit", class: "quiet" }, t("apply")),
   );
 }

@@ -13,11 +13,11 @@ import { genreName, number, spoken, t } from "./words.js";
 /** The plot in the language of the page, where the catalogue has it. */
 export const plot = (film) => (spoken() === "de" && film.plot_de) || film.plot;
 
-/** A card, with how well the film fits where a question was asked. */
-export function card(film) {
+/** A card of the film in this place of the answer, with how well it fits where a question was asked. */
+export function card(film, place) {
   const text = el("p", { class: "plot", lang: plotLanguage(film) }, plot(film));
   const why = el("div", { class: "why", id: `why-${film.id}`, hidden: true });
-  const buttons = el("div", { class: "actions" }, actions(film), whyButton(film, why, text));
+  const buttons = el("div", { class: "actions" }, actions(film), whyButton({ film, place }, why, text));
   return el(
     "li",
     { class: "film", "data-id": film.id, click: openAnywhere },
@@ -54,7 +54,7 @@ function link(film) {
 
 function facts(film) {
   const parts = [film.year, (film.genres ?? []).slice(0, 3).map(genreName).join(", "), rating(film)].filter(Boolean);
-  const fits = film.fit !== undefined && el("span", { class: "fits" }, t("fits", { n: film.fit }));
+  const fits = film.fit !== undefined && !now().all && el("span", { class: "fits" }, t("fits", { n: film.fit }));
   return el(
     "p",
     { class: "facts" },

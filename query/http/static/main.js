@@ -1,12 +1,12 @@
 // The page: when its address changes, whatever depends on what changed is shown anew.
 
 import { keyFrom, knownNumbers, NUMBERS } from "./api.js";
-import { byId, el, fill, icon } from "./dom.js";
+import { announce, byId, el, fill, icon } from "./dom.js";
 import { showFacets } from "./facets.js";
 import { openFilm } from "./film.js";
 import { askForKey } from "./key.js";
 import { hideMap, lightUp, showMap } from "./map.js";
-import { shownFilms, showAnswer, showMore, showNothing } from "./results.js";
+import { isCompared, shownFilms, showAnswer, showMore, showNothing } from "./results.js";
 import { prepareSearchBox, showQuestion } from "./search_box.js";
 import { asked, go, listen, now, question } from "./state.js";
 import { showChoices, showTray } from "./taste.js";
@@ -15,18 +15,21 @@ import { sayAll, spoken, switchLanguage, t } from "./words.js";
 
 const SORTS = ["-year", "year", "-rating", "-votes", "title", "runtime"];
 const WIDE = matchMedia("(min-width: 60rem)");
+const MOUSE = matchMedia("(hover: hover)");
 
 async function show(state, before, place) {
   document.body.classList.toggle("start", !asked(state) && state.view === "list");
   document.body.classList.toggle("on-map", state.view === "map");
+  const starts = document.body.classList.contains("start");
+  if (starts && (!before || asked(before)) && !state.film && MOUSE.matches) byId("q").focus();
   showQuestion(state);
-  showSort(state);
   showView(state);
   await Promise.all([
     (!before || question(state) !== question(before)) && showQuestionAnew(state, before),
     (!before || state.view !== before.view) && showMapOf(state),
   ]);
   if (place !== undefined && state === now()) scrollTo(0, place);
+  showSort();
   lightUp(shownFilms());
   if (!before || state.likes !== before.likes || state.dislikes !== before.dislikes) {
     showChoices();
@@ -70,21 +73,17 @@ function showFilm(state) {
 }
 
 /** Offer what sorts films differently: by numbers that some have. */
-async function showSort(state) {
-  byId("sort-label").hidden = !asked(state);
+async function showSort() {
   const numbers = await knownNumbers();
-  const first = firstSort(now(), numbers);
+  const first = isCompared() ? "relevance" : byKnown(numbers);
   const known = (name) => !NUMBERS.includes(name) || numbers.includes(name);
   const others = SORTS.filter((each) => each === now().sort || (each !== first && known(each.replace("-", ""))));
   const option = (sort, name) => el("option", { value: sort, selected: sort === now().sort }, t(name));
   fill(byId("sort"), option("relevance", first), ...others.map((each) => option(each, each)));
 }
 
-/** What "relevance" is: of films that nothing is compared with, by votes, without any by rating, or else by year. */
-function firstSort({ q, similar, recommend }, numbers) {
-  if (q.trim() || similar || recommend) return "relevance";
-  return numbers.includes("votes") ? "known-first" : numbers.includes("rating") ? "-rating" : "-year";
-}
+/** What orders films that nothing is compared with: votes, without any rating, or else the year. */
+const byKnown = (numbers) => (numbers.includes("votes") ? "known-first" : numbers.includes("rating") ? "-rating" : "-year");
 
 function showView(state) {
   byId("view-list").setAttribute("aria-pressed", String(state.view === "list"));
@@ -98,6 +97,14 @@ function showSwitches() {
   byId("language").setAttribute("aria-label", t("language-label"));
   fill(byId("theme"), icon("theme"), el("span", {}, t(`theme-${theme}`)));
   byId("theme").setAttribute("aria-label", t("theme-label", { name: t(`theme-${theme}`) }));
+}
+
+/** Copy the address, which says all that is shown; a browser lets no page do so that came without encryption. */
+async function share() {
+  await navigator.clipboard.writeText(location.href);
+  byId("share").textContent = t("shared");
+  announce(t("shared"));
+  setTimeout(() => (byId("share").textContent = t("share")), 2000);
 }
 
 /** Auto, light, dark, auto ... */
@@ -146,6 +153,8 @@ function prepare() {
   byId("language").addEventListener("click", speakAnew);
   byId("theme").addEventListener("click", switchTheme);
   byId("sort").addEventListener("change", (event) => go({ sort: event.target.value }));
+  byId("share").hidden = !navigator.clipboard;
+  byId("share").addEventListener("click", share);
   byId("more").addEventListener("click", showMore);
   byId("film").addEventListener("close", () => go({ film: "" }));
   byId("film").addEventListener("click", (event) => event.target === byId("film") && byId("film").close());

@@ -17,7 +17,7 @@ export function valueName(field, value) {
 
 /** A condition: `year:1980..` is "from 1980", `-genre:War` "without War". */
 export function nameOf({ field, operator, values, negated }) {
-  if (field === "like") return t("alike", { title: values.join(", ") });
+  if (field === "like") return t(negated ? "unlike" : "alike", { title: values.join(", ") });
   const names = values.map((value) => valueName(field, value)).join(", ");
   const named = operator === ":" ? withField(field, names) : compared(field, operator, values[0]);
   return negated ? t("without", { name: named }) : named;

@@ -29,6 +29,7 @@
  * @property {Record<string, number>} ranks Place by meaning ("dense"), by words ("lexical"), by "title".
  * @property {string[]} words
  * @property {string} [sentence]
+ * @property {Record<string, string>} [sentences] Of "plot" and "plot_de" the nearest.
  * @property {string} [nearest_like]
  * @property {string} [nearest_title]
  *

@@ -16,10 +16,12 @@ export function inWords({ status, message }) {
   return filterInWords(message) ?? t(KNOWN.includes(status) ? `failed-${status}` : "failed-other", { status });
 }
 
-/** It, and a way to try again. */
-export function failure(error) {
-  const button = el("button", { type: "button", class: "quiet", click: again }, t("again"));
-  return el("div", { class: "notice wrong" }, el("p", {}, inWords(error)), button);
+/** It, and a way to try again; `back` is what happens by itself once anything else is answered. */
+export function failure(error, retry = again, back = retry) {
+  const button = el("button", { type: "button", class: "quiet", click: retry }, t("again"));
+  const shown = el("div", { class: "notice wrong" }, el("p", {}, inWords(error)), button);
+  addEventListener("answered", () => shown.isConnected && back(), { once: true });
+  return shown;
 }
 
 /** What is wrong with a filter, null for anything else. */

@@ -2,12 +2,13 @@
 
 import { movie, remember, search } from "./api.js";
 import { inForce, showChips, withoutAny } from "./chips.js";
-import { conditions, conditionsAmong } from "./conditions.js";
+import { conditions, conditionsAmong, spokenCondition } from "./conditions.js";
 import { announce, byId, el, fill } from "./dom.js";
 import { card, skeleton } from "./film.js";
 import { filterProblem, forgetCounts } from "./facets.js";
-import { failure, inWords } from "./problems.js";
-import { ask, go, now, PAGE } from "./state.js";
+import { nameOf } from "./names.js";
+import { failure, filterInWords, inWords } from "./problems.js";
+import { ask, go, now, PAGE, question } from "./state.js";
 import { showHelp } from "./welcome.js";
 import { t } from "./words.js";
 
@@ -29,6 +30,9 @@ let answer = NOTHING;
 
 /** The films that are shown now and meet what was asked. */
 export const shownFilms = () => answer.films.slice(0, answer.total);
+
+/** Whether how well they fit orders the films: where all that was asked are conditions, nothing does. */
+export const isCompared = () => answer.films.length === 0 || answer.films[0].fit !== undefined;
 
 /** Answer the question of the state anew. */
 export async function showAnswer(state, { focus = false } = {}) {
@@ -75,10 +79,9 @@ export async function showMore() {
   const state = now();
   const first = answer.films.length;
   const next = await search(state, { offset: first, limit: PAGE, signal: running.signal }).catch((error) => error);
-  if (next instanceof Error) {
-    if (next.name !== "AbortError") fill(byId("notice"), el("p", { class: "notice wrong" }, inWords(next)));
-    return;
-  }
+  if (next.name === "AbortError") return;
+  fill(byId("more-failed"), next instanceof Error && failure(next, showMore, () => fill(byId("more-failed"))));
+  if (next instanceof Error) return;
   remember(next.results);
   answer = grown(answer, next, state);
   go({ shown: answer.films.length }, { replace: true });
@@ -92,6 +95,8 @@ export function showNothing() {
   running.abort();
   answer = NOTHING;
   byId("rest").hidden = true;
+  byId("sort-label").hidden = true;
+  fill(byId("more-failed"));
   fill(byId("films"));
   fill(byId("notice"));
   byId("more").hidden = true;
@@ -130,7 +135,7 @@ async function show(found, state) {
 
 /** Cards of films, so many behind the `first`; a line stands before those that do not meet what was asked. */
 function cards(films, first = 0) {
-  const items = films.map(card);
+  const items = films.map((film, place) => card(film, first + place));
   const meeting = answer.total - first;
   if (!answer.more && meeting >= 0 && meeting < films.length)
     items.splice(meeting, 0, el("li", { class: "nearby" }, t("nearby")));
@@ -138,6 +143,7 @@ function cards(films, first = 0) {
 }
 
 function showRest() {
+  fill(byId("more-failed"));
   byId("more").hidden = answer.ended;
   byId("rest").hidden = !(answer.ended && answer.more && answer.films.length);
   byId("rest").textContent = t("may-be-more");
@@ -149,10 +155,13 @@ async function headingOf(state, { total: n, more }) {
     return t("films-like", { n, title: film.title });
   }
   if (state.recommend) return t(state.q.trim() ? "films-chosen-for" : "films-chosen", { n, q: state.q.trim() });
-  return state.q.trim() ? t("films-for", { n, more, q: state.q.trim() }) : t("films", { n, more });
+  const loose = state.disregard.map(spokenCondition).filter(Boolean).map(nameOf).join(", ");
+  const counted = state.q.trim() ? t("films-for", { n, more, q: state.q.trim() }) : t("films", { n, more });
+  return loose ? t("whether-or-not", { counted, name: loose }) : counted;
 }
 
 function notice(state, { films, total, notes, understood }) {
+  if (state.filter && state.q.trim()) leftOut(state, total);
   if (total > 0) return state.all && aside(t("all-shown"), button("only-fitting", () => go({ all: false, shown: PAGE })));
   const chosen = inForce(state, understood);
   const takeAway = chosen.map(({ name, change }) => button("take-away", () => ask(change()), { name }));
@@ -161,6 +170,17 @@ function notice(state, { films, total, notes, understood }) {
   if (!none || chosen.length === 0) return nothingFits(state, takeAway);
   const names = chosen.map(({ name }) => name).join(", ");
   return emptied(t("none-meets", { n: chosen.length, names }), null, takeAway);
+}
+
+/** Say of a filter, which may be of an earlier question, how many films it leaves out of the answer to this one. */
+async function leftOut(state, total) {
+  const names = inForce(state).map(({ name }) => name).join(", ");
+  const wide = { ...state, filter: "" };
+  const asking = search(wide, { offset: 0, limit: 1, fields: ["id"], signal: running.signal });
+  const n = Math.max((await asking.catch(() => ({ total }))).total - total, 0);
+  if (question(state) !== question(now())) return;
+  const off = button("take-off", () => ask({ filter: "" }));
+  byId("notice").prepend(el("p", { class: "aside narrowed" }, t(n ? "left-out" : "narrowed", { n, names }), " ", off));
 }
 
 function emptied(what, lead, buttons) {
@@ -191,5 +211,7 @@ function showProblem(error, state) {
   byId("heading").textContent = t("failed");
   announce(`${t("failed")}: ${inWords(error)}`);
   forgetCounts(state);
-  if (!filterProblem(error.message)) fill(byId("notice"), failure(error));
+  const ofFilter = filterProblem(error.message);
+  const takeAway = button("take-away", () => ask({ filter: "" }), { name: state.filter });
+  fill(byId("notice"), ofFilter ? emptied(t("filter-wrong"), filterInWords(error.message), takeAway) : failure(error));
 }

@@ -28,10 +28,9 @@ function choice(film, kind, pressed) {
     "data-choice": kind,
     "aria-pressed": String(pressed),
     "aria-label": t(`${kind}-film`, film),
-    title: t(kind),
     click: () => choose(film.id, kind),
   };
-  return el("button", attributes, icon(kind), el("span", { class: "word" }, t(kind)));
+  return el("button", attributes, icon(kind), el("span", {}, t(kind)));
 }
 
 function similar(film) {
@@ -69,7 +68,7 @@ export async function showTray() {
   const films = await Promise.all([...likes, ...dislikes].map((id) => movie(id).catch(() => ({ id, title: id }))));
   if (now().likes !== likes || now().dislikes !== dislikes) return;
   const kinds = films.map((film) => el("li", {}, chosenFilm(film, likes.includes(film.id) ? "like" : "dislike")));
-  fill(tray, el("ul", { class: "chips" }, kinds), trayButtons(likes.length > 0));
+  fill(tray, el("ul", { class: "chips" }, kinds), trayButtons(films, likes.length > 0));
 }
 
 function chosenFilm(film, kind) {
@@ -85,8 +84,14 @@ function chosenFilm(film, kind) {
   return el("button", attributes, icon(kind), el("span", {}, film.title), el("span", { class: "times" }, "×"));
 }
 
-function trayButtons(ready) {
-  const recommend = () => ask({ recommend: true, similar: "", q: byId("q").value.trim(), sort: "relevance" });
+/** What was typed counts on, unless it is the title of a chosen film: the choice says more than its name. */
+function wordsBeside(films) {
+  const typed = byId("q").value.trim();
+  return films.some(({ title }) => title.toLowerCase() === typed.toLowerCase()) ? "" : typed;
+}
+
+function trayButtons(films, ready) {
+  const recommend = () => ask({ recommend: true, similar: "", q: wordsBeside(films), sort: "relevance" });
   const clear = () => {
     go({ likes: [], dislikes: [], recommend: false });
     byId("q").focus();

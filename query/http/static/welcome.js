@@ -9,7 +9,7 @@ import { number, t } from "./words.js";
 /** `counted` are the facets of the whole catalog, null if they cannot be had. */
 export function showWelcome(counted) {
   const genres = values(counted, "genre").slice(0, 12);
-  const decades = values(counted, "year").slice(0, 10);
+  const decades = values(counted, "year").toSorted((one, other) => other.value.localeCompare(one.value));
   fill(
     byId("welcome"),
     exampleRow(),

@@ -4,13 +4,14 @@ import { search } from "./api.js";
 import { inForce } from "./chips.js";
 import { el, fill, icon } from "./dom.js";
 import { now, question } from "./state.js";
-import { inWords } from "./problems.js";
-import { t } from "./words.js";
+import { failure } from "./problems.js";
+import { ordinal, t } from "./words.js";
 
 const LETTER = /^\p{Script=Latin}$/u;
-const RETRIEVERS = { dense: "dense", lexical: "lexical", title: "title-retriever" };
+const RETRIEVERS = { dense: "by-meaning", lexical: "by-words", title: "by-title" };
 
-export function whyButton(film, panel, plot) {
+/** For the film in this place of the answer: what brought it is told of all that were found with it. */
+export function whyButton({ film, place }, panel, plot) {
   const button = el(
     "button",
     {
@@ -19,7 +20,7 @@ export function whyButton(film, panel, plot) {
       "aria-expanded": "false",
       "aria-controls": panel.id,
       "aria-label": t("why-film", film),
-      click: () => toggle(button, film, panel, plot),
+      click: () => toggle(button, { film, place }, panel, plot),
     },
     icon("why"),
     el("span", {}, t("why")),
@@ -27,7 +28,7 @@ export function whyButton(film, panel, plot) {
   return button;
 }
 
-async function toggle(button, film, panel, plot) {
+async function toggle(button, { film, place }, panel, plot) {
   const open = button.getAttribute("aria-expanded") !== "true";
   button.setAttribute("aria-expanded", String(open));
   panel.hidden = !open;
@@ -35,16 +36,20 @@ async function toggle(button, film, panel, plot) {
   if (!open || panel.dataset.of === question(now())) return;
   panel.dataset.of = question(now());
   try {
-    const answer = await search(now(), { offset: 0, limit: 1, why: true, only: film.id });
-    explain(answer, panel, plot);
+    const { results, understood } = await search(now(), { offset: place, limit: 1, why: true });
+    if (results[0]?.id === film.id) explain(results[0].why, understood, panel, plot);
+    else fill(panel, el("p", {}, t("why-changed"))); // another film is there by now
   } catch (error) {
     delete panel.dataset.of;
-    fill(panel, el("p", {}, `${t("failed")}: ${inWords(error)}`));
+    const retry = () => {
+      button.setAttribute("aria-expanded", "false");
+      return toggle(button, { film, place }, panel, plot);
+    };
+    fill(panel, failure(error, retry));
   }
 }
 
-function explain({ results: [film], understood }, panel, plot) {
-  const why = film?.why;
+function explain(why, understood, panel, plot) {
   const reasons = why ? reasonsOf(why, plot) : [];
   const met = inForce(now(), understood).map(({ name }) => name);
   if (reasons.length === 0 && !why?.sentence && met.length > 0) reasons.push([t("why-meets"), met.join(", ")]);
@@ -54,11 +59,12 @@ function explain({ results: [film], understood }, panel, plot) {
 
 /** Names and values of what brought a film. */
 function reasonsOf(why, plot) {
-  const ranks = Object.entries(why.ranks).map(([by, n]) => t("rank", { by: t(RETRIEVERS[by] ?? by), n }));
+  const ranks = Object.entries(why.ranks).map(([by, n]) => t(RETRIEVERS[by] ?? by, { n: ordinal(n) }));
+  const sentence = why.sentences?.[plot.lang === "de" ? "plot_de" : "plot"];
   return [
-    [t("why-ranks"), ranks.join(" · ")],
+    [t("why-ranks"), ranks.join(", ")],
     [t("why-words"), why.words.filter((word) => !LETTER.test(word)).join(", ")],
-    [t("why-sentence"), why.sentence && !highlight(plot, why.sentence) && why.sentence],
+    [t("why-sentence"), sentence && !highlight(plot, sentence) && sentence],
     told(why),
     [t(now().similar ? "why-similar" : "why-like"), why.nearest_title],
   ].filter(([, value]) => value);

@@ -98,7 +98,7 @@ def test_a_long_question_goes_into_a_body_and_answers_the_same(http: httpx.Clien
     posted = http.post("/search", json=asked)
     got = http.get("/search", params={"q": "space ships", "limit": 3, "why": True, "all": True})
     assert untimed(posted) == untimed(got)
-    assert set(posted.json()["results"][0]["why"]) == {"ranks", "words", "sentence"}
+    assert set(posted.json()["results"][0]["why"]) == {"ranks", "words", "sentence", "sentences"}
 
 
 def test_a_batch_answers_each_question_in_order(http: httpx.Client) -> None:
