@@ -15,6 +15,7 @@ from catalog.store.snapshot import open_snapshot
 from catalog.store.vectors.moments import FEWEST
 from catalog.store.vectors.questions import question_digest
 from catalog.text.questions import KINDS, example_questions
+from tests.support.checkpoints import JINA_TINY
 from tests.support.chroma import free_port
 from tests.test_commands.test_cli import run_ingest as ingest
 from tests.test_commands.test_cli import write
@@ -111,10 +112,11 @@ def test_a_damaged_store_names_the_ways_back_and_each_works(store: Path, tmp_pat
     assert result(ingest(store, "verify")) == (0, "generation 3, 2 films: everything agrees\n", "")
 
 
-@pytest.mark.parametrize("place", ["folder"], indirect=True)
-def test_repair_embeds_the_questions_that_the_cache_lost(store: Path, tmp_path: Path) -> None:
+def test_repair_embeds_the_questions_that_the_cache_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLOTSEEK_EMBEDDING_MODEL", str(JINA_TINY))
+    store = tmp_path / "store"
     films = [{"id": number, "title": f"Film {number}", "plot": "A ship."} for number in range(FEWEST)]
-    assert ingest(store, "--file", write(tmp_path, *films), "--allow-deletes").exit_code == 0
+    assert ingest(store, "--file", write(tmp_path, *films)).exit_code == 0
     with closing(open_snapshot(store)) as snapshot:
         before = snapshot.moments.questions
     with closing(VectorCache(store / "vectors.sqlite3")) as cache, closing(open_snapshot(store)) as snapshot:

