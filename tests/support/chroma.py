@@ -50,7 +50,7 @@ class ChromaProcess:
         """Start, and wait until it answers."""
         command = [str(BINARY), "run", "--path", str(self.folder), "--host", "127.0.0.1", "--port", str(self.port)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             try:
                 httpx.get(f"{self.url}/api/v2/heartbeat", timeout=5).raise_for_status()

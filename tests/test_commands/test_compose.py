@@ -197,7 +197,7 @@ class Composition:
         return (self.folder / f"{name}.log").read_text(encoding="utf-8")
 
     def wait(self, what: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 300
         while not what():
             assert time.monotonic() < deadline, {name: self.log(name) for name in self._services}
             time.sleep(0.1)

@@ -176,7 +176,7 @@ def test_a_killed_download_is_resumed_by_the_next_run(home: Path, monkeypatch: p
         environment = {**os.environ, "HF_ENDPOINT": hub.url}
         part = home / "hub/models--someone--jina-tiny/blobs" / f"{sha256(hub.files['model.safetensors'])}.incomplete"
         with subprocess.Popen([sys.executable, "-c", LOCATE, NAME], env=environment, stderr=subprocess.DEVNULL) as run:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 120
             while not (part.is_file() and part.stat().st_size) and time.monotonic() < until:
                 time.sleep(0.02)
             run.kill()

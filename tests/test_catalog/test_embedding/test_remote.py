@@ -309,7 +309,7 @@ def test_a_process_that_is_stopped_leaves_its_requests_behind() -> None:
     with serve_endpoint(StandInEndpoint("huggingface", toy, delay=30)) as endpoint:
         command = [sys.executable, "-c", code, endpoint.url]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-            until = time.monotonic() + 30
+            until = time.monotonic() + 120
             while not endpoint.sizes and time.monotonic() < until:
                 time.sleep(0.02)
             process.send_signal(signal.SIGINT)

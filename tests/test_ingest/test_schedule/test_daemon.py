@@ -174,7 +174,7 @@ def test_a_run_that_finds_the_catalog_locked_is_tried_again_soon(tmp_path: Path,
 
 def wait_for_scheduler(store: Path, failures: int) -> dict[str, object]:
     """What the scheduler waits for, once so many runs have failed in a row."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         if (found := scheduler(store)) and found["failures"] == failures:
             return found

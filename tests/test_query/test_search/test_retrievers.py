@@ -111,7 +111,7 @@ def test_while_chroma_is_away_words_find_and_when_it_is_back_it_is_asked(tmp_pat
 
 
 def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -193,7 +193,7 @@ def test_what_was_accepted_survives_the_kill_of_the_service_and_of_what_brings_i
         assert running.ends() == -signal.SIGKILL
     # Killed again, while what brings it in is at work.
     with killable(tmp_path) as (running, http):
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while http.get("/changes/1").json()["state"] == "waiting" and time.monotonic() < until:
             time.sleep(0.02)
         running.process.send_signal(signal.SIGKILL)

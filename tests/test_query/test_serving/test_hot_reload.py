@@ -33,7 +33,7 @@ def number(follower: Follower) -> int:
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while not holds() and time.monotonic() < until:
         time.sleep(0.01)
     return holds()
