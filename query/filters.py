@@ -8,8 +8,8 @@ from math import inf, isfinite
 
 from catalog.errors import UsageError
 from catalog.store.columns.conditions import Condition, Filter, Numbers, Range, Tagged, WithId
+from catalog.store.columns.ranges import above, below, between, outside
 from catalog.store.lexical.fields import HAS, LISTS, NUMBERS, elsewhere, folded
-from query.constraints.ranges import above, below, between, outside
 
 #: Sites whose ids are asked for by name: imdb:tt0111161.
 SITES = ("imdb", "tmdb", "ml", "tvdb", "wikidata", "trakt", "letterboxd", "netflix")

@@ -7,7 +7,8 @@ from functools import cached_property
 
 from catalog.text.folding import fold
 
-_WORD = re.compile(r"[^\W_]+|[,;:()]|--?(?=\s)|[–—]")
+#: A point ends a sentence, but not behind "Dr".
+_WORD = re.compile(r"[^\W_]+|[,;:()!?]|(?<=\w\w)(?<!\bdr|\bmr|\bms|\bst|\bvs)(?<!\bmrs)\.(?=\s|$)|--?(?=\s)|[–—]")
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,24 @@ from query.constraints.phrases import GENRE, SIGN, WORD, Item, Meaning
 
 #: A film, by a word for one and what is said before it: "French crime comedies", "time travel romance"; no word may
 #: follow that it would be a part of: "comedy writer".
-_FILM = re.compile(r"(?:[XTE]*(?:[nagt]C)*[nagpty]*(?:w{1,2}[nagptyf]*)?[fg]|[XT]*E+[na]+)(?![wanfgc])")
-#: All of a part between commas: "1980s", "horror", "from France", "in French".
-_ALONE = re.compile(r"[CXT]*(?:[nagty]*[gt][nagty]*|D?[BOP]?T*p|na+|an|S?PT*[cn]|[POIB]T*[ty]|In)$")
+_FILM = re.compile(r"(?:[XTEC]*(?:[nagt]C)*[nagpty]*(?:w{1,2}[nagptyf]*)?[fg]|[XTC]*E+T*[na]+)(?![wanfgc])")
+_VALUE = r"(?:[nagty]*[gt][nagty]*|D?[BOP]?T*p|na+|an|S?PT*[cn]|(?:S|S?[POIB])T*[ty]|In)X*"
+#: All of a part between signs: "1980s", "horror", "from France", "in French", "sixties or seventies".
+_ALONE = re.compile(rf"[CXTE]*(?:{_VALUE}(?:C[XT]*(?:{_VALUE}|y))*|y(?:CT*[ty])+)[XS]*$")
 #: All of a part that counts where another one says what is wished: "horror, Iran, 1973".
-BESIDE = re.compile(r"[nacy]+$")
+BESIDE = re.compile(r"[XT]*[nacy]+(?:CT*[nacy]+)*X*$")
 _WORDS_AND_TIME = re.compile(r"[XT]*w{1,3}t$")
-_NOT = re.compile(r"C*N[TC]*(?:S?PT*[cn]|[POIB]T*[ty]|t|I?n(?![wanfg])|[na]*[fg](?![wanfgc])|n*a$)")
+#: "Non-English thrillers".
+_OTHER_THAN = re.compile(r"[XTE]*V[na](?=[nagty]*[fg])")
+_NOT_THIS = r"(?:(?:S[PI]|P)T*[cn]|D?[BO]T*p|[POIB]T*[ty]|T*t|I?n(?![wanfg])|[na]*[fg](?![wanfgc])|n*a(?![^CXN]))"
+_NOT = re.compile(rf"[CXTE]*(?:A[XT]*)?N[TCX]*{_NOT_THIS}(?:C(?!N)T*{_NOT_THIS})*")
 #: Behind a film: where from, when, in which language, by whom.
-_BEHIND = re.compile(r"S?(?:(?:P|(?<=S)I)T*[cn](?:CP?T*[cn])*|[POIB]?T*[ty]|I[na](?![wa])|D?[BOP]?T*p)(?![wfgn])")
-_TOLD_AT_LAST = re.compile(r"[POIB]T*t$")
+_BEHIND = re.compile(
+    r"(?:(?:A?[XT]*)S)?(?:(?:P|(?<=S)I)T*[cn](?:CP?T*[cn])*|[POIB]?T*[ty]|I[na](?![wa])|D?[BOP]?T*p)(?![wfgn])"
+)
+_TOLD_AT_LAST = re.compile(r"[POIB]T*tX*$")
 #: What a film shall be without, but for what films are known by: "horror without ghosts".
-_LACKING = re.compile(r"C*A?NT*w{1,3}$")
+_LACKING = re.compile(r"C*A?NT*w{1,3}X*$")
 
 
 @dataclass(slots=True)
@@ -33,6 +39,8 @@ class Marks:
     """Whether each is negated."""
     spent: set[int] = field(default_factory=set)
     """Those that are not looked for."""
+    apart: set[int] = field(default_factory=set)
+    """Wishes that stand in a part of their own: "Gruselfilm: eine Familie zieht um. Nicht aus Amerika!"."""
     lacking: list[int] = field(default_factory=list)
     """Words for what a film shall be without, which no film says of itself."""
 
@@ -54,6 +62,10 @@ def parts_of(items: Sequence[Item]) -> Iterator[range]:
 def read_part(items: Sequence[Item], part: range, marks: Marks) -> None:
     letters = "".join(" " if place in marks.spent else items[place].letter for place in part)
     at = len(letters) - len(letters.lstrip())
+    if other := _OTHER_THAN.match(letters, at):
+        for place in part[at : other.end()]:
+            mark(place, items, marks, negated=True)
+        at = other.end()
     found = _FILM.match(letters, at)
     is_film, is_told = found is not None, False
     found = found or _ALONE.match(letters, at) or _WORDS_AND_TIME.match(letters, at)
@@ -71,6 +83,8 @@ def read_part(items: Sequence[Item], part: range, marks: Marks) -> None:
             marks.spent.add(part[at])
         is_told = is_told or letters[at] in "AKLMw"
         at += 1
+    if all(place in marks.spent or items[place].letter in "XTEC" for place in part):
+        marks.apart |= marks.wishes.keys() & set(part)
 
 
 def _next(letters: str, at: int, *, is_film: bool, is_told: bool) -> re.Match[str] | None:

@@ -38,9 +38,9 @@ class KnownValues:
         genres, countries, languages = (self.snapshot.named_values[field] for field in NAMED_LISTS)
         return vocabulary(genres, countries, languages)
 
-    @cached_property
-    def has_actors(self) -> bool:
-        return self.snapshot.lexical.holders("tags", tag("has", "actor")) > 0
+    def has(self, field: str) -> bool:
+        """Whether some movie says what it is in a field."""
+        return self.snapshot.lexical.holders("tags", tag("has", field)) > 0
 
     def person(self, name: str, fields: Sequence[str] = _PEOPLE) -> Meaning | None:
         """Whoever is called so, in the field in which more movies have them."""

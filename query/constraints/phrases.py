@@ -9,15 +9,20 @@ from functools import lru_cache
 
 from query.constraints.folded_text import FoldedText
 from query.constraints.places import held_countries, held_languages, held_nations
+from query.constraints.quantities import QuantitySaid, find_quantities
 from query.constraints.word_lists import inflected, phrase, read_table
-from query.constraints.years import COLOURLESS, SILENT, YearRange, find_years
+from query.constraints.years import CENTURIES, COLOURLESS, SILENT, YearRange, YearsSaid, find_years
 
 Values = Mapping[str, tuple[str, ...]]
 """Field of a filter -> values, of which a movie shall have one."""
 
 FILM, GENRE, ATTRIBUTE, NATION, COUNTRY, TIME, YEAR, PERSON, SIGN, WORD = "fganctyp,w"
 """The letters of what can mean something; those of small words are in words.txt."""
+SMALL = "X"
+"""Of small words, those that mean nothing by themselves."""
 
+_COLUMNS = (GENRE, ATTRIBUTE, TIME)
+"""What the columns of genres.txt are: what is said behind a film stands where a time may."""
 _LONGEST = 6
 """Words of a name of several."""
 _SPOKEN = ("language", "speaking")
@@ -38,6 +43,8 @@ class Meaning:
     """Pairs of a field and its values."""
     is_sought: bool = False
     """Whether it is also a word to look for: "Märchenfilme"."""
+    operator: str = ":"
+    """What stands between the field and the values in a filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,7 @@ def _genres(genres: Iterable[str]) -> dict[str, Meaning]:
         if not called:
             continue
         for word in words:
-            letter = GENRE if word in columns[0] else ATTRIBUTE
+            letter = next(letter for letter, column in zip(_COLUMNS, columns, strict=False) if word in column)
             values = found[word].values if word in found else ()
             found |= dict.fromkeys(inflected(word), Meaning(letter, (*values, ("genre", called))))
     return {name: Meaning(ATTRIBUTE, (("genre", (genre,)),)) for name, genre in known.items()} | found
@@ -127,30 +134,41 @@ def _techniques() -> dict[str, Meaning]:
     def made(letter: str, years: YearRange) -> Meaning:
         return Meaning(letter, (("year", (str(years),)),))
 
-    colourless = ("black and white", "b w", "schwarz weiss", "schwarzweiss", "schwarz und weiss")
+    white = ("schwarz weiss", "schwarzweiss", "schwarz und weiss")
+    colourless = ("black and white", "b w", *(word + ending for word in white for ending in ("", "e", "er", "en")))
     return {
         **dict.fromkeys(("silent", "stumm"), made(ATTRIBUTE, SILENT)),
         **dict.fromkeys(("stummfilm", "stummfilme", "stummfilmen"), made(GENRE, SILENT)),
         **dict.fromkeys(colourless, made(ATTRIBUTE, COLOURLESS)),
+        **{name: made(TIME, years) for years, names in CENTURIES.items() for name in names.split(",")},
     }
 
 
 def items_of(text: FoldedText, known: Vocabulary, person: Callable[[str], Meaning | None]) -> list[Item]:
     """The items of a question, from left to right."""
-    times = {said.start: said for said in find_years(text.folded)}
+    bounds = {said.start: Item(_bound(said), said.start, said.end) for said in find_quantities(text.folded)}
+    bounds |= {said.start: Item(_years(said), said.start, said.end) for said in find_years(text.folded)}
     items: list[Item] = []
     named = person if len(text.words) <= MOST_FOR_NAMES else None
     end = 0
     for place, (start, _) in enumerate(text.words):
         if start < end:
             continue
-        if said := times.get(start):
-            meaning = Meaning(YEAR if said.is_year else TIME, (("year", (str(said.years),)),))
-            items.append(Item(meaning, start, said.end))
+        if bound := bounds.get(start):
+            items.append(bound)
         else:
             items.append(_longest(text.folded, text.words[place : place + _LONGEST], known, named))
         end = items[-1].end
     return items
+
+
+def _years(said: YearsSaid) -> Meaning:
+    return Meaning(YEAR if said.is_year else TIME, (("year", (str(said.years),)),))
+
+
+def _bound(said: QuantitySaid) -> Meaning:
+    """Stands where a time may: "comedies under 90 minutes from the 70s"."""
+    return Meaning(TIME, ((said.field, (said.bound[1:],)),), operator=said.bound[0])
 
 
 def _longest(

@@ -7,43 +7,42 @@ comedy". In "a war veteran drives a taxi" nothing names a film, and nothing is r
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from query.constraints.constraint import Constraint
 from query.constraints.folded_text import FoldedText
 from query.constraints.grammar import BESIDE, Marks, letters_of, mark, parts_of, read_part
 from query.constraints.known_values import KnownValues
-from query.constraints.people import find_actors, with_surnames
-from query.constraints.phrases import NATION, SIGN, WORD, Item, Meaning, items_of
-from query.constraints.years import YearsSaid, read_years
+from query.constraints.named import asked_title, find_actors, read_like, read_title_and_more, with_surnames
+from query.constraints.phrases import FILM, GENRE, NATION, SIGN, SMALL, WORD, Item, Meaning, items_of
+from query.constraints.quantities import BOUNDED
+from query.constraints.years import COLOURLESS, SILENT, YearsSaid, read_years
 from query.filters import fields_of, parse_filter, places_of_conditions
 
 Span = tuple[int, int]
 """Begin and end in a question."""
 
 _COMPARED = re.compile(r"[<>=]\s*\d[\d.]*s?")
-_TITLE_AND_MORE = re.compile(r"([wngacT]+?)(?:[SDBOP]*[yp])$")
-_LIKE = re.compile(r"[XTE]*(?:(?:w?[nagt]*[fg]|(?<=E))[KM]|M)")
-#: What may stand behind the title that something is like: "but funny", "from the 90s", the end.
-_BEHIND_TITLE = "C,PSAN"
-#: "I liked Alien. What else?": nothing else may be said then.
-_LIKED = re.compile(r"X+L")
-_NOTHING_MORE = frozenset("XTEMfC,")
-#: "..., but less like Gravity".
-_UNLIKE = re.compile(r"[,C]*(?:N|w)[KM]")
-_LESS = ("less", "weniger")
-_WHAT_ELSE = ("else", "next", "similar", "now", "then", "sonst", "noch", "ahnliches", "ahnliche")
 #: Says only that a film is meant: "a movie about a man who lives in an airport".
-_OPENING = re.compile(r"[XTE]*f[AI][XT]*[wnagctyp]")
+_OPENING = re.compile(r"[XTE]*f(?:[AI][XT]*[wnagctyp]|BT*p)")
 _MEANING = "wnagctypfS"
-_LONGEST_TITLE = 10
+_TECHNIQUES = (str(SILENT), str(COLOURLESS))
+"""Give way to years that are said."""
 _LONGEST = 4000
 """Characters of a question that is read: a post on a forum has fewer, and a book says nothing of what is wished."""
 _FEW_WORDS = 4
 """That are left to look for: a question with more of them tells a story, and may err."""
+_MOST_OF_A_WISH = 30
+"""Words of a question in which what stands apart is a wish: of more, somebody remembers, and may err."""
 _TELLING = ("who", "whose", "where", "which", "when", "that", "wo", "worin", "dessen", "deren")
+#: Before a year in which something happens, and no film was made.
+_PLAYS = re.compile(r"\b(?:born|set|back|geboren|spielt|zuruck)(?:\W+\w+){0,8}\W+$")
+_FROM = re.compile(r"\b(?:from|aus)(?:\W+(?:the|year|dem|den|jahre?))*\W+$")
+_ONE = ("one", "ones")
 _REMEMBERED = re.compile(r"\b(?:i|i'm|i've|anyone|remember|ich|jemand|erinner\w*)\b")
-_REQUESTED = re.compile(r"\b(?:i want|looking for|i'd like|ich suche|ich mochte)\b")
+_REQUESTED = re.compile(
+    r"\b(?:i want|i need|looking for|i'd like|recommend|suggest|show me|can you|have you got"
+    r"|ich suche|ich mochte|ich brauche|ich hatte|empfiehl|empfehlen|habt ihr|hast du|kennt ihr|zeig|gib)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +63,25 @@ class QuestionReading:
     notes: tuple[str, ...] = ()
 
 
-def read(question: str, known: KnownValues) -> QuestionReading:
-    """Read a question that is no title and tells no plot; what is not understood is left to look for."""
+def read(question: str, known: KnownValues, *, is_told: bool = False) -> QuestionReading:
+    """Read a question that is no title; what is not understood is left to look for.
+
+    Of one that tells a plot, `is_told`, only what is said apart from it.
+    """
     if len(question) > _LONGEST:
         return QuestionReading(question)
     text, written = FoldedText(question), _written(question)
     items = with_surnames(items_of(text, known.vocabulary, known.person), text, known)
     items = list(_without_meaning(items, text, written)) if written else items
-    marks, notes = Marks(), find_actors(items, text, known)
-    like = _read_like(items, text, known, marks)
-    for part in parts_of(items):
-        read_part(items, part, marks)
-    for part in parts_of(items) if marks.wishes else ():
-        if BESIDE.match(letters_of(items[part.start : part.stop])):
-            for place in part:
-                mark(place, items, marks, negated=False)
-    is_titled = not marks.wishes and like is None and _read_title_and_more(items, text, known, marks)
+    notes = (*_leave_unbounded(items, text, known), *find_actors(items, text, known))
+    marks = Marks()
+    like = read_like(items, text, known, marks)
+    if like is None and (title := asked_title(items, text, known)):
+        return QuestionReading(title, is_titled=True)
+    _read_parts(items, marks)
+    if is_told and like is None and not _keep_apart(items, marks):
+        return QuestionReading(question)
+    is_titled = not marks.wishes and like is None and read_title_and_more(items, text, known, marks)
     constraints = _constraints(items, marks, text, known)
     if marks.lacking:
         said = text.raw[slice(*text.raw_span(items[marks.lacking[0]].start, items[marks.lacking[-1]].end))]
@@ -92,7 +94,36 @@ def read(question: str, known: KnownValues) -> QuestionReading:
         return QuestionReading(_left(items, marks, text), constraints, True, is_titled, notes=notes)
     opening = None if constraints else _OPENING.match(letters_of(items))
     told = text.raw[text.raw_span(items[opening.end() - 1].start, items[-1].end)[0] :] if opening else question
-    return QuestionReading(told, _with_years(constraints, text, written), notes=notes)
+    return QuestionReading(told, _with_years(constraints, items, text, written), notes=notes)
+
+
+def _read_parts(items: Sequence[Item], marks: Marks) -> None:
+    for part in parts_of(items):
+        read_part(items, part, marks)
+    for part in parts_of(items) if marks.wishes else ():
+        if BESIDE.match(letters_of(items[part.start : part.stop])):
+            for place in part:
+                mark(place, items, marks, negated=False)
+
+
+def _keep_apart(items: Sequence[Item], marks: Marks) -> bool:
+    """Forget the wishes that stand within a plot; whether others are left.
+
+    A time alone is none: "In 1938, an art collector ..." says when a story begins.
+    """
+    marks.wishes = {place: negated for place, negated in marks.wishes.items() if place in marks.apart}
+    fields = {name for place in marks.wishes for name, _ in items[place].meaning.values}
+    return bool(fields - {"year"}) or any(marks.wishes.values())
+
+
+def _leave_unbounded(items: list[Item], text: FoldedText, known: KnownValues) -> Iterator[str]:
+    """Make small words of bounds for what no movie of the catalog has, and say so."""
+    for place, item in enumerate(items):
+        for field in {name for name, _ in item.meaning.values} & BOUNDED.keys():
+            if not known.has(field):
+                items[place] = replace(item, meaning=Meaning(SMALL))
+                said = text.raw[slice(*text.raw_span(item.start, item.end))]
+                yield f"the catalog holds no {BOUNDED[field]}: {said!r} is not looked for"
 
 
 def _written(question: str) -> list[Span]:
@@ -117,8 +148,10 @@ def _is_request(items: Sequence[Item], marks: Marks, text: FoldedText) -> bool:
     left = [item for place, item in enumerate(items) if place not in marks.spent]
     if not left:
         return True
-    told = any(text.folded[item.start : item.end] in _TELLING for item in items)
+    told = any(text.folded[item.start : item.end] in _TELLING for item in left)
     remembered = _REMEMBERED.search(text.folded) and not _REQUESTED.search(text.folded)
+    if marks.apart and not remembered and len(items) <= _MOST_OF_A_WISH:
+        return True
     return sum(item.letter == WORD for item in left) <= _FEW_WORDS and not told and not remembered
 
 
@@ -158,95 +191,40 @@ def _is_among(constraint: Constraint, filters: Sequence[str]) -> bool:
     return parse_filter(constraint.filter) in map(parse_filter, conditions)
 
 
-@dataclass(frozen=True, slots=True)
-class _Like:
-    """Movies that others shall be like, or shall not, by their ids, and what is said so."""
-
-    identity: str
-    constraints: tuple[Constraint, ...]
-    unlike: str | None = None
-
-
-def _read_like(items: Sequence[Item], text: FoldedText, known: KnownValues, marks: Marks) -> _Like | None:
-    """The movies in "movies like Alien but funny", "more like Alien, but less like Gravity"."""
-    letters = letters_of(items)
-    liked = _LIKED.match(letters)
-    found = liked or _LIKE.match(letters)
-    if found is None:
-        return None
-    named = _title(items, found.end(), text, known, ends=not liked)
-    if named is None or (liked and not _asks_nothing_more(items[named.end :], text)):
-        return None
-    for place in range(found.end()):
-        mark(place, items, marks, negated=False)
-    marks.spent |= set(range(len(items) if liked else named.end))
-    said = Constraint("like", ":", (named.title,), False, named.words)
-    other = _UNLIKE.match(letters, named.end)
-    if other is None or not _is_less(items[other.end() - 2], text):
-        return _Like(named.identity, (said,))
-    unlike = _title(items, other.end(), text, known, ends=True)
-    if unlike is None:
-        return _Like(named.identity, (said,))
-    marks.spent |= set(range(named.end, unlike.end))
-    return _Like(named.identity, (said, Constraint("like", ":", (unlike.title,), True, unlike.words)), unlike.identity)
-
-
-class _Named(NamedTuple):
-    """A movie that is named by its title."""
-
-    identity: str
-    title: str
-    words: tuple[int, int]
-    end: int
-    """The place of the item behind it."""
-
-
-def _title(items: Sequence[Item], start: int, text: FoldedText, known: KnownValues, *, ends: bool) -> _Named | None:
-    """The longest title that begins at an item; one that `ends` is the last, or followed by what may stand there."""
-    for end in range(min(start + _LONGEST_TITLE, len(items)), start, -1):
-        if items[end - 1].letter == SIGN or (ends and end < len(items) and items[end].letter not in _BEHIND_TITLE):
-            continue
-        words = text.raw_span(items[start].start, items[end - 1].end)
-        if movie := known.title(text.raw[slice(*words)]):
-            return _Named(*movie, words, end)
-    return None
-
-
-def _is_less(item: Item, text: FoldedText) -> bool:
-    return item.letter != WORD or text.folded[item.start : item.end] in _LESS
-
-
-def _asks_nothing_more(items: Sequence[Item], text: FoldedText) -> bool:
-    return all(item.letter in _NOTHING_MORE or text.folded[item.start : item.end] in _WHAT_ELSE for item in items)
-
-
-def _read_title_and_more(items: Sequence[Item], text: FoldedText, known: KnownValues, marks: Marks) -> bool:
-    """Whether a title stands here, and of which year or by whom: "Alien 1979", "Dune von David Lynch"."""
-    places = [place for place, item in enumerate(items) if item.letter != SIGN]
-    found = _TITLE_AND_MORE.match("".join(items[place].letter for place in places))
-    if not found or not known.title(text.folded[items[0].start : items[places[found.end(1) - 1]].end]):
-        return False
-    for place in places[found.end(1) :]:
-        mark(place, items, marks, negated=False)
-    return True
-
-
 def _constraints(items: Sequence[Item], marks: Marks, text: FoldedText, known: KnownValues) -> tuple[Constraint, ...]:
     """The wishes as constraints: of several genres a film shall have all, of several years, countries, people one."""
     found: list[Constraint] = []
     for place, negated in sorted(marks.wishes.items()):
         words = text.raw_span(items[place].start, items[place].end)
+        operator = items[place].meaning.operator
         for name, values in _meant(items, place, known, negated=negated):
-            either = name != "genre" or _is_or(items, place - 1, text)
+            either = (name != "genre" or _is_or(items, place - 1, text)) and not _is_joint(items, place)
             same = [each for each in found if each.field == name and not each.negated and not negated]
-            if any(set(values) <= set(each.values) for each in same):
+            same = [] if name in BOUNDED else same
+            if any(set(values) <= set(each.values) for each in same) or (same and values[0] in _TECHNIQUES):
                 continue
-            if same and either:
+            if same and same[-1].values[0] in _TECHNIQUES:
+                found.remove(same.pop())
+            if same and name == "year" and (said := _both(same[-1].values[-1], values[-1])):
+                found[found.index(same[-1])] = replace(same[-1], values=(said,), words=(same[-1].words[0], words[1]))
+            elif same and either:
                 values = tuple(dict.fromkeys((*same[-1].values, *values)))
                 found[found.index(same[-1])] = replace(same[-1], values=values, words=(same[-1].words[0], words[1]))
             else:
-                found.append(Constraint(name, ":", values, negated, words))
+                found.append(Constraint(name, operator, values, negated, words))
     return tuple(found)
+
+
+def _both(first: str, second: str) -> str | None:
+    """What two ranges say that are open to opposite sides: "1991.." and "..1999"; None for others."""
+    if first.endswith("..") and second.startswith(".."):
+        return first + second.removeprefix("..") if int(first[:-2]) <= int(second[2:]) else None
+    return _both(second, first) if second.endswith("..") and first.startswith("..") else None
+
+
+def _is_joint(items: Sequence[Item], place: int) -> bool:
+    """Whether a nation stands right behind another: "a French-Italian film"."""
+    return place > 0 and items[place].letter == items[place - 1].letter == NATION
 
 
 def _is_or(items: Sequence[Item], place: int, text: FoldedText) -> bool:
@@ -256,26 +234,37 @@ def _is_or(items: Sequence[Item], place: int, text: FoldedText) -> bool:
 def _meant(
     items: Sequence[Item], place: int, known: KnownValues, *, negated: bool
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """What an item stands for here: "in German" is a language, "from Hong Kong" and "not French" a country alone.
+    """What an item stands for here: "in German", "non-German" a language, "from Hong Kong", "not French" a country.
 
-    So is "Irish", as few Irish films are in Irish.
+    So is "Irish", as few Irish films are in Irish, and each of "French-Italian".
     """
     item, before = items[place], items[place - 1].letter if place else ""
+    is_joint = _is_joint(items, place) or (place + 1 < len(items) and _is_joint(items, place + 1))
     both = item.letter == NATION and len(item.meaning.values) > 1
     from_there = "P" in letters_of(items[max(place - 2, 0) : place])
-    only = "language" if before == "I" else "country" if negated or from_there else ""
+    only = "language" if before in ("I", "V") else "country" if negated or from_there or is_joint else ""
     if both and not only and not known.speaks(item.meaning.values[0][1], item.meaning.values[1][1]):
         only = "country"
     yield from ((name, values) for name, values in item.meaning.values if not both or name == (only or name))
 
 
 def _with_years(
-    constraints: tuple[Constraint, ...], text: FoldedText, written: Sequence[Span]
+    constraints: tuple[Constraint, ...], items: Sequence[Item], text: FoldedText, written: Sequence[Span]
 ) -> tuple[Constraint, ...]:
-    """With the years that a question speaks of in passing."""
-    spoken = text.blanked(written) if written else text.raw
-    said = None if any(each.field == "year" for each in constraints) else read_years(spoken)
-    return constraints if said is None else (*constraints, _of_years(said, text))
+    """With the years that a question speaks of in passing: of a film, or in few words; others are those of a story."""
+    said = (
+        None
+        if any(each.field == "year" for each in constraints)
+        else read_years(text.blanked(written) if written else text.raw)
+    )
+    if said is None or _PLAYS.search(text.folded, 0, said.start):
+        return constraints
+    is_of_film = len(items) <= _FEW_WORDS or _says_film(items, text) or _FROM.search(text.folded, 0, said.start)
+    return (*constraints, _of_years(said, text)) if is_of_film else constraints
+
+
+def _says_film(items: Sequence[Item], text: FoldedText) -> bool:
+    return any(item.letter in (FILM, GENRE) and text.folded[item.start : item.end] not in _ONE for item in items)
 
 
 def _of_years(said: YearsSaid, text: FoldedText) -> Constraint:

@@ -28,10 +28,15 @@ _NAMED = {
     )
     for name in names.split()
 }
-_PART = {"early": (0, 3), "fruhe": (0, 3), "mid": (3, 6), "mitte": (3, 6), "late": (6, 9), "spate": (6, 9)}
+_PART = {
+    **dict.fromkeys(("early", "fruhe", "anfang", "beginning"), (0, 3)),
+    **dict.fromkeys(("mid", "mitte"), (3, 6)),
+    **dict.fromkeys(("late", "spate", "ende", "end"), (6, 9)),
+}
 _DECADE = re.compile(
-    r"(?:\b(?P<part>early|mid|late|fruhe|mitte|spate)[a-z]*\W+(?:(?:the|of|to|der|den)\W+)*)?"
-    r"(?:(?<![\d.])(?P<digits>1890|(?:19|20)?[0-9]0)\s?(?:'?s|ern?)\b|\b(?P<name>" + "|".join(_NAMED) + r")n?\b)"
+    r"(?:\b(?P<part>" + "|".join(_PART) + r")(?:[rsn]|dle)?\W+(?:(?:the|of|to|der|den)\W+)*)?"
+    r"(?:(?<![\d.])(?P<digits>1890|(?:19|20)?[0-9]0)\s?(?:'?s|ern?)\b"
+    r"|\b(?:nineteen\W)?(?P<name>" + "|".join(_NAMED) + r")(?:n|jahren?)?\b)"
 )
 _YEAR = re.compile(r"(?:\b(?:year|jahre?s?) )?(?<![\d.,])(?P<year>188[89]|189[0-9]|19[0-9]{2}|20[0-9]{2})(?!\d|,\d)")
 _NO_AGE = re.compile(r"\b(?:(?:from|of) the|aus den|der|die)\W+$")
@@ -39,8 +44,15 @@ _BEFORE = 40
 """Letters before a year in which it may stand what is meant by it."""
 _JAHRE = re.compile(r"\W+jahren?\b")
 _SINCE = re.compile(
-    r"\b(?P<how>before|vor|until|till|bis|pre|after|nach|post|since|seit|ab)\W+(?:(?:the|den|dem|der)\W+)*$"
+    r"\b(?P<how>before|vor|until|till|bis|pre|spatestens|after|nach|post|since|seit|ab|fruhestens"
+    r"|(?:older|earlier|newer|later|more recent)\W+than|(?:alter|fruher|neuer|junger|spater)\W+(?:(?:ist|sind)\W+)?als)"
+    r"\W+(?:(?:the|den|dem|der|die|aus|von)\W+)*$"
 )
+_OR_MORE = re.compile(
+    r"\W+(?:(?:or|and|oder|und)\W+(?P<side>later|newer|after|younger|on|up|onwards?|neuer|spater|junger|danach"
+    r"|earlier|older|before|fruher|alter|davor)|(?P<on>onwards?|aufwarts))\b"
+)
+_EARLIER = ("earlier", "older", "before", "fruher", "alter", "davor")
 _BETWEEN = re.compile(r"\b(?:(?P<of_two>between|zwischen)|from|von)\W+(?:(?:the|den|dem|der)\W+)*$")
 _TO = re.compile(r"\W*(?:\b(?:to|until|till|bis)\b|[-–])\W*(?:(?:the|den|dem|der|zu)\W+)*")
 _AND = re.compile(_TO.pattern.replace("to|", "and|und|to|"))
@@ -64,6 +76,11 @@ class YearRange:
 
 SILENT, COLOURLESS = YearRange(_BEGINNING, 1929), YearRange(_BEGINNING, 1967)
 """When most films were made so."""
+CENTURIES = {
+    YearRange(2000, LAST): "this century,this millennium,the new millennium,21st century,diesem jahrhundert,"
+    "diesem jahrtausend,21 jahrhundert",
+    YearRange(1900, 1999): "last century,20th century,letzten jahrhundert,20 jahrhundert",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +129,9 @@ def find_years(folded: str) -> list[YearsSaid]:
             found.append(YearsSaid(between.start() if between else point.start, last.end, years))
         elif before:
             found.append(YearsSaid(before.start(), point.end, _open(before["how"], point.years)))
+        elif more := _OR_MORE.match(folded, point.end):
+            how = "until" if more["side"] in _EARLIER else "since"
+            found.append(YearsSaid(point.start, more.end(), _open(how, point.years)))
         else:
             found.append(point)
     return found
@@ -124,11 +144,12 @@ def without_decades(text: str) -> str:
 
 
 def _open(how: str, years: YearRange) -> YearRange:
-    if how in ("before", "vor", "pre"):
+    word = how.split()[0]
+    if word in ("before", "vor", "pre", *_EARLIER):
         return YearRange(FIRST, years.first - 1)
-    if how in ("until", "till", "bis"):
+    if word in ("until", "till", "bis", "spatestens"):
         return YearRange(FIRST, years.last)
-    return YearRange(years.first if how in ("since", "seit", "ab") else years.last + 1, LAST)
+    return YearRange(years.first if word in ("since", "seit", "ab", "fruhestens") else years.last + 1, LAST)
 
 
 def _points(folded: str) -> Iterator[YearsSaid]:

@@ -15,8 +15,6 @@ _BEGINNINGS = 20
 """Titles looked at for one that goes on behind a colon, the best known first ..."""
 _SHORT = 3
 """... where no more than so many words were typed."""
-_SHORTEST_STORY = 12
-"""Words: a sentence of fewer may be no plot, but say what somebody liked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +30,19 @@ class Understood:
 
 
 def understand(request: SearchRequest, snapshot: Snapshot, model: ModelIdentity) -> Understood:
-    """Read the wishes of a request in words alone, unless it is to be taken literally, is a title, or tells a plot."""
+    """Read the wishes of a request in words alone, unless it is to be taken literally, or is a title."""
     if not request.text or request.plain:
         return Understood(request, QuestionReading(request.text))
     analysis = analyze(request.text, model, snapshot.lexical.held)
     titles = match_titles(snapshot.lexical, request.text, all_known=analysis.all_known)
     said = Understood(request, QuestionReading(request.text), analysis, tuple(titles))
-    is_told = analysis.phrasing is Phrasing.TOLD
-    if (
-        request.literal
-        or request.likes
-        or request.dislikes
-        or request.ratings
-        or titles
-        or (is_told and len(request.text.split()) > _SHORTEST_STORY)
-    ):
+    if request.literal or request.likes or request.dislikes or request.ratings or titles:
         return said
-    reading = read(request.text, KnownValues(snapshot))
-    if is_told and reading.like is None:
-        return said
+    reading = read(request.text, KnownValues(snapshot), is_told=analysis.phrasing is Phrasing.TOLD)
     reading = without(reading, request.text, request.filter, request.disregard)
+    if reading.is_titled and not reading.is_request:
+        titles = exact_titles(snapshot.lexical, reading.text)
+        return replace(said, reading=reading, titles=tuple(titles))
     if reading.is_request:
         return _requested(said, reading, snapshot, model)
     if titles := _main_titles(snapshot, request.text):

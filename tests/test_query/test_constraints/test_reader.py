@@ -90,6 +90,27 @@ def conditions(reading: QuestionReading) -> str:
         ("a western, but not an Italian one", "genre:Western -country:Italy", ""),
         ("something funny from Italy", "genre:Comedy country:Italy", ""),
         ("a horror film about a doll from the 80s", "genre:Horror year:1980..1989", "doll"),
+        ("Western, sixties or seventies", "genre:Western year:1960..1969,1970..1979", ""),
+        ("comedies after 1990 but before 2000", "genre:Comedy year:1991..1999", ""),
+        ("horror, 2015 or later", "genre:Horror year:2015..", ""),
+        ("drama, nothing after 1980", "genre:Drama -year:1981..", ""),
+        ("Filme aus Italien, die älter sind als 1980", "country:Italy year:..1979", ""),
+        (
+            "some horror that isn't in German and came out in 1999, thanks!",
+            "genre:Horror -language:German year:1999",
+            "",
+        ),
+        ("a comedy, nothing American please", 'genre:Comedy -country:"United States"', ""),
+        ("not a drama and not a thriller either, from Italy", "-genre:Drama -genre:Thriller country:Italy", ""),
+        ("neither comedy nor war, from Italy", "-genre:Comedy -genre:War country:Italy", ""),
+        ("non-German thrillers", "-language:German genre:Thriller", ""),
+        ("Gruselfilm: eine Frau zieht um. Bitte nicht aus Italien!", "genre:Horror -country:Italy", "Frau zieht um"),
+        ("Zeig mir alle Kriegsfilme", "genre:War", ""),
+        ("Filme für Kinder", "genre:Family", ""),
+        ("French-Italian westerns", "country:France country:Italy genre:Western", ""),
+        ("black and white thrillers, 1940s only", "genre:Thriller year:1940..1949", ""),
+        ("westerns from this century", "genre:Western year:2000..", ""),
+        ("films by the Scott brothers", 'director:"Ridley Scott"', ""),
     ],
 )
 def test_a_request_is_read(known: KnownValues, question: str, wished: str, left: str) -> None:
@@ -133,6 +154,9 @@ def test_what_is_written_as_in_a_filter_is_words(
         "refugees from Italy",
         "raised by Scott",
         "he lives with no family",
+        "a cop in 1970s New York hunts the mafia for years",
+        "a singer, born on the same day in 1900, loses her voice and her man",
+        "no one believes her, and nothing helps",
         "Italy",
     ],
 )
@@ -203,6 +227,7 @@ def test_like_names_a_film(known: KnownValues, question: str) -> None:
         "similar to Alien",
         "ähnlich wie Alien",
         "more like Alien",
+        "wie Alien",
     ],
 )
 def test_who_liked_a_film_wants_others_like_it(known: KnownValues, question: str) -> None:
@@ -229,6 +254,29 @@ def test_what_no_film_says_of_itself_is_not_looked_for(known: KnownValues) -> No
     reading = read("horror without ghosts", known)
     assert (conditions(reading), reading.text) == ("genre:Horror", "")
     assert reading.notes == ("no film says what it is without: 'ghosts' is not looked for",)
+
+
+def test_bounds_of_what_the_catalog_does_not_hold_are_said(known: KnownValues) -> None:
+    reading = read("thrillers under two hours", known)
+    assert (conditions(reading), reading.text) == ("genre:Thriller", "")
+    assert reading.notes == ("the catalog holds no runtimes: 'under two hours' is not looked for",)
+    assert conditions(read("thrillers with more than 500 votes", known)) == "genre:Thriller votes>500"
+
+
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [("the movie Dune", "Dune"), ("kennt jemand den Film Alien?", "Alien"), ("have you got Dead 3", "Dead 3")],
+)
+def test_a_title_that_is_asked_for_is_that_title(known: KnownValues, question: str, title: str) -> None:
+    reading = read(question, known)
+    assert (reading.text, reading.constraints, reading.is_titled) == (title, (), True)
+
+
+def test_of_a_plot_only_what_is_said_apart_is_read(known: KnownValues) -> None:
+    told = "Two French singers fall in love in 1968. No war, please."
+    assert conditions(read(told, known, is_told=True)) == "-genre:War"
+    plot = "A French singer falls in love in a western town."
+    assert read(plot, known, is_told=True) == QuestionReading(plot)
 
 
 def test_actors_that_it_holds_are_wished(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -266,6 +314,8 @@ def test_what_is_taken_away_is_forgotten_while_something_is_left(known: KnownVal
     [
         "More like Alien, but less like Dune.",
         "movies like Alien but not like Dune",
+        "like Alien but not like Dune",
+        "movies like Alien except Dune",
         "mehr wie Alien, aber weniger wie Dune",
     ],
 )
