@@ -42,7 +42,7 @@ _REQUEST = {
     "ratings": Field(max_length=MOST_NAMES, examples=[{"imdb:tt0133093": 9, "Das Boot (1981)": 3.5}]),
     "sort": Field(max_length=40, description='relevance, year, rating, votes, title, runtime; "-year"'),
     "offset": Field(ge=0, le=100_000),
-    "limit": Field(ge=1, le=MOST_RESULTS, description="Default: search.limit of the service"),
+    "limit": Field(ge=1, le=MOST_RESULTS, description="Default: search.limit; films like some end after 50, or `limit`"),
     "franchise": Field(ge=1, le=MOST_RESULTS),
     "diversity": Field(ge=0, le=1),
     "popularity": Field(ge=-2, le=2),

@@ -28,7 +28,7 @@ from query.search.listing import (
     without_excluded,
 )
 from query.search.recommend import BY
-from query.search.rerank import Ranking, behind, order, taken
+from query.search.rerank import Ranking, behind, most_recommended, order, taken
 from query.search.retrievers import TIER_ONE, TIER_TWO
 from query.search.scoring import Question, Scored, find_candidates, look_up, named, score
 from query.search.understanding import Understood
@@ -132,12 +132,14 @@ def rank(question: Question, snapshot: Snapshot, embedder: Embedder) -> Ranking:
     scored = score(question, snapshot, find_candidates(question, snapshot, TIER_ONE))
     best = order(question, snapshot, scored)
     ranking = taken(scored, best, _notes(question, scored, some_fit=best.fitting > 0))
-    end = request.offset + (request.limit or 0)
-    if scored.found.complete or (end <= len(best.places) and request.sort == "relevance"):
-        return ranking
+    most = most_recommended(request)
+    end = request.offset + (request.limit or 0) if most is None else most
+    by_fit = request.sort == "relevance" or most is not None
+    if scored.found.complete or (by_fit and end <= len(best.places)):
+        return ranking.ending_at(most)
     further = score(question, snapshot, find_candidates(question, snapshot, TIER_TWO))
     rest = behind(order(question, snapshot, further), further, scored.found.rows)
-    return ranking.followed_by(taken(further, rest, ()))
+    return ranking.followed_by(taken(further, rest, ())).ending_at(most)
 
 
 def _conditions(question: Question) -> str:
@@ -183,7 +185,7 @@ def _sorted(question: Question, snapshot: Snapshot, ranking: Ranking) -> Ranking
         ranking = ranking.at(range(ranking.total))
     rows = sort_rows(snapshot, ranking.rows.tolist(), question.request.sort)
     place = {row: place for place, row in enumerate(ranking.rows.tolist())}
-    is_all = ranking.complete and len(rows) == ranking.total
+    is_all = ranking.complete and len(rows) == ranking.total and len(rows) != most_recommended(question.request)
     note = () if is_all else (f"sorted are the {len(rows)} films that fit best",)
     return replace(ranking.at([place[row] for row in rows]), notes=(*ranking.notes, *note))
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from catalog.arrays import Floats
 from catalog.store.snapshot import Snapshot
 from catalog.text.folding import plain_title, without_article
+from query.models import SearchRequest
 from query.search.calibration import fits
 from query.search.scoring import Question, Scored
 
@@ -19,7 +20,7 @@ Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 MOST_ALIKE = 50
-"""Movies that fit examples: every movie is like a film in some measure, and only the best are recommended."""
+"""Movies that are recommended, unless more are asked for: every movie is like another in some measure."""
 _NOWHERE = np.float32(np.inf)
 """The tier of movies that are not shown."""
 _POOL = 200
@@ -49,6 +50,15 @@ class Ranking:
         fits = None if self.fits is None else self.fits[chosen]
         return replace(self, rows=self.rows[chosen], cosines=cosines, confidence=self.confidence[chosen], fits=fits)
 
+    def ending_at(self, most: int | None) -> Self:
+        """The first `most` alone, of which all count that meet what was wished; as it is without a number."""
+        if most is None:
+            return self
+        ended = self.at(range(min(most, len(self.rows))))
+        wishes = self.scored is not None and self.scored.found.unmet is not None
+        total = min(self.total, most) if wishes else len(ended.rows)
+        return replace(ended, total=total, complete=total == len(ended.rows))
+
     def followed_by(self, tail: "Ranking") -> Self:
         """With further movies behind; the total stays."""
         return replace(
@@ -76,6 +86,11 @@ class Order:
     """How many of them count as fitting."""
 
 
+def most_recommended(request: SearchRequest) -> int | None:
+    """Where an answer to examples ends, so that its `total` is what pages lead to; None for one that doesn't end."""
+    return max(MOST_ALIKE, request.limit or 0) if request.likes and not request.all else None
+
+
 def taken(scored: Scored, order: Order, notes: tuple[str, ...]) -> Ranking:
     """The candidates in their order."""
     found, places = scored.found, order.places
@@ -97,8 +112,8 @@ def _falling(fits: Floats) -> Floats:
 def order(question: Question, snapshot: Snapshot, scored: Scored) -> Order:
     """The candidates, best first; equal ones by row, so that pages never overlap.
 
-    Of a request that names what is wanted those fit that meet it, of one with examples the MOST_ALIKE best; others
-    come behind.
+    Of a request that names what is wanted those fit that meet it, of one with examples the best; others come
+    behind.
     """
     request, rows = question.request, scored.found.rows
     shown = ~np.isin(rows, question.excluded)
@@ -107,8 +122,8 @@ def order(question: Question, snapshot: Snapshot, scored: Scored) -> Order:
     places = np.flatnonzero(shown & (tiers < _NOWHERE))
     places = places[np.lexsort((rows[places], -scored.relevance[places], tiers[places]))]
     fitting = int((tiers[places] == tiers[places].min(initial=_NOWHERE)).sum())
-    if request.likes and not request.all:
-        fitting = min(fitting, MOST_ALIKE)
+    if (most := most_recommended(request)) is not None:
+        fitting = min(fitting, most)
     if request.diversity or request.franchise:
         pool = places[: min(fitting, _POOL)]
         kept = diversify(snapshot, rows[pool], scored.relevance[pool], request.diversity or 0.0, request.franchise)

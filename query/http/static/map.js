@@ -10,6 +10,7 @@ import { genreName, t } from "./words.js";
 
 const MOST = 30000;
 const MOST_HITS = 100;
+const MOST_ALIKE = 50; // as many as the list has
 const TOUCH = matchMedia("(hover: none)");
 const GENRE_COLOURS = [
   "#c8553d",
@@ -192,7 +193,7 @@ export async function lightUp(shown) {
   if (!lit) return;
   const best = { ...state, sort: "relevance" };
   try {
-    const { results, total } = await search(best, { offset: 0, limit: MOST_HITS });
+    const { results, total } = await search(best, { offset: 0, limit: best.similar || best.recommend ? MOST_ALIKE : MOST_HITS });
     if (lit === wanted) light(results.slice(0, total));
   } catch {
     lit = ""; // those of the list are lit up, and the next question asks again

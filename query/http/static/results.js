@@ -12,8 +12,8 @@ import { ask, go, now, PAGE, question } from "./state.js";
 import { showHelp } from "./welcome.js";
 import { t } from "./words.js";
 
-const MOST = 100;
-/** As many films as the service gives at once. */
+const MOST = 50;
+/** As many films as are asked for at once: more would be a longer list where they are like some. */
 const SLOW = 300;
 const TOO_SLOW = 20000;
 /** Milliseconds until waiting is seen, and until it ends. */
