@@ -98,9 +98,12 @@ class _Batch:
     def _movies(self, change: ChangeRequest, reading: _Reading) -> Iterator[Movie]:
         rows = [Row(f"film {place}", row) for place, row in enumerate(change.put, 1)]
         reading.read = len(rows) + len(change.delete)
+        places: dict[str, str] = {}
         for row in rows:
             try:
                 film = read_film(row, self._fields)
+                if (first := places.setdefault(film.movie.id, row.place)) != row.place:
+                    raise RowRefused(f"{row.place}: field 'id': {film.movie.id!r} was already seen at {first}")
                 self._check_owner(film.movie.id, change, row.place)
             except RowRefused as refusal:
                 reading.refusals.append(str(refusal))

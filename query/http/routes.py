@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from time import perf_counter
 from typing import Annotated, Any, TypeVar
@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from catalog.errors import MovieNotFound, UsageError
 from catalog.journal.change import ChangeReport, ChangeRequest
+from catalog.printable import brief
 from query.answer import without_nulls
 from query.discovery import prove, read_secret
 from query.http import schemas as api
@@ -138,6 +139,10 @@ Calling = Annotated[Caller, Depends(_caller)]
 FilmName = Annotated[
     str, PathParameter(description="Our id, `tmdb:278`, `imdb:tt0111161`, or a title", examples=["tmdb:348"])
 ]
+FilmId = Annotated[
+    str,
+    PathParameter(description="Our id, `tmdb:278`, `imdb:tt0111161` and the like; no title", examples=["tmdb:348"]),
+]
 ChangeNumber = Annotated[int, PathParameter(ge=1, le=2**53, description="As PUT and DELETE told it")]
 _FOUND = {200: {"model": api.SearchAnswer}, **problems(404)}
 _SEVERAL = {200: {"model": api.SearchAnswer | list[api.SearchAnswer]}, **problems(404)}
@@ -238,7 +243,9 @@ async def put_movies(
     caller: Calling, response: Response, asked: Annotated[api.ChangeAsked, Query()], body: Rows
 ) -> dict[str, Any]:
     """Add films, or replace those with the same ids; on disk when it is answered, found within seconds."""
-    change = ChangeRequest(put=_films_of(body), take_over=asked.take_over)
+    rows = _films_of(body)
+    _refuse_same_ids(rows, caller.service.config.catalog.fields.get("id", "id"))
+    change = ChangeRequest(put=rows, take_over=asked.take_over)
     return await _accepted(caller, response, change, asked.wait)
 
 
@@ -254,6 +261,16 @@ def _films_of(body: Any) -> tuple[dict[str, Any], ...]:
     return tuple(rows)
 
 
+def _refuse_same_ids(rows: Sequence[Mapping[str, Any]], columns: str | Sequence[str]) -> None:
+    """Raise UsageError, naming both places, where one id stands twice: one of the films would be lost."""
+    names = (columns,) if isinstance(columns, str) else columns
+    first: dict[str, int] = {}
+    for place, row in enumerate(rows, 1):
+        given = next((row[name] for name in names if isinstance(row.get(name), str | int)), None)
+        if given is not None and (before := first.setdefault(str(given).strip(), place)) != place:
+            raise UsageError(f"film {place}: field 'id': {brief(str(given))} was already seen at film {before}")
+
+
 async def _names_a_film(request: Request) -> None:
     """First of all, whatever else is wrong with a request to delete what is like a film."""
     if "/" in request.path_params["name"] and _asks_for_similar(request):
@@ -262,9 +279,9 @@ async def _names_a_film(request: Request) -> None:
 
 @changes.delete("/movies/{name:path}", dependencies=[Depends(_names_a_film)], **_CHANGED)
 async def delete_movie(
-    caller: Calling, name: FilmName, response: Response, asked: Annotated[api.ChangeAsked, Query()]
+    caller: Calling, name: FilmId, response: Response, asked: Annotated[api.ChangeAsked, Query()]
 ) -> dict[str, Any]:
-    """Delete a film."""
+    """Delete a film, by its id."""
     identity = await caller.service.id_to_delete(name, caller.deadline)
     change = ChangeRequest(delete=(identity,), take_over=asked.take_over)
     return await _accepted(caller, response, change, asked.wait)

@@ -1,7 +1,7 @@
 """The shapes of the service for its OpenAPI document: what may be sent, what comes back, with examples."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Self, cast
 
 from pydantic import (
     BaseModel,
@@ -42,7 +42,9 @@ _REQUEST = {
     "ratings": Field(max_length=MOST_NAMES, examples=[{"imdb:tt0133093": 9, "Das Boot (1981)": 3.5}]),
     "sort": Field(max_length=40, description='relevance, year, rating, votes, title, runtime; "-year"'),
     "offset": Field(ge=0, le=100_000),
-    "limit": Field(ge=1, le=MOST_RESULTS, description="Default: search.limit; films like some end after 50, or `limit`"),
+    "limit": Field(
+        ge=1, le=MOST_RESULTS, description="Default: search.limit; films like some end after 50, or `limit`"
+    ),
     "franchise": Field(ge=1, le=MOST_RESULTS),
     "diversity": Field(ge=0, le=1),
     "popularity": Field(ge=-2, le=2),
@@ -106,12 +108,30 @@ class SimilarAddress(SearchParameters):
     """What an address may say besides the film that others shall be like."""
 
 
+def _told_by_either_name(*examples: JsonDict) -> Callable[[JsonDict], None]:
+    """A schema that has the other names, too, for programs that check what they send."""
+
+    def tell(schema: JsonDict) -> None:
+        told = cast(dict[str, JsonDict], schema["properties"])
+        others = {
+            short: {**told[whole], "description": f"The same as `{whole}`"} for whole, short in _IN_ADDRESSES.items()
+        }
+        schema["properties"] = {**told, **{name: _untitled(each) for name, each in others.items()}}
+        schema["examples"] = list(examples)
+
+    return tell
+
+
+def _untitled(schema: JsonDict) -> JsonDict:
+    return {name: value for name, value in schema.items() if name not in ("title", "examples")}
+
+
 @shaped_like(SearchRequest, more=_REQUEST)
 class SearchBody(SearchParameters):
     """A question: words, or films and words to be like and unlike, or both."""
 
     model_config = ConfigDict(
-        strict=True, json_schema_extra={"examples": [{"text": "a man relives the same day", "limit": 3}]}
+        strict=True, json_schema_extra=_told_by_either_name({"text": "a man relives the same day", "limit": 3})
     )
 
 
@@ -143,9 +163,9 @@ class RecommendBody(SearchBody):
     """Who likes and dislikes what."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"likes": ["tmdb:348", "Das Boot"], "dislikes": ["gore"], "text": "claustrophobic"}]
-        },
+        json_schema_extra=_told_by_either_name(
+            {"likes": ["tmdb:348", "Das Boot"], "dislikes": ["gore"], "text": "claustrophobic"}
+        ),
     )
 
     @model_validator(mode="after")

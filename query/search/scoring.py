@@ -137,7 +137,10 @@ def _example(snapshot: Snapshot, name: str, embedder: Embedder, *, strict: bool)
     """
     try:
         found = find_movies(snapshot, name)
-    except MovieNotFound:
+    except MovieNotFound as error:
+        if strict and name.strip().replace("-", "").isalpha():
+            hint = "one word is taken for a title; several, or words in text, are looked for in plots"
+            raise MovieNotFound(f"{error}; {hint}") from None
         if strict and (" " not in name.strip() or near_titles(snapshot, name)):
             raise
         analysis = analyze(name, embedder.identity, snapshot.lexical.held)

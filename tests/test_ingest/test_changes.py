@@ -100,6 +100,19 @@ def test_all_that_waits_becomes_one_state_and_the_last_word_counts(config: Confi
         ] * 2
 
 
+def test_one_request_names_a_film_once_whatever_names_it(config: Config) -> None:
+    """The service refuses the same `id` at once; other names of ids, and ids made of titles, are read here."""
+    unnamed = {"title": "Heat", "plot": "A thief waits.", "year": 1995}
+    (number,) = asked(
+        config, ChangeRequest((film("a"), {**film("b"), "_id": "b"}, unnamed, {**unnamed, "plot": "Gone."}))
+    )
+    applied(config)
+    done = report(config, number)
+    assert done.counts == {"read": 4, "added": 3, "refused": 1}
+    assert done.refusals == ("film 4: field 'id': 'heat-1995' was already seen at film 3",)
+    assert plots(config.store.path)["heat-1995"] == ("api", "A thief waits.")
+
+
 def test_films_of_a_file_stay_its_own_unless_they_are_taken_over(config: Config, tmp_path: Path) -> None:
     (tmp_path / "films.json").write_text(json.dumps([film("a"), film("b"), film("c")]), encoding="utf-8")
     run(config, Request(str(tmp_path / "films.json")))

@@ -274,8 +274,14 @@ def test_a_slip_in_a_title_does_not_become_words(films: Snapshot) -> None:
         ask(films, likes=("the godfahter",))
     with pytest.raises(MovieNotFound, match="no film has the id or title 'qqqq'"):
         ask(films, likes=("qqqq",))
-    with pytest.raises(MovieNotFound, match=r"^no film has the id or title 'rennt'; did you mean 'Lola rennt'\?$"):
+    with pytest.raises(
+        MovieNotFound, match=r"^no film has the id or title 'rennt'; did you mean 'Lola rennt'\?; one word"
+    ):
         ask(films, likes=("rennt",))
+    with pytest.raises(MovieNotFound, match="; one word is taken for a title; several, or words in text, are looked"):
+        ask(films, likes=("gore",))
+    with pytest.raises(MovieNotFound, match="^no film has the id or title '9999'$"):
+        ask(films, likes=("9999",))
     assert ids(ask(films, likes=("a shark in the water",)))[0] == "3"
 
 

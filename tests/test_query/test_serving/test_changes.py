@@ -89,6 +89,9 @@ def test_what_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         wrapped = http.put("/movies", json={"movies": [ALIEN]})
         said = "send the list itself, not an object with it in 'movies': [{...}, {...}]"
         assert (wrapped.status_code, wrapped.json()["detail"]) == (400, said)
+        twice = http.put("/movies", json=[ALIEN, JAWS, {**ALIEN, "id": 1}])
+        said = "film 3: field 'id': '1' was already seen at film 1"
+        assert (twice.status_code, twice.json()["detail"]) == (400, said)
         assert http.put("/movies", json=ALIEN, params={"wait": "61"}).status_code == 422
         assert http.put("/movies", content=b'{"a":' * 5000).status_code in (400, 422)
         unknown = http.get("/changes/7")
