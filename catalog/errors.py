@@ -5,12 +5,16 @@ The edges translate once: a command exits with `exit_code`, the service answers 
 """
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 #: What to do about a part that is made of films and vectors, and about films that are lost.
 MEND = "run 'ingest verify --repair'"
 WAY_BACK = "run 'ingest rollback', 'ingest restore FOLDER', or 'ingest --file FILE --rebuild'"
 
+_MOST_LINES = 20
+"""Of what is wrong: more are no help."""
 PASSING = 75
 """Exit code of what may be over in a minute (EX_TEMPFAIL of sysexits.h): a scheduler tries again soon."""
 
@@ -45,6 +49,15 @@ class UsageError(PlotseekError):
 
     exit_code = 2
     http_status = 400
+    lines: tuple[str, ...] = ()
+    """Where several parts of it are wrong: one line each."""
+
+    @classmethod
+    def of_lines(cls, lines: Sequence[str]) -> Self:
+        """With a line for each part that is wrong, of which the error itself says the first three."""
+        error = cls("; ".join(lines[:3]))
+        error.lines = tuple(lines[:_MOST_LINES])
+        return error
 
 
 class ConfigError(PlotseekError):

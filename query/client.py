@@ -165,7 +165,7 @@ class PlotseekClient(MovieCatalog):
         return self._read(read, "POST", "/search", request)
 
     def count_facets(self, request: SearchRequest) -> FacetCounts:
-        return self._read(lambda values, _: facets_from_dict(values), "POST", "/facets", request)
+        return self._read(lambda values, _: facets_from_dict(values), "POST", "/facets", request.without_page())
 
     def movie(self, name: Name) -> Movie:
         return self._read(lambda values, _: Movie.from_dict(values), "GET", _address(name_of(name, "film")))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST_RESULTS = 1000
 """Movies in one answer, whoever asks: the command, HTTP, Python, an assistant."""
+PAGE_ALONE = ("sort", "offset", "why", "facets", "highlight", "fields", "franchise", "diversity")
+"""Options of what a page shows, and in which order: which movies fit does not depend on them."""
 NONE_PASSES = "no film passes "
 """How a note begins that says which condition leaves no movie."""
 _SHOWN = ("title", "year", "fit", "score", "genres", "plot")
@@ -98,8 +100,12 @@ class SearchRequest:
 
     def for_facets(self) -> Self:
         """Without what changes the page alone, and not which movies fit."""
-        fits_alike = replace(self, sort="relevance", offset=0, limit=1, why=False, facets=False, highlight=False)
-        return replace(fits_alike, franchise=None, diversity=0.0, fields=())
+        return replace(self.without_page(), limit=1, diversity=0.0)
+
+    def without_page(self) -> Self:
+        """With the defaults for what only a page has."""
+        defaults: dict[str, Any] = {item.name: item.default for item in fields(self) if item.name in PAGE_ALONE}
+        return replace(self, **defaults)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, defaults left out."""

@@ -46,7 +46,8 @@ def problem_of(error: PlotseekError, root: str = "") -> Problem:
         headers["Retry-After"] = str(getattr(error, "retry_after", 1))
     if error.http_status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return Problem(error.http_status, name_of(type(error)), detail, headers)
+    lines = error.lines if isinstance(error, UsageError) else ()
+    return Problem(error.http_status, name_of(type(error)), detail, headers, lines)
 
 
 def plain_problem(status: int, name: str, detail: str, errors: Sequence[str] = ()) -> Problem:

@@ -33,10 +33,12 @@ WEB = Path(__file__).parent / "static"
 
 
 class _Documented(FastAPI):
-    """With the API keys in its OpenAPI document: the framework does not know of them."""
+    """With API keys, of which the framework does not know, and summaries that are sentences in its OpenAPI document."""
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
+        for operation in (each for methods in document["paths"].values() for each in methods.values()):
+            operation["summary"] = operation["description"].partition("\n")[0].removesuffix(".")
         document.setdefault("components", {})["securitySchemes"] = api.KEYS
         document["security"] = [{}, *api.KEY_NEEDED]
         return document
@@ -68,6 +70,8 @@ def create_app(config: Config, config_file: Path | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Programs that are made of the document call their functions so.
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.service = service
     routers = (routes.films, routes.changes, routes.operation)
@@ -122,8 +126,8 @@ def _errors(app: FastAPI, root: str, routes: Sequence[BaseRoute]) -> None:
         return _problem(problem_of(error, root))
 
     @app.exception_handler(RequestValidationError)
-    async def wrong(_: Request, error: RequestValidationError) -> Response:
-        lines = refusal_lines(error.errors())
+    async def wrong(request: Request, error: RequestValidationError) -> Response:
+        lines = refusal_lines(error.errors(), request.query_params if error.body is None else error.body)
         return _problem(plain_problem(422, INVALID, "; ".join(lines[:3]), lines))
 
     @app.exception_handler(HTTPException)

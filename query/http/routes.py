@@ -196,14 +196,14 @@ async def movie(caller: Calling, name: FilmName, shown: Annotated[api.Shown, Que
 
 
 @films.get("/facets", responses=_COUNTED)
-async def facets(caller: Calling, asked: Annotated[api.SearchAddress, Query()]) -> Response:
+async def facets(caller: Calling, asked: Annotated[api.FacetsAddress, Query()]) -> Response:
     """How many of all films that fit have which genre, decade ...; of all films if nothing is looked for."""
     (request,) = caller.read(asked)
     return await caller.send(caller.service.facets(request, caller.deadline, caller.known), timed=True)
 
 
 @films.post("/facets", dependencies=_JSON, responses=_COUNTED)
-async def facets_long(caller: Calling, body: api.SearchBody) -> Response:
+async def facets_long(caller: Calling, body: api.FacetsBody) -> Response:
     """How many of all films that fit a long question have which genre, decade ..."""
     (request,) = caller.read(body)
     return await caller.send(caller.service.facets(request, caller.deadline), timed=True)

@@ -1,6 +1,7 @@
 """The shapes of the service for its OpenAPI document: what may be sent, what comes back, with examples."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Self, cast
 
 from pydantic import (
@@ -18,9 +19,11 @@ from pydantic.config import JsonDict
 from catalog.errors import UsageError
 from catalog.journal.change import ChangeReport
 from catalog.movie import Movie
+from catalog.store.columns.facets import SHOWN
 from query.film_map import DrawnMap
+from query.http.replies.names import IN_ADDRESSES
 from query.http.shapes import Asked, Shape, shaped_like
-from query.models import MOST_RESULTS, FacetCounts, Hit, SearchRequest, SearchResult
+from query.models import MOST_RESULTS, PAGE_ALONE, FacetCounts, Hit, SearchRequest, SearchResult
 from query.problems import MEDIA_TYPE
 from query.serving.ingest_job import IngestRun
 from query.suggest import Suggestion
@@ -53,17 +56,19 @@ _REQUEST = {
     "disregard": Field(max_length=MOST_EXAMPLES, examples=[["genre:Horror"]]),
 }
 #: An address has no room for ten thousand ids.
-_ADDRESS = _REQUEST | {name: Field(max_length=MOST_EXAMPLES) for name in ("exclude", "seen")}
-_IN_ADDRESSES = {"text": "q", "likes": "like", "dislikes": "dislike"}
+_SHORT = {name: Field(max_length=MOST_EXAMPLES) for name in ("exclude", "seen")}
+_ADDRESS = _REQUEST | _SHORT
+_COUNTED = _REQUEST | {"limit": Field(ge=1, le=MOST_RESULTS, description=f"Values of each field; default: {SHOWN}")}
 _LISTS = ("likes", "dislikes", "exclude", "seen", "disregard", "fields")
-REPEATED = frozenset({*_LISTS, *(_IN_ADDRESSES.get(name, name) for name in _LISTS)})
+REPEATED = frozenset({*_LISTS, *(IN_ADDRESSES.get(name, name) for name in _LISTS)})
 """What an address may say more than once."""
 
 
 def _with_fields(given: dict[str, Any]) -> dict[str, Any]:
     """With `fields` in parts: "id,title" names two."""
     if isinstance(given.get("fields"), list):
-        given["fields"] = [part.strip() for each in given["fields"] for part in str(each).split(",")]
+        parts = [part.strip() for each in given["fields"] for part in str(each).split(",")]
+        given["fields"] = [part for part in parts if part]
     return given
 
 
@@ -77,7 +82,7 @@ class SearchParameters(Asked):
         if not isinstance(values, Mapping):
             return values
         given = dict(values)
-        for whole, short in _IN_ADDRESSES.items():
+        for whole, short in IN_ADDRESSES.items():
             if whole in given and short in given:
                 raise UsageError(f"{short!r} and {whole!r} are the same; send one of them")
             item = cls.model_fields.get(whole)
@@ -86,24 +91,37 @@ class SearchParameters(Asked):
                     given[item.alias or whole] = given.pop(name)
         for name in _LISTS if cls.model_config.get("strict") is not True else ():
             # An address says each value by itself: one that is called otherwise comes as a text.
-            name = _IN_ADDRESSES.get(name, name)
+            name = IN_ADDRESSES.get(name, name)
             if isinstance(given.get(name), str):
                 given[name] = [given[name]]
         return _with_fields(given)
 
     def request(self) -> SearchRequest:
-        """As the engine understands it."""
-        return SearchRequest.from_dict(self.model_dump())
+        """As the engine understands it; what `fields` names is asked for."""
+        asked = SearchRequest.from_dict(self.model_dump())
+        marked = asked.highlight or "highlights" in asked.fields
+        return replace(asked, why=asked.why or "why" in asked.fields, highlight=marked)
 
 
 @shaped_like(SearchRequest, more=_ADDRESS, without=["ratings"])
 class SearchAddress(SearchParameters):
     """A question in an address."""
 
-    model_config = ConfigDict(alias_generator=lambda name: _IN_ADDRESSES.get(name, name))
+    model_config = ConfigDict(alias_generator=lambda name: IN_ADDRESSES.get(name, name))
 
 
-@shaped_like(SearchRequest, more=_ADDRESS, without=[*_IN_ADDRESSES, "ratings"])
+@shaped_like(SearchRequest, more=_COUNTED | _SHORT, without=["ratings", *PAGE_ALONE])
+class FacetsAddress(SearchParameters):
+    """A question in an address, whose answer is counted."""
+
+    model_config = ConfigDict(alias_generator=lambda name: IN_ADDRESSES.get(name, name))
+
+
+#: What words alone have a use for.
+_OF_WORDS = ("literal", "disregard", "highlight", "min_confidence")
+
+
+@shaped_like(SearchRequest, more=_ADDRESS, without=[*IN_ADDRESSES, *_OF_WORDS, "ratings"])
 class SimilarAddress(SearchParameters):
     """What an address may say besides the film that others shall be like."""
 
@@ -114,7 +132,7 @@ def _told_by_either_name(*examples: JsonDict) -> Callable[[JsonDict], None]:
     def tell(schema: JsonDict) -> None:
         told = cast(dict[str, JsonDict], schema["properties"])
         others = {
-            short: {**told[whole], "description": f"The same as `{whole}`"} for whole, short in _IN_ADDRESSES.items()
+            short: {**told[whole], "description": f"The same as `{whole}`"} for whole, short in IN_ADDRESSES.items()
         }
         schema["properties"] = {**told, **{name: _untitled(each) for name, each in others.items()}}
         schema["examples"] = list(examples)
@@ -135,19 +153,31 @@ class SearchBody(SearchParameters):
     )
 
 
+@shaped_like(SearchRequest, more=_COUNTED, without=PAGE_ALONE)
+class FacetsBody(SearchParameters):
+    """A question whose answer is counted."""
+
+    model_config = ConfigDict(
+        strict=True, json_schema_extra=_told_by_either_name({"text": "a ghost", "filter": "year>=1980", "limit": 5})
+    )
+
+
 def _one_or_several(body: Any) -> str:
     return "several" if isinstance(body, list) else "one"
 
 
 def _each_known(bodies: Any) -> Any:
     """Name the question that is refused: what is raised within one does not know its place."""
+    lines: list[str] = []
     for place, body in enumerate(bodies[:MOST_TOGETHER], 1):
         try:
             SearchBody.model_validate(body)
         except UsageError as error:
-            raise UsageError(f"question {place}: {error}") from None
+            lines += [f"question {place}: {line}" for line in error.lines or (str(error),)]
         except ValidationError:
             continue  # found again, with its place
+    if lines:
+        raise UsageError.of_lines(lines)
     return bodies
 
 

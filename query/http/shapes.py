@@ -4,14 +4,13 @@ import ast
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, fields
-from difflib import get_close_matches
 from itertools import pairwise
 from textwrap import dedent
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_serializer, model_validator
 
-from catalog.errors import UsageError
+from query.http.replies.names import refuse_unknown
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -35,12 +34,8 @@ class Asked(Shape):
     @model_validator(mode="before")
     @classmethod
     def _only_known(cls, values: Any) -> Any:
-        known = [item.alias or name for name, item in cls.model_fields.items()]
-        for name in values if isinstance(values, Mapping) else ():
-            if name not in known:
-                near = get_close_matches(name, known, 1)
-                meant = f"did you mean {near[0]!r}?" if near else f"allowed are {', '.join(known) or 'none'}"
-                raise UsageError(f"unknown parameter {name[:40]!r}; {meant}")
+        if isinstance(values, Mapping):
+            refuse_unknown(values, [item.alias or name for name, item in cls.model_fields.items()])
         return values
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from catalog.config import ServerConfig
 from query.http.app import create_app
+from query.http.replies.names import ELSEWHERE
 from query.models import SearchRequest
 from tests.support.service import service, settings
 
@@ -23,6 +24,13 @@ def test_every_address_is_described(seed_store: Path) -> None:
 
 def test_everything_that_can_be_asked_is_described() -> None:
     assert [item.name for item in fields(SearchRequest) if f"`{item.name}`" not in SERVICE] == []
+
+
+def test_names_of_other_engines_are_those_of_the_table() -> None:
+    section = SERVICE.partition("## From Meilisearch or Typesense")[2].partition("\n## ")[0]
+    rows = re.split(r"\n(?=\|)|\n\n", section)
+    for name, (here, *_) in ELSEWHERE.items():
+        assert here == "id" or any(f"`{name}" in row and f"`{here}" in row for row in rows), name
 
 
 def test_every_setting_of_the_service_is_described() -> None:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from query.http.replies.names import as_given
+
 _MOST = 20
 """Lines: more are no help, and would be longer than the request."""
 _LONGEST = 60
@@ -43,19 +45,20 @@ _KINDS = {
 }
 
 
-def refusal_lines(errors: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A line for each part of a request that is wrong: where, what it must be, and what was sent."""
-    lines = [_line(error) for error in errors]
+def refusal_lines(errors: Iterable[Mapping[str, Any]], asked: object = None) -> list[str]:
+    """A line for each part of a request that is wrong: where, as it was `asked`, what it must be, and what was sent."""
+    lines = [_line(error, asked) for error in errors]
     return list(dict.fromkeys(lines))[:_MOST]
 
 
-def _line(error: Mapping[str, Any]) -> str:
+def _line(error: Mapping[str, Any], asked: object) -> str:
     kind, context = error["type"], {name: _plain(value) for name, value in error.get("ctx", {}).items()}
     location = list(error["loc"])
     if location[1:2] == ["several"] and len(location) > 2:
-        return f"question {location[2] + 1}: {_line({**error, 'loc': location[3:]})}"
+        question = asked[location[2]] if isinstance(asked, list) else asked
+        return f"question {location[2] + 1}: {_line({**error, 'loc': location[3:]}, question)}"
     place = [str(part) for part in location if part not in _PLACES and kind != "json_invalid"]
-    where = ".".join(place)[:100] or "the body"
+    where = ".".join([*(as_given(name, asked) for name in place[:1]), *place[1:]])[:100] or "the body"
     said = _KINDS.get(kind, "is not what is expected here").format_map(context)
     if choices := _CHOICES.fullmatch(str(context.get("pattern", ""))):
         said = f"must be {choices[1].replace('|', ' or ')}"

@@ -20,6 +20,7 @@ from catalog.config import load_config
 from ingest.run import Request, run
 from query.client import PlotseekClient
 from query.http.middleware import CONTENT_POLICY
+from query.models import PAGE_ALONE
 from tests.conftest import SEED
 from tests.support.service import service
 
@@ -46,6 +47,15 @@ def http(url: str) -> Iterator[httpx.Client]:
     [
         ("/search?q=space&filters=year:1980s", "unknown parameter 'filters'; did you mean 'filter'?"),
         ("/facets?liked=1", "unknown parameter 'liked'; did you mean 'like'?"),
+        ("/search?query=space", "unknown parameter 'query'; did you mean 'q'?"),
+        ("/search?q=a&hitsPerPage=3", "unknown parameter 'hitsPerPage'; did you mean 'limit'?"),
+        ("/search?q=a&fields=", None),
+        ("/movies/1?fields=", None),
+        *[(f"/facets?q=a&{name}=1", f"unknown parameter '{name}'; allowed are") for name in PAGE_ALONE],
+        *[
+            (f"/movies/5/similar?{name}=1", f"unknown parameter '{name}'; allowed are")
+            for name in ("literal", "disregard", "highlight", "min_confidence", "ratings")
+        ],
         ("/search?q=a&text=b", "'q' and 'text' are the same; send one of them"),
         ("/search?q=a&fields=id,titel", "fields: no film has a field 'titel'; did you mean 'title'?"),
         ("/suggest?q=a&xyz=1", "unknown parameter 'xyz'; allowed are q, limit"),
@@ -54,9 +64,50 @@ def http(url: str) -> Iterator[httpx.Client]:
         ("/movies/1?fields=id,titel", "fields: no film has a field 'titel'; did you mean 'title'?"),
     ],
 )
-def test_a_parameter_that_is_none_is_refused(http: httpx.Client, address: str, said: str) -> None:
+def test_a_parameter_that_is_none_is_refused(http: httpx.Client, address: str, said: str | None) -> None:
     refused = http.get(address)
-    assert (refused.status_code, refused.json()["detail"]) == (400, said)
+    if said is None:
+        assert (refused.status_code, "plot" in refused.text) == (200, True)
+    else:
+        cut = len(said) if said.endswith("allowed are") else None
+        assert (refused.status_code, refused.json()["detail"][:cut]) == (400, said)
+
+
+@pytest.mark.parametrize(
+    ("page", "body", "lines"),
+    [
+        (
+            "/search?limt=3&ofset=2",
+            None,
+            ["unknown parameter 'limt'; did you mean 'limit'?", "unknown parameter 'ofset'; did you mean 'offset'?"],
+        ),
+        (
+            "/search",
+            [{"query": "a"}, {"q": "a"}, {"q": "a", "page": 2, "order": "year"}],
+            [
+                "question 1: unknown parameter 'query'; did you mean 'text'?",
+                "question 3: unknown parameter 'page'; did you mean 'offset'?",
+                "question 3: unknown parameter 'order'; did you mean 'sort'?",
+            ],
+        ),
+        (
+            "/search",
+            {"q": 7, "like": "5", "dislikes": [3]},
+            ["q must be a text, not 7", "like must be a list, not '5'", "dislikes.0 must be a text, not 3"],
+        ),
+    ],
+)
+def test_all_that_is_wrong_is_told_at_once_by_the_names_that_were_given(
+    http: httpx.Client, page: str, body: object, lines: list[str]
+) -> None:
+    refused = http.get(page) if body is None else http.post(page, json=body)
+    problem = refused.json()
+    assert (problem["errors"], problem["detail"]) == (lines, "; ".join(lines))
+
+
+def test_what_fields_name_is_asked_for(http: httpx.Client) -> None:
+    (film,) = http.get("/search?q=soap&limit=1&fields=why,highlights").json()["results"]
+    assert (film["why"]["words"], set(film)) == (["soap"], {"why", "highlights"})
 
 
 @pytest.mark.parametrize("page", ["/search", "/recommend", "/facets"])
@@ -344,7 +395,7 @@ def test_one_film_has_the_fields_that_are_asked_for(http: httpx.Client) -> None:
         ({"likes": ["Ghostbuster"]}, 404, "question 2: no film has the id or title 'Ghostbuster'; did you mean"),
         ({"q": "a", "fields": ["size"]}, 400, "question 2: fields: no film has a field 'size'; allowed are"),
         ({}, 400, "question 2: say what to look for"),
-        ({"q": 5}, 422, "question 2: text must be a text, not 5"),
+        ({"q": 5}, 422, "question 2: q must be a text, not 5"),
     ],
 )
 def test_of_several_questions_the_wrong_one_is_told(
@@ -453,6 +504,13 @@ def test_health_readiness_status_and_metrics(http: httpx.Client) -> None:
 
 def test_the_openapi_document_has_examples_and_problems(http: httpx.Client) -> None:
     document = http.get("/openapi.json").json()
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    assert {each["operationId"] for each in operations} >= {"search", "search_long", "put_movies", "delete_movie"}
+    summaries = {operation["operationId"]: operation["summary"] for operation in operations}
+    assert summaries["delete_movie"] == "Delete a film, by its id"
+    asked = {each["name"] for each in document["paths"]["/facets"]["get"]["parameters"]}
+    assert asked >= {"q", "filter", "limit"}
+    assert not asked & set(PAGE_ALONE)
     assert set(document["paths"]) >= {"/search", "/recommend", "/movies/{name}", "/movies/{name}/similar", "/suggest"}
     search = document["paths"]["/search"]
     assert search["get"]["parameters"][0]["name"] in {"q", "filter"}
