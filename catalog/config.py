@@ -340,7 +340,10 @@ def _override(config: Config, variables: Mapping[str, str]) -> Any:
         if name in renamed:
             raise ConfigError(f"environment: {name} is called {renamed[name]} now")
         if name not in known and name not in OTHER_VARIABLES:
-            raise ConfigError(f"environment: unknown variable {name}; {PREFIX}_STORE_PATH stands for store.path")
+            names = [known_name.removeprefix(PREFIX) for known_name in (*known, *OTHER_VARIABLES)]
+            near = get_close_matches(name.removeprefix(PREFIX), names, 1)
+            meant = f"did you mean {PREFIX}{near[0]}?" if near else f"{PREFIX}_STORE_PATH stands for store.path"
+            raise ConfigError(f"environment: unknown variable {name}; {meant}")
     given = {known[name]: text for name, text in variables.items() if name in known}
     return _replace(config, given, "", lambda key: f"environment: {variable_name(key)}")
 

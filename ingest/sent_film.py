@@ -48,7 +48,8 @@ def read_film(row: Row, field_map: FieldMap) -> SentFilm:
     try:
         movie = to_movie(row, field_map, notes)
     except RowRefused as refusal:
-        raise type(refusal)("; ".join([str(refusal), *(hint for _, hint in near), *_wrapped(row)])) from None
+        hints = [hint for _, hint in near] or [*_wrapped(row), *_partial(row, field_map)]
+        raise type(refusal)("; ".join([str(refusal), *hints])) from None
     known = movie.to_dict()
     lines = [
         f"{_said(row, field_map, target)} cannot be read; the film is in without it" for target in notes.unreadable
@@ -73,6 +74,13 @@ def _wrapped(row: Row) -> Iterator[str]:
     for key, value in row.fields.items():
         if isinstance(value, dict) and len(row.fields) == 1:
             yield f"send what {key[:_LONGEST]!r} holds, without the object around it"
+
+
+def _partial(row: Row, field_map: FieldMap) -> Iterator[str]:
+    """What to do about a film of which only what shall be changed was sent."""
+    targets = {step.target for step in field_map.columns(movie_fields(row, field_map)).steps}
+    if "id" in targets and not (targets >= {"title"} and targets & {"plot", "plot_de", "synopsis"}):
+        yield "PUT replaces a film as a whole: send all of it"
 
 
 def _said(row: Row, field_map: FieldMap, target: str) -> str:

@@ -16,7 +16,7 @@ from catalog.errors import UsageError
 from catalog.terminal import one_line_errors, say, settings, show
 from query.answer import ModelAnswer
 from query.discovery import ask_server
-from query.models import MOST_RESULTS, NONE_PASSES, SearchRequest
+from query.models import MOST_RESULTS, NONE_FITS, NONE_PASSES, SearchRequest
 
 _WIDTH = (100, 24)
 """Columns and lines where the output is no terminal."""
@@ -169,8 +169,10 @@ def _show(request: SearchRequest, answered: ModelAnswer, *, as_json: bool) -> No
         show(as_table(result.hits, width))
         if len(result.hits) < result.total and result.facets is None:  # these say how many there are
             say(share_line(result))
-    elif not (everything and result.notes) and not any(note.startswith(NONE_PASSES) for note in result.notes):
-        say(why_nothing(result, filtered=bool(request.filter.strip()), everything=everything))
+    elif not (everything and result.notes) and not any(
+        note.startswith((NONE_PASSES, NONE_FITS)) for note in result.notes
+    ):
+        say(why_nothing(result, everything=everything))
     if result.facets is not None:
         between = "\n" if result.hits else ""
         show(f"{between}{total_line(result)}\n{facet_table(result.facets, width)}".rstrip())

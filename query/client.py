@@ -178,7 +178,7 @@ class PlotseekClient(MovieCatalog):
         On return they are on the service's disk, and in the catalog within seconds; at most 60 of them are waited for.
         What became of them is in `state`: what was refused raises nothing. It needs a key of the role admin.
         """
-        rows = films if isinstance(films, Mapping) else items_of(films, "films")
+        rows = films if isinstance(films, Mapping) else _listed(films)
         return self._change("PUT", "/movies", _as_json(rows), take_over=take_over, wait=wait)
 
     def delete(self, name: Name, *, take_over: bool = False, wait: float = 0) -> ChangeReport:
@@ -239,6 +239,16 @@ class PlotseekClient(MovieCatalog):
 
 def _address(name: str) -> str:
     return f"/movies/{quote(name, safe='', errors='replace')}"
+
+
+def _listed(films: Iterable[Mapping[str, Any]]) -> list[object]:
+    """Films to put; raises UsageError for what is neither a film nor several."""
+    rows = [] if isinstance(films, str | bytes) or not isinstance(films, Iterable) else items_of(films, "films")
+    if wrong := [row for row in rows or [films] if not isinstance(row, Mapping)]:
+        raise UsageError(
+            f"films: {brief(wrong[0])} is no film; a film is a dict with title and plot, several are a list"
+        )
+    return rows
 
 
 def _as_json(films: object) -> str:

@@ -39,6 +39,13 @@ _APART = re.compile(r"\s+([<>]=?|!=|=)\s+(?=\d)")
 _EQUAL = (":", "=")
 _OPERATORS = (*_EQUAL, "!=", "<", "<=", ">", ">=")
 
+# What other engines write.
+_OTHERS = {"=>": ">=", "=<": "<=", "<>": "!=", "==": ":", "=": ":"}
+_JOINTS = ("AND", "OR", "NOT", "&&", "||", "!")
+_PARENTHESES = ("(", "-(", "[", ")", "]")
+_SPACED = re.compile(r'([^\s:=!<>",()-]+)\s*([:=!<>]+)\s*("[^"]*"|[^\s"]+)')
+_IN = re.compile(r"(\S+)\s+(?:NOT\s+)?IN\b", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class Stated:
@@ -129,7 +136,7 @@ def _conditions(text: str) -> Iterator[Stated]:
     while found := _WORD.search(text, position):
         at = found.start()
         head = _CONDITION.match(text, at)
-        if head is None:
+        if head is None or found[0].startswith(_PARENTHESES):
             raise _not_a_condition(found)
         values, position = _values(text, head)
         condition = _condition(head, values)
@@ -142,14 +149,33 @@ def _not_a_condition(found: re.Match[str]) -> UsageError:
     word = found[0]
     if word == "-":
         return _wrong(found.start(), "'-' must stand right before its condition: -genre:Comedy")
-    if word in ("AND", "OR", "NOT"):
+    if word.upper() in _JOINTS or word.startswith(_PARENTHESES):
+        what = "a parenthesis" if word.startswith(_PARENTHESES) else repr(word)
         return _wrong(
             found.start(),
-            f"{word!r} is not known: all conditions must hold, a comma is 'or' (genre:Horror,War), '-' 'not'",
+            f"{what} is not known: all conditions must hold, a comma is 'or' (genre:Horror,War), '-' 'not'",
         )
+    if meant := _meant(found):
+        return _wrong(found.start(), f"{word[:40]!r} is not a condition; write {meant}, without spaces")
     return _wrong(
         found.start(), f"{word[:40]!r} is not a condition; write FIELD:VALUE without spaces, as in genre:Horror"
     )
+
+
+def _meant(found: re.Match[str]) -> str | None:
+    """The condition that seems to be meant where one begins that is written as elsewhere."""
+    if (spaced := _SPACED.match(found.string, found.start())) and field_named(spaced[1]):
+        return f"{spaced[1]}{_usual(spaced[2]) or ':'}{spaced[3][:40]}"
+    if (listed := _IN.match(found.string, found.start())) and field_named(listed[1]):
+        return f"{listed[1]}:A,B"
+    negated = found[0].removeprefix("!")
+    return f"-{negated[:40]}" if negated != found[0] and _CONDITION.match(negated) else None
+
+
+def _usual(operator: str) -> str | None:
+    """An operator that is written as elsewhere, as it is here; None for one that says nothing."""
+    bare = operator.removeprefix(":") or operator
+    return _OTHERS.get(bare, bare if bare in _OPERATORS else None)
 
 
 def _values(text: str, head: re.Match[str]) -> tuple[list[_Value], int]:
@@ -188,7 +214,9 @@ def _condition(head: re.Match[str], values: list[_Value]) -> Condition:
     if field is None:
         raise _unknown(head.start("field"), "field", head["field"], FIELDS)
     if operator not in _OPERATORS:
-        raise _wrong(at, f"unknown operator {operator!r}; allowed are {' '.join(_OPERATORS)}")
+        usual = _usual(operator)
+        meant = f"; write {head['field']}{usual}{values[0].text[:40]}" if usual else ""
+        raise _wrong(at, f"unknown operator {operator!r}; allowed are {' '.join(_OPERATORS)}{meant}")
     if field in NUMBERS:
         return Numbers(field, _ranges(field, operator, at, values))
     if operator not in (*_EQUAL, "!="):

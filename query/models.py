@@ -26,6 +26,8 @@ PAGE_ALONE = ("sort", "offset", "why", "facets", "highlight", "fields", "franchi
 """Options of what a page shows, and in which order: which movies fit does not depend on them."""
 NONE_PASSES = "no film passes "
 """How a note begins that says which condition leaves no movie."""
+NONE_FITS = "nothing fits well"
+"""How one begins that says what to do where films pass, and none is sure enough."""
 _SHOWN = ("title", "year", "fit", "score", "genres", "plot")
 """What a notebook shows of a hit."""
 

@@ -107,15 +107,13 @@ def _cut(name: str) -> str:
     return fitted(name, min(columns(name), _LONGEST_NAME))
 
 
-def why_nothing(result: SearchResult, *, filtered: bool, everything: bool) -> str:
+def why_nothing(result: SearchResult, *, everything: bool) -> str:
     """What to say where a page has no films; `everything` that passes the filter was wanted."""
     if result.total and not result.total_is_exact:
         return f"only {result.total} films were found to fit; ask for an earlier page, or more narrowly"
     if result.total:
         return f"only {result.total} films fit; ask for an earlier page" if result.total > 1 else "only one film fits"
-    if everything:
-        return "no film passes the filter"
-    return f"nothing {'that passes the filter ' if filtered else ''}fits well; --all shows what is nearest"
+    return "no film passes the filter" if everything else "no film is left"
 
 
 def facet_table(facets: Sequence[Facet], width: int) -> str:

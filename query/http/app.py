@@ -38,7 +38,8 @@ class _Documented(FastAPI):
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
         for operation in (each for methods in document["paths"].values() for each in methods.values()):
-            operation["summary"] = operation["description"].partition("\n")[0].removesuffix(".")
+            if "description" in operation:
+                operation["summary"] = operation["description"].partition("\n")[0].removesuffix(".")
         document.setdefault("components", {})["securitySchemes"] = api.KEYS
         document["security"] = [{}, *api.KEY_NEEDED]
         return document
@@ -78,16 +79,21 @@ def create_app(config: Config, config_file: Path | None = None) -> FastAPI:
     for router in routers:
         app.include_router(router)
     _pages(app)
-    _errors(app, str(config.store.path), [route for router in routers for route in router.routes])
-    _wrap(app, config, service)
+    every = [route for router in routers for route in router.routes]
+    _errors(app, str(config.store.path), every)
+    _wrap(app, config, service, [*every, *app.routes])
     return app
 
 
-def _wrap(app: FastAPI, config: Config, service: Service) -> None:
+def _wrap(app: FastAPI, config: Config, service: Service, routes: Sequence[BaseRoute]) -> None:
     """What stands around the routes; the last one added is the outermost."""
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(
-        RequestMiddleware, authenticator=Authenticator(config.server), settings=config.server, metrics=service.metrics
+        RequestMiddleware,
+        authenticator=Authenticator(config.server),
+        settings=config.server,
+        metrics=service.metrics,
+        routes=routes,
     )
     app.add_middleware(OtherPages, origins=config.server.cors_origins)
 

@@ -211,7 +211,7 @@ class Authenticator:
             return
         name = _without_port(hosts[0])
         if not is_loopback(name) and name not in self._names:
-            raise UsageError(f"host {name[:100]!r} is not a name of this service; server.names lists them")
+            raise NotAllowed(f"host {name[:100]!r} is not a name of this service; server.names lists them")
         for origin in headers.get("origin", ()):
             page = _without_port(origin.partition("://")[2])
             if origin not in self._origins and not is_loopback(page) and page not in self._names:

@@ -6,11 +6,13 @@ that holds no word of a question.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from time import perf_counter
 from typing import Any
+
+from starlette.routing import BaseRoute, Match
 
 from catalog.config import ServerConfig
 from catalog.errors import DeadlineExceeded, PlotseekError, RequestTooLarge, UsageError
@@ -59,13 +61,20 @@ class RequestMiddleware:
     """For an answer besides the deadline: a stream ends then, whether anything comes through it or not."""
 
     def __init__(
-        self, app: App, authenticator: Authenticator, settings: ServerConfig, metrics: Metrics | None = None
+        self,
+        app: App,
+        authenticator: Authenticator,
+        settings: ServerConfig,
+        metrics: Metrics | None = None,
+        routes: Sequence[BaseRoute] = (),
     ) -> None:
+        """`routes` are those behind it, by which a request is named that is refused before it gets there."""
         self._app = app
         self._authenticator = authenticator
         self._settings = settings
         self._parallel = Parallel(settings.parallel)
         self._metrics = metrics
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -124,12 +133,19 @@ class RequestMiddleware:
 
     def _count(self, scope: Scope, visit: "_Visit") -> None:
         # What the address matched, not the address: that may hold a question, and anybody can make up many.
-        route = getattr(scope.get("route"), "path", "other")
+        route = getattr(scope.get("route") or _route_of(scope, self._routes), "path", "other")
         seconds = perf_counter() - visit.start
         if self._metrics is not None:
             self._metrics.in_flight.dec()
             self._metrics.count_request(route, visit.status, seconds)
         log.info("%s %s %d %.0f ms", scope["method"][:20], route, visit.status, 1000 * seconds)
+
+
+def _route_of(scope: Scope, routes: Sequence[BaseRoute]) -> BaseRoute | None:
+    """What would have answered a request that was refused before; None for an address that is none."""
+    matches = [(route.matches(scope)[0], route) for route in routes]
+    near = sorted((each for each in matches if each[0] is not Match.NONE), key=lambda each: each[0] is Match.PARTIAL)
+    return near[0][1] if near else None
 
 
 def _is_uncounted(path: str, who: str) -> bool:

@@ -1,6 +1,8 @@
 """Answers in which nothing is scored: movies that a filter keeps, in an order, and cosine similarity alone."""
 
+import re
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from catalog.store.lexical.index import LexicalIndex
 from catalog.store.snapshot import Snapshot
 from query.filters import stated_conditions
 from query.models import NONE_PASSES
-from query.search.rerank import Ranking
+from query.search.rerank import Ranking, Rows
 from query.search.retrievers import EXACT, cosines, nearest_told
 from query.search.scoring import Question
 from query.search.wishes import wished
@@ -34,8 +36,26 @@ _EVERY = Range(float("-inf"), float("inf"))
 def check_sort(sort: str) -> str:
     """Return it, or raise UsageError."""
     if sort != "relevance" and sort.removeprefix("-") not in SORTS:
-        raise UsageError(f"sort: unknown field {sort!r}; allowed are relevance, {', '.join(SORTS)}, and '-' before one")
+        allowed = f"allowed are relevance, {', '.join(SORTS)}, and '-' before one"
+        raise UsageError(f"sort: unknown field {sort!r}; {_meant(sort)}{allowed}")
     return sort
+
+
+def _meant(sort: str) -> str:
+    """What to write for a slip, and for what is written as elsewhere: `year:desc`."""
+    name, *direction = re.split(r"[:\s,]+", sort.lower().removeprefix("-"), maxsplit=1)
+    near = get_close_matches(name, SORTS, 1)
+    minus = "-" if sort.startswith("-") or direction == ["desc"] else ""
+    return f"did you mean '{minus}{near[0]}'? " if near else ""
+
+
+def missing_for(sort: str, snapshot: Snapshot, rows: Rows) -> str | None:
+    """The number by which movies were sorted, shape (movies,), although none has it: unknown ones come last."""
+    name = sort.removeprefix("-")
+    if name not in NUMBERS or not len(rows):
+        return None
+    first = int(rows[0])
+    return name if snapshot.movies.numbers_at(name, [first])[first] is None else None
 
 
 def list_rows(snapshot: Snapshot, keep: Filter, sort: str, end: int) -> list[int]:

@@ -16,10 +16,11 @@ from catalog.store.columns.facets import count_facets as count
 from catalog.store.snapshot import Snapshot
 from query.constraints.known_values import KnownValues, misspelt_genres, unknown_values
 from query.filters import conditions_among
-from query.models import NONE_PASSES, FacetCounts, Hit, SearchRequest, SearchResult
+from query.models import NONE_FITS, NONE_PASSES, FacetCounts, Hit, SearchRequest, SearchResult
 from query.search.explain import Evidence, explain, highlights
 from query.search.listing import (
     check_sort,
+    missing_for,
     rank_list,
     rank_near,
     rank_plain,
@@ -48,7 +49,7 @@ def search(
     catalog was built with another model, and for a plain search what is wrong with the vector index.
     """
     if request.is_empty:
-        raise UsageError("say what to look for: words, or a film that you like")
+        raise UsageError("say what to look for: words, a film that you like, or a filter alone")
     question = _look_up(request, snapshot, embedder, settings, understood)
     ranking = rank(question, snapshot, embedder)
     request = question.request
@@ -169,6 +170,10 @@ def _said_besides(question: Question, snapshot: Snapshot, ranking: Ranking, *, s
         notes = (*notes, *unknown)
     elif not ranking.total and (why := why_none_passes(_conditions(question), snapshot.lexical)):
         notes = (*notes, why)
+    elif not ranking.total and _are_more(question, ranking):
+        notes = (*notes, f"{NONE_FITS}; --all (over HTTP all=true) shows what is nearest")
+    if (missing := missing_for(request.sort, snapshot, ranking.rows)) is not None:
+        notes = (*notes, f"sorted by nothing: no film of the answer has a value for {missing}")
     if question.analysis and ranking.scored is not None and not ranking.scored.words_found and not question.titles:
         notes = (*notes, *misspelt_genres(request.text, KnownValues(snapshot)))
     if written := conditions_among(request.text):
@@ -176,6 +181,13 @@ def _said_besides(question: Question, snapshot: Snapshot, ranking: Ranking, *, s
     if not some_shown and ranking.total and (request.offset < ranking.total or not ranking.complete):
         notes = (*notes, f"no more than {len(ranking.rows)} films are ranked for a question; a filter narrows it")
     return notes
+
+
+def _are_more(question: Question, ranking: Ranking) -> bool:
+    """Whether there are movies that were left out because they are not sure enough."""
+    if ranking.scored is None or question.request.all:
+        return False
+    return not np.isin(ranking.scored.found.rows, question.excluded).all()
 
 
 def _sorted(question: Question, snapshot: Snapshot, ranking: Ranking) -> Ranking:

@@ -146,7 +146,13 @@ def test_a_wrong_file_is_one_line(tmp_path: Path, text: str, message: str) -> No
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("PLOTSEEK_SEARCH_LIMITS", "5", r"environment: unknown variable PLOTSEEK_SEARCH_LIMITS"),
+        (
+            "PLOTSEEK_SEARCH_LIMITS",
+            "5",
+            r"unknown variable PLOTSEEK_SEARCH_LIMITS; did you mean PLOTSEEK_SEARCH_LIMIT\?",
+        ),
+        ("PLOTSEEK_SERVER_PROT", "5", r"unknown variable PLOTSEEK_SERVER_PROT; did you mean PLOTSEEK_SERVER_PORT\?"),
+        ("PLOTSEEK_XYZ", "5", r"unknown variable PLOTSEEK_XYZ; PLOTSEEK_STORE_PATH stands for store.path"),
         ("PLOTSEEK_SEARCH_LIMIT", "five", r"environment: PLOTSEEK_SEARCH_LIMIT: 'five' is not a whole number$"),
         ("PLOTSEEK_SYNC_GRACE", ".nan", r"environment: PLOTSEEK_SYNC_GRACE: nan is not a number$"),
         ("PLOTSEEK_EMBEDDING_REMOTE_START_TIMEOUT", "9", r"is called PLOTSEEK_EMBEDDING_REMOTE_REQUEST_WAIT now$"),

@@ -16,6 +16,7 @@ from tests.conftest import SEED
 NOTHING_ASKED = (
     "say what to look for: a TEXT, --like ID-OR-TITLE, --likes FILE or --filter CONDITIONS (see query --help)"
 )
+ONE_WORD = "; one word is taken for a title; several, or words in text, are looked for in plots"
 
 
 def run_ingest(store: Path, *arguments: str) -> Result:
@@ -356,10 +357,11 @@ def test_options_by_other_names_say_what_they_are_called(seed_store: Path, optio
         (["  "], f"query: {NOTHING_ASKED}", 2),
         (
             ["--like", "Ghostbuster"],
-            "query: no film has the id or title 'Ghostbuster'; did you mean 'Ghostbusters' or 'Ghostbusters II'?",
+            "query: no film has the id or title 'Ghostbuster'; did you mean 'Ghostbusters' or 'Ghostbusters II'?"
+            + ONE_WORD,
             1,
         ),
-        (["--like", "qqqq"], "query: no film has the id or title 'qqqq'", 1),
+        (["--like", "qqqq"], f"query: no film has the id or title 'qqqq'{ONE_WORD}", 1),
     ],
 )
 def test_a_wrong_question_is_one_line(seed_store: Path, arguments: list[str], message: str, code: int) -> None:

@@ -82,7 +82,10 @@ def test_all_that_waits_becomes_one_state_and_the_last_word_counts(config: Confi
     done = report(config, first)
     assert (done.state, done.generation) == (ChangeState.DONE, 1)
     assert done.counts == {"read": 3, "added": 1, "superseded": 1, "refused": 1}
-    assert (done.ids, done.refusals) == (("a", "b"), ("film 3: 'No plot' has no plot: no field for the plot",))
+    assert (done.ids, done.refusals) == (
+        ("a", "b"),
+        ("film 3: 'No plot' has no plot: no field for the plot; PUT replaces a film as a whole: send all of it",),
+    )
     assert report(config, second).counts == {"read": 2, "added": 1, "superseded": 1}
     assert report(config, third).counts == {"read": 2, "unchanged": 2}
     assert json.loads((config.store.path / "refused-api.jsonl").read_text(encoding="utf-8"))["row"]["id"] == "c"

@@ -91,7 +91,7 @@ def test_both_say_the_same_of_a_film_that_is_not_there(here: MovieCatalog, there
 
 def test_both_refuse_the_same_questions(here: MovieCatalog, there: MovieCatalog) -> None:
     for films in (here, there):
-        with pytest.raises(UsageError, match="say what to look for: words, or a film that you like"):
+        with pytest.raises(UsageError, match="say what to look for: words, a film that you like, or a filter alone"):
             films.search(" ")
         with pytest.raises(MovieNotFound, match="did you mean 'Ghostbusters' or 'Ghostbusters II'"):
             films.similar("Ghostbuster")
@@ -127,8 +127,10 @@ def test_words_that_name_no_film_are_told(here: MovieCatalog, there: MovieCatalo
     ("films", "said"),
     [
         ([{"id": "a", "cast": {"x", "y"}}], "films: cannot be sent as JSON: .* is no text, number, list or dict"),
-        ("films.json", "films: 'films.json' is not a list of"),
-        (3, "films: 3 is not a list of"),
+        ("abc", "films: 'abc' is no film; a film is a dict with title and plot, several are a list"),
+        (3, "films: 3 is no film; a film is a dict"),
+        ([{"id": "a"}, "b"], "films: 'b' is no film; a film is a dict"),
+        ([], r"films: \[\] is no film; a film is a dict"),
     ],
 )
 def test_what_cannot_be_put_is_refused_in_words(films: Any, said: str) -> None:

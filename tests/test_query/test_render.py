@@ -30,20 +30,17 @@ def test_a_narrow_terminal_still_shows_something() -> None:
 
 
 @pytest.mark.parametrize(
-    ("total", "exact", "filtered", "everything", "said"),
+    ("total", "exact", "everything", "said"),
     [
-        (0, True, False, False, "nothing fits well; --all shows what is nearest"),
-        (0, True, True, False, "nothing that passes the filter fits well; --all shows what is nearest"),
-        (0, False, True, True, "no film passes the filter"),
-        (7, True, False, False, "only 7 films fit; ask for an earlier page"),
-        (1, True, True, True, "only one film fits"),
-        (600, False, False, False, "only 600 films were found to fit; ask for an earlier page, or more narrowly"),
+        (0, True, False, "no film is left"),
+        (0, False, True, "no film passes the filter"),
+        (7, True, False, "only 7 films fit; ask for an earlier page"),
+        (1, True, True, "only one film fits"),
+        (600, False, False, "only 600 films were found to fit; ask for an earlier page, or more narrowly"),
     ],
 )
-def test_why_a_page_is_empty(total: int, exact: bool, filtered: bool, everything: bool, said: str) -> None:
-    assert (
-        why_nothing(SearchResult((), total, 1, total_is_exact=exact), filtered=filtered, everything=everything) == said
-    )
+def test_why_a_page_is_empty(total: int, exact: bool, everything: bool, said: str) -> None:
+    assert why_nothing(SearchResult((), total, 1, total_is_exact=exact), everything=everything) == said
 
 
 def test_control_characters_never_reach_the_terminal() -> None:

@@ -13,6 +13,8 @@ _LONGEST = 60
 _PLACES = frozenset({"body", "query", "path", "header", "one", "several"})
 """Parts of a place that are the framework's, not the client's."""
 
+_FORMS = {"sort": '"-year"', "filter": '"year>=1980 genre:Horror"'}
+"""Of texts that other engines have lists for."""
 _CHOICES = re.compile(r"\^\(([a-z|]+)\)\$")
 
 _KINDS = {
@@ -62,6 +64,8 @@ def _line(error: Mapping[str, Any], asked: object) -> str:
     said = _KINDS.get(kind, "is not what is expected here").format_map(context)
     if choices := _CHOICES.fullmatch(str(context.get("pattern", ""))):
         said = f"must be {choices[1].replace('|', ' or ')}"
+    if kind == "string_type" and where in _FORMS:
+        said += f", as in {_FORMS[where]}"
     if kind == "value_error" and not place:
         return said
     return f"{where} {said}{_sent(error) if place and kind not in ('missing', 'value_error') else ''}"

@@ -259,7 +259,14 @@ def test_names_from_elsewhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "name", "detail"),
     [
-        ("GET", "/search", None, 400, "usage-error", "say what to look for: words, or a film that you like"),
+        (
+            "GET",
+            "/search",
+            None,
+            400,
+            "usage-error",
+            "say what to look for: words, a film that you like, or a filter alone",
+        ),
         ("GET", "/search?q=ship&sort=size", None, 400, "usage-error", None),
         ("GET", "/search?q=ship&limit=0", None, 422, "invalid-request", "limit must be 1 or more, not '0'"),
         ("GET", "/search?q=ship&limit=1001", None, 422, "invalid-request", "limit must be 1000 or less, not '1001'"),
@@ -622,7 +629,7 @@ def test_a_slow_body_is_given_up(seed_store: Path) -> None:
         (400, b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n{}"),
         (400, b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n{}"),
         (400, b"POST /search HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
-        (400, b"GET http://evil.example/healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n"),
+        (403, b"GET http://evil.example/healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n"),
     ],
 )
 def test_what_is_not_http_is_refused(url: str, status: int, request_: bytes) -> None:

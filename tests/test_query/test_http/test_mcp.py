@@ -178,4 +178,4 @@ def test_nobody_can_hold_a_stream_open(seed_store: Path) -> None:
 def test_http_refuses_foreign_hosts(seed_store: Path, host: str) -> None:
     config = settings(seed_store)
     with serving(create_mcp_app(config), config) as url:
-        assert httpx.post(f"{url}/mcp", json={}, headers={"Host": host}).status_code == 400
+        assert httpx.post(f"{url}/mcp", json={}, headers={"Host": host}).status_code == 403

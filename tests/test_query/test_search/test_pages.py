@@ -294,6 +294,25 @@ def test_what_is_less_sure_is_left_out_unless_all_is_asked_for(films: Snapshot) 
     assert ask(films, QUESTION, min_confidence=0.15, all=True, limit=5000) == everything
 
 
+def test_an_answer_without_films_says_what_shows_more(films: Snapshot) -> None:
+    told = "nothing fits well; --all (over HTTP all=true) shows what is nearest"
+    for options in ({}, {"filter": "genre:War"}, {"filter": "-genre:Horror"}):
+        nothing = ask(films, "qwertz asdfghj", min_confidence=1.0, **options)
+        assert (nothing.hits, nothing.notes) == ((), (told,))
+        assert ask(films, "qwertz asdfghj", min_confidence=1.0, all=True, **options).hits
+    assert ask(films, "a ghost", filter="genre:Nonesuch").notes[0].startswith("no film ")
+    assert told not in ask(films, "a ghost", filter="id:m0001", exclude=("m0001",)).notes
+
+
+@pytest.mark.parametrize("options", [{"text": QUESTION}, {"filter": "genre:War"}, {"likes": ("m0001",)}], ids=str)
+def test_an_order_by_what_no_film_has_is_told(films: Snapshot, options: dict[str, Any]) -> None:
+    told = "sorted by nothing: no film of the answer has a value for votes"
+    options = {**options, "filter": f"{options.get('filter', '')} -has:votes".strip()}
+    assert told in ask(films, **options, sort="-votes").notes
+    assert told not in ask(films, **options).notes
+    assert told not in ask(films, **options, sort="year").notes
+
+
 def test_negative_popularity_finds_what_nobody_knows(films: Snapshot) -> None:
     def known(popularity: float) -> float:
         hits = ask(films, "robot", popularity=popularity, limit=20).hits

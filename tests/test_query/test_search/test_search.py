@@ -235,7 +235,7 @@ def test_an_impossible_vector_is_refused(films: Snapshot, vector: NDArray[np.flo
 
 
 def test_wrong_requests_are_one_line(films: Snapshot) -> None:
-    with pytest.raises(UsageError, match=r"^say what to look for: words, or a film that you like$"):
+    with pytest.raises(UsageError, match=r"^say what to look for: words, a film that you like, or a filter alone$"):
         ask(films, "  ")
     with pytest.raises(UsageError, match=r"^--plain takes one question: words, or one film$"):
         ask(films, "space", likes=("1",), plain=True)

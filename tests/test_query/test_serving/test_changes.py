@@ -64,6 +64,8 @@ def test_films_come_are_found_and_go(tmp_path: Path) -> None:
         slip = told(http.put("/movies", json={"id": "9", "title": "Slip", "plott": "A whale."}, params=WAIT))
         assert (slip["state"], slip["counts"]) == ("refused", {"read": 1, "refused": 1})
         assert slip["refusals"] == ["film 1: 'Slip' has no plot: no field for the plot; 'plott': did you mean 'plot'?"]
+        part = told(http.put("/movies", json={"id": "1", "year": 2020}, params=WAIT))
+        assert part["refusals"][0].endswith("; PUT replaces a film as a whole: send all of it")
         titled = http.delete("/movies/jaws").json()["detail"]
         assert titled == "no film has the id 'jaws'; films are deleted by id, and 'jaws' is that of '2'"
         named = http.put("/movies/1", json=ALIEN).json()["detail"]

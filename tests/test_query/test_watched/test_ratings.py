@@ -145,7 +145,7 @@ def test_ratings_alone_recommend(snapshot: Snapshot) -> None:
         (SearchRequest(ratings={"tmdb:42": 5, "Lost": 9}),
          "of 2 rated films the catalog has 1, and none of them is rated 6 of 10 or better: say what to look for"),
         (SearchRequest("ship", plain=True, ratings={"tmdb:42": 9}), "--plain takes one question: words, or one film"),
-        (SearchRequest(seen=("tmdb:42",)), "say what to look for: words, or a film that you like"),
+        (SearchRequest(seen=("tmdb:42",)), "say what to look for: words, a film that you like, or a filter alone"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_answered(snapshot: Snapshot, asked: SearchRequest, told: str) -> None:
