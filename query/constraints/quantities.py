@@ -24,10 +24,10 @@ _UNDER = set("less lower fewer shorter worse under below weniger niedriger kurze
 _NO = {"no", "not", "nicht", "nothing", "nichts"}
 _WORD = re.compile(r"\w+")
 _MANY = {"k": 1e3, "thousand": 1e3, "tausend": 1e3, "million": 1e6, "millionen": 1e6}
-_NUMBER = (
-    r"(?P<number>\d{1,3}(?:[.,]\d{3})+(?!\d)|\d+(?:[.,]\d+)?|\b(?:" + "|".join(_COUNTED) + r")\b)"
-    r"\s?(?P<many>(?:k|thousand|tausend|million|millionen)\b)?"
-)
+_DIGITS = r"\d{1,3}(?:[.,]\d{3})+(?!\d)|\d+(?:[.,]\d+)?"
+_FIGURE = rf"(?P<number>{_DIGITS})\s?(?P<many>(?:k|thousand|tausend|million|millionen)\b)?"
+_NUMBER = rf"(?P<number>{_DIGITS}|\b(?:{'|'.join(_COUNTED)})\b)(?P<many>)?"
+"""Of hours, also in words."""
 _HOW = (
     r"(?P<how>"
     r"(?:(?:no|not|nicht|nothing|nichts)\W+)?"
@@ -51,13 +51,13 @@ _IS_RATED = (
 )
 _UNIT = r"(?P<unit>hours?|hrs?|h|stunden?|std|minutes?|mins?|minuten?)\b(?:\W+(?:long|lang|dauern|dauert))?"
 _PATTERNS = (
-    ("rating", rf"{_WITH}{_RATED}\W+{_OPTIONAL_HOW}{_NUMBER}(?!\s*(?:votes?|{_PEOPLE})\b){_OF_TEN}(?:{_STARS})?{_OR}"),
-    ("rating", rf"{_WITH}{_HOW}{_NUMBER}{_OF_TEN}(?:{_STARS}|\W+(?:rating|rated|bewertung|bewertet)\b){_OF_TEN}{_OR}"),
-    ("rating", rf"{_WITH}{_NUMBER}{_STARS}{_OR.removesuffix('?')}"),
-    ("rating", rf"{_WITH}{_HOW}{_NUMBER}\W*(?:out of|von|/)\W*(?:10|ten|zehn)\b{_OR}"),
-    ("votes", rf"{_WITH}{_HOW}{_NUMBER}\W+(?:votes?|ratings|reviews|stimmen|bewertungen)\b{_OR}"),
-    ("votes", rf"(?:\b(?:rated|voted|seen)\W+by\W+|\bvon\W+){_HOW}{_NUMBER}\W+{_PEOPLE}\b{_IS_RATED[0]}"),
-    ("votes", rf"{_HOW}{_NUMBER}\W+{_PEOPLE}\W+{_IS_RATED[1]}"),
+    ("rating", rf"{_WITH}{_RATED}\W+{_OPTIONAL_HOW}{_FIGURE}(?!\s*(?:votes?|{_PEOPLE})\b){_OF_TEN}(?:{_STARS})?{_OR}"),
+    ("rating", rf"{_WITH}{_HOW}{_FIGURE}{_OF_TEN}(?:{_STARS}|\W+(?:rating|rated|bewertung|bewertet)\b){_OF_TEN}{_OR}"),
+    ("rating", rf"{_WITH}{_FIGURE}{_STARS}{_OR.removesuffix('?')}"),
+    ("rating", rf"{_WITH}{_HOW}{_FIGURE}\W*(?:out of|von|/)\W*(?:10|ten|zehn)\b{_OR}"),
+    ("votes", rf"{_WITH}{_HOW}{_FIGURE}\W+(?:votes?|ratings|reviews|stimmen|bewertungen)\b{_OR}"),
+    ("votes", rf"(?:\b(?:rated|voted|seen)\W+by\W+|\bvon\W+){_HOW}{_FIGURE}\W+{_PEOPLE}\b{_IS_RATED[0]}"),
+    ("votes", rf"{_HOW}{_FIGURE}\W+{_PEOPLE}\W+{_IS_RATED[1]}"),
     ("runtime", rf"{_WITH}{_HOW}{_NUMBER}(?P<half>\W+and a half)?\W*{_UNIT}{_OR}"),
     ("runtime", rf"{_NUMBER}\W*{_UNIT}{_OR.removesuffix('?')}"),
 )

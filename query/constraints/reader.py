@@ -55,7 +55,7 @@ class QuestionReading:
     is_request: bool = False
     """Whether a few words name what is wanted: then movies that meet it come first. Otherwise people may err."""
     is_titled: bool = False
-    """Whether that is the title of a film, which was named together with its year or director."""
+    """Whether that is the title of a film, which was asked for, or named together with its year or director."""
     like: str | None = None
     """The id of a movie that others shall be like."""
     unlike: str | None = None

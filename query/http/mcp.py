@@ -14,10 +14,11 @@ from pydantic import Field, ValidationError
 from starlette.responses import Response
 
 from catalog.config import Config
-from catalog.errors import PlotseekError
+from catalog.errors import PlotseekError, UsageError
 from query.http import schemas as api
 from query.http.auth import Authenticator
 from query.http.middleware import App, Receive, RequestMiddleware, Scope, Send
+from query.http.replies.names import refuse_unknown
 from query.http.replies.refusals import refusal_lines
 from query.models import MOST_RESULTS, SearchRequest
 from query.problems import problem_of
@@ -56,8 +57,12 @@ class _PlainSpoken(MCPServer):
     """Says what is wrong with arguments without the framework's words."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context | None = None) -> Any:
+        takes = {tool.name: list(tool.input_schema["properties"]) for tool in await self.list_tools()}
         try:
+            refuse_unknown(arguments, takes.get(name, list(arguments)), "argument")
             return await super().call_tool(name, arguments, context)
+        except UsageError as error:
+            raise ToolError("; ".join(str(error).splitlines())) from error
         except ToolError as error:
             if not isinstance(error.__cause__, ValidationError):
                 raise

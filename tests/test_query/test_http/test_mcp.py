@@ -61,6 +61,9 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("recommend", {"likes": []}, "say what to look for"),
     ("recommend", {"ratings": {"Lost": 9}}, "of 1 rated films the catalog has 0"),
     ("search", {"text": "ship", "seen": ["a"] * 10_001}, "seen has 10001 entries; allowed are 10000"),
+    ("search", {"text": "ship", "limt": 1}, "unknown argument 'limt'; did you mean 'limit'?"),
+    ("search", {"query": "ship"}, "unknown argument 'query'; did you mean 'text'?"),
+    ("movie", {"title": "Alien"}, "unknown argument 'title'; did you mean 'id'?"),
     ("delete", {"id": "1"}, "Unknown tool"),
 ]
 
