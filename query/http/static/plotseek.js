@@ -100,6 +100,7 @@ export class Problem extends Error {
    */
   constructor(status, detail, type = "") {
     super(detail);
+    this.name = "Problem";
     this.status = status;
     /** "urn:plotseek:movie-not-found" */
     this.type = type;
@@ -138,12 +139,12 @@ export class Plotseek {
 
   /**
    * Films by what happens in them.
-   * @param {string} text
+   * @param {string | (Options & Likes & {text?: string})} text The words, or all that is asked.
    * @param {Options & Likes} [options]
    * @returns {Promise<Answer>}
    */
   search(text, options = {}) {
-    return this.#post("search", { text, ...options });
+    return this.#post("search", { ...(typeof text === "object" ? text : { text }), ...options });
   }
 
   /**
@@ -236,7 +237,8 @@ export class Plotseek {
     const headers = { ...options.headers, ...(key && { Authorization: `Bearer ${key}` }) };
     const response = await fetch(this.url + path, { ...options, headers }).catch((error) => {
       if (error.name === "AbortError") throw error;
-      throw new Problem(error.name === "TimeoutError" ? 408 : 0, error.message);
+      const where = this.url || globalThis.location?.origin;
+      throw new Problem(error.name === "TimeoutError" ? 408 : 0, `${where} does not answer: ${error.message}`);
     });
     if (response.ok) return response.json();
     const body = await response.json().catch(() => ({}));

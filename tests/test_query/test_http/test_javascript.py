@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from plotseek import Plotseek
 from query.http.auth import Role, make_key
+from tests.support.chroma import free_port
 from tests.support.service import saying, service
 
 pytestmark = pytest.mark.slow
@@ -88,6 +89,14 @@ def test_what_goes_wrong_is_a_problem_in_words(page: Page, seed_store: Path) -> 
             "return asked.catch((error) => error.name);"
         )
         assert said(page, url, given_up) == "AbortError"
+        at_once = "return (await films.search({ text: 'ghosts', limit: 1 })).results.length"
+        assert said(page, url, at_once) == 1
+        away = f"http://127.0.0.1:{free_port()}"
+        nobody = (
+            f"return new Plotseek('{away}').movie('5').catch((error) => [error.name, error.status, error.message]);"
+        )
+        name, status, told = said(page, url, nobody)
+        assert (name, status, told.startswith(f"{away}/ does not answer: ")) == ("Problem", 0, True)
 
 
 def test_a_page_elsewhere_imports_it_where_the_service_allows_that(
