@@ -229,7 +229,7 @@ def test_the_composition_comes_up_syncs_and_survives_what_happens_to_it(composit
     assert httpx.get(f"{composition.url}/status").json()["films"] == 200
     assert "Groundhog Day" in composition.titles("a man relives the same day")
     foreign = httpx.get(f"{composition.url}/search", params={"q": "ship"}, headers={"Host": "films.example.org"})
-    assert foreign.status_code == 400
+    assert foreign.status_code == 403
 
     # Chroma is killed: the search goes on, and a sync says what it misses.
     composition.end("chroma", signal.SIGKILL)

@@ -208,8 +208,9 @@ def restore(folder: Path, root: Path, server: Servers | None = None, *, replace_
 
 
 def _refuse_other_catalog(folder: Path, root: Path, *, replace_other: bool) -> None:
-    catalog = Generations(root)
-    if catalog.all() and not replace_other and _is_other(Generations(folder), root, catalog.catalog_name()):
+    """Those of earlier versions have no name, and are taken."""
+    of, name = Generations(folder).catalog_name(), Generations(root).catalog_name()
+    if of is not None and name is not None and of != name and Generations(root).all() and not replace_other:
         raise StoreError(
             f"{folder}: is a backup of another catalog than {root}; to put it in the place of that one, repeat with"
             " --replace"

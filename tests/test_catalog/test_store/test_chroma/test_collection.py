@@ -77,4 +77,6 @@ def test_a_question_imports_no_client_of_chromas(seed_store: Path) -> None:
     answered = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=variables
     )
-    assert (answered.stderr, "Star Trek: Generations" in answered.stdout) == ("set()\n", True), answered.stdout
+    assert (answered.stderr, "Star Trek: Generations" in answered.stdout) == ("1 of 6 films\nset()\n", True), (
+        answered.stdout
+    )
