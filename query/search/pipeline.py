@@ -154,13 +154,14 @@ def _notes(question: Question, scored: Scored, *, some_fit: bool) -> tuple[str, 
     by_meaning = ("no film holds a word of the question: found by meaning alone",) if alone else ()
     unmet = scored.found.unmet
     others = ("no film meets what was understood: others are shown",) if unmet is not None and unmet.all() else ()
-    return (*question.reading.notes, *scored.found.away.notes, *by_meaning, *others)
+    return (*scored.found.away.notes, *by_meaning, *others)
 
 
 def _said_besides(question: Question, snapshot: Snapshot, ranking: Ranking, *, some_shown: bool) -> tuple[str, ...]:
     """What is to be told beside the movies."""
     request, taste = question.request, question.taste
-    notes = (*chain.from_iterable(example.notes for example in (*taste.likes, *taste.dislikes)), *ranking.notes)
+    examples = chain.from_iterable(example.notes for example in (*taste.likes, *taste.dislikes))
+    notes = (*examples, *question.reading.notes, *ranking.notes)
     if question.hidden and question.hidden == snapshot.info.films:
         notes = (*notes, f"{NONE_PASSES}the list of what was seen or rated: all {question.hidden} are on it")
     elif question.hidden:

@@ -71,6 +71,10 @@
  * @property {string} [sort]
  * @property {number} [limit]
  * @property {number} [offset]
+ * @property {number} [diversity] 0 to 1: more of different kinds.
+ * @property {number} [franchise] The most films of one series.
+ * @property {number} [popularity] How much votes count; 1 is usual, below 0 the unknown come first.
+ * @property {number} [min_confidence] 0 to 1: what is less sure is left out.
  * @property {string[]} [exclude]
  * @property {string[]} [seen]
  * @property {string[]} [fields]

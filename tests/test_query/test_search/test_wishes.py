@@ -52,6 +52,16 @@ def test_a_request_without_other_words_lists_what_meets_it_by_votes_rating_and_y
     assert (ids(result), result.total, result.total_is_exact) == ("13865", 5, True)
 
 
+def test_what_the_catalog_does_not_hold_is_told_whether_or_not_something_is_left(films: Snapshot) -> None:
+    note = "the catalog holds no runtimes: 'under 90 minutes' is not looked for"
+    assert (ids(ask(films, "horror under 90 minutes")), understood(ask(films, "horror under 90 minutes"))) == (
+        "12",
+        "genre:Horror",
+    )
+    assert ask(films, "horror under 90 minutes").notes == (note,)
+    assert note in ask(films, "horror under 90 minutes in space").notes
+
+
 def test_what_is_chiefly_from_somewhere_comes_first(tmp_path: Path) -> None:
     films = [
         Movie("1", "Sold", "x", votes=900, countries=("United States", "France"), languages=("English", "French")),
