@@ -10,7 +10,7 @@ class Constraint:
     field: str
     """A field of filters, or "like": then the value is the title of a movie."""
     operator: str
-    """":"; years are ranges."""
+    """":"; years are ranges. ">" or "<" where a bound is not included: "rated over 7"."""
     values: tuple[str, ...]
     """As the catalog spells them; a movie shall have one of them."""
     negated: bool

@@ -26,7 +26,7 @@ _WORD = re.compile(r"\w+")
 _MANY = {"k": 1e3, "thousand": 1e3, "tausend": 1e3, "million": 1e6, "millionen": 1e6}
 _DIGITS = r"\d{1,3}(?:[.,]\d{3})+(?!\d)|\d+(?:[.,]\d+)?"
 _FIGURE = rf"(?P<number>{_DIGITS})\s?(?P<many>(?:k|thousand|tausend|million|millionen)\b)?"
-_NUMBER = rf"(?P<number>{_DIGITS}|\b(?:{'|'.join(_COUNTED)})\b)(?P<many>)?"
+_NUMBER = rf"(?P<number>{_DIGITS}|\b(?:{'|'.join(_COUNTED)})\b)"
 """Of hours, also in words."""
 _HOW = (
     r"(?P<how>"
@@ -99,7 +99,7 @@ def _bounds(folded: str) -> Iterator[QuantitySaid]:
     for field, pattern in _QUANTITIES:
         for found in pattern.finditer(folded):
             said = found.groupdict()
-            value = _value(said["number"], said["many"])
+            value = _value(said["number"], said.get("many"))
             if field == "rating" and not 0 < value <= _BEST:
                 continue
             if field == "runtime":
